@@ -1,0 +1,6 @@
+"""python -m mqttdissect"""
+
+from mqttdissect.cli.main import main
+
+if __name__ == "__main__":
+    main()

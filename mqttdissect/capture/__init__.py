@@ -1,0 +1,1 @@
+"""Read captures: bytes in, `Frame`s out. Nothing here knows what a frame carries."""

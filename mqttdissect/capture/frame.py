@@ -1,0 +1,87 @@
+"""What every capture reader hands on: frames, the interfaces they came in by, and damage found on the way."""
+
+from typing import final
+
+from mypy_extensions import i64
+
+MAX_FRAME = 16 * 1024 * 1024
+"""Bytes; a record that claims to hold more is damage, not a frame (Wireshark draws that line at 256 KiB for most
+link types, and at 128 MiB for none that carry IP)."""
+
+LATEST_NS = 0x7FFF_FFFF_FFFF_FFFF
+"""The last instant that fits signed 64-bit nanoseconds since 1970 (in the year 2262); later stamps are held there."""
+
+
+class CaptureError(Exception):
+    """The input cannot be read as a capture at all. Its text is one line for the user."""
+
+
+@final
+class Frame:
+    """One captured frame.
+
+    number: from 1, in the order of the file. time_ns: nanoseconds since 1970-01-01 UTC.
+    link_type: the LINKTYPE_ value of its interface. data: the bytes captured, perhaps cut by a snap length.
+    original_length: bytes on the wire. interface: index into the reader's `interfaces`.
+    """
+
+    __slots__ = ("data", "interface", "link_type", "number", "original_length", "time_ns")
+
+    def __init__(
+        self, number: i64, time_ns: i64, link_type: i64, data: bytes, original_length: i64, interface: i64
+    ) -> None:
+        self.number = number
+        self.time_ns = time_ns
+        self.link_type = link_type
+        self.data = data
+        self.original_length = original_length
+        self.interface = interface
+
+    def __repr__(self) -> str:
+        return f"Frame(number={self.number}, time_ns={self.time_ns}, link_type={self.link_type}, {len(self.data)} bytes)"
+
+
+@final
+class Interface:
+    """A capture interface: its link type, snap length, and how its time stamps count.
+
+    resolution: the if_tsresol byte (pcapng, section 4.2): 10 to the minus that, or 2 to the minus its low 7 bits.
+    offset: seconds to add to each stamp.
+    """
+
+    __slots__ = ("link_type", "name", "offset", "resolution", "snap_length")
+
+    def __init__(self, link_type: i64, snap_length: i64, resolution: i64 = 6, offset: int = 0, name: str = "") -> None:
+        self.link_type = link_type
+        self.snap_length = snap_length
+        self.resolution = resolution
+        self.offset = offset
+        self.name = name
+
+    def nanoseconds(self, ticks: int) -> i64:
+        """The time of a stamp of `ticks` units, in nanoseconds since 1970, held between 1970 and `LATEST_NS`."""
+        resolution = int(self.resolution)
+        if resolution & 0x80:
+            time = (ticks * 1_000_000_000) >> (resolution & 0x7F)
+        elif resolution <= 9:
+            time = ticks * POWERS_OF_TEN[9 - resolution]
+        else:
+            time = ticks // 10 ** (resolution - 9)
+        return i64(min(max(time + self.offset * 1_000_000_000, 0), LATEST_NS))
+
+
+POWERS_OF_TEN: list[int] = [10**n for n in range(10)]
+
+
+@final
+class Damage:
+    """Something in the input that could not be read: where (bytes from the start of the file) and what."""
+
+    __slots__ = ("message", "offset")
+
+    def __init__(self, offset: i64, message: str) -> None:
+        self.offset = offset
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"offset {self.offset}: {self.message}"

@@ -1,0 +1,159 @@
+"""Classic pcap: a 24-byte header, then records of 16 bytes and a frame each.
+
+Source: draft-ietf-opsawg-pcap. The magic number tells byte order and whether stamps count micro- or nanoseconds.
+A record header that cannot be true is damage; the next two record headers in a row that can be true end it.
+"""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.capture.buffer import Buffer
+from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface
+from mqttdissect.capture.octets import u32be, u32le
+
+MAGICS: dict[bytes, tuple[bool, int]] = {  # big-endian?, nanoseconds in a unit of the stamp's fraction
+    b"\xa1\xb2\xc3\xd4": (True, 1000),
+    b"\xd4\xc3\xb2\xa1": (False, 1000),
+    b"\xa1\xb2\x3c\x4d": (True, 1),
+    b"\x4d\x3c\xb2\xa1": (False, 1),
+}
+HEADER = 24
+RECORD = 16
+DAY = 86400
+
+
+@final
+class PcapReader:
+    """`feed` it the file from its first byte on; `close` when there is no more. Raises nothing."""
+
+    def __init__(self) -> None:
+        self.interfaces: list[Interface] = []
+        self.damage: list[Damage] = []
+        self.frames: i64 = 0
+        self._buffer = Buffer()
+        self._buffer.need = HEADER
+        self._big = False
+        self._unit: i64 = 1000
+        self._link: i64 = 0
+        self._seconds: i64 = -1  # of the last good record
+        self._lost_at: i64 = -1  # offset where records stopped making sense
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that are complete with `data`."""
+        if not self._buffer.add(data):
+            return []
+        if not self.interfaces:
+            self._header()
+        return self._records(False)
+
+    def close(self) -> list[Frame]:
+        """The input has ended; what is left over is damage."""
+        self._buffer.settle()
+        if not self.interfaces:
+            self.damage.append(Damage(0, f"the file ends inside its header ({self._buffer.available()} of {HEADER} bytes)"))
+            return []
+        frames = self._records(True)
+        left = self._buffer.available()
+        if self._lost_at >= 0:
+            self._found(self._buffer.here() + left)
+        elif left:
+            self.damage.append(Damage(self._buffer.here(), f"the file ends inside a record ({left} bytes of it are there)"))
+        return frames
+
+    def _header(self) -> None:
+        data = self._buffer.data
+        self._big, unit = MAGICS[data[:4]]
+        self._unit = unit
+        u32 = u32be(data, 20) if self._big else u32le(data, 20)
+        snap = u32be(data, 16) if self._big else u32le(data, 16)
+        self._link = u32 & 0x0FFF_FFFF  # the upper bits are about the frame check sequence
+        self.interfaces.append(Interface(self._link, snap, 6 if unit == 1000 else 9))
+        self._buffer.position = HEADER
+
+    def _records(self, last: bool) -> list[Frame]:
+        frames: list[Frame] = []
+        buffer = self._buffer
+        data = buffer.data
+        size: i64 = len(data)
+        position = buffer.position
+        big = self._big
+        unit = self._unit
+        link = self._link
+        number = self.frames
+        while size - position >= RECORD:
+            if self._lost_at >= 0:
+                position = self._search(position, last)
+                if self._lost_at >= 0:
+                    break
+            if big:
+                seconds = u32be(data, position)
+                fraction = u32be(data, position + 4)
+                length = u32be(data, position + 8)
+                original = u32be(data, position + 12)
+            else:
+                seconds = u32le(data, position)
+                fraction = u32le(data, position + 4)
+                length = u32le(data, position + 8)
+                original = u32le(data, position + 12)
+            if length > MAX_FRAME:
+                self._lost_at = buffer.offset + position
+                position += 1
+                continue
+            end = position + RECORD + length
+            if end > size:
+                buffer.need = RECORD + length
+                break
+            number += 1
+            time_ns = seconds * 1_000_000_000 + fraction * unit
+            frames.append(Frame(number, time_ns, link, data[position + RECORD : end], original, 0))
+            self._seconds = seconds
+            position = end
+        self.frames = number
+        buffer.position = position
+        if buffer.need == 0:
+            buffer.need = RECORD
+        return frames
+
+    def _search(self, position: i64, last: bool) -> i64:
+        """Where two plausible record headers follow each other, from `position` on; else where to go on looking."""
+        data = self._buffer.data
+        size: i64 = len(data)
+        while position + RECORD <= size:
+            length = self._plausible(position)
+            if length >= 0:
+                after = position + RECORD + length
+                if after + RECORD <= size:
+                    if self._plausible(after) >= 0:
+                        self._found(self._buffer.offset + position)
+                        return position
+                elif after == size and last:
+                    self._found(self._buffer.offset + position)
+                    return position
+                elif not last:
+                    self._buffer.need = RECORD + length + RECORD
+                    return position
+            position += 1
+        return position
+
+    def _plausible(self, at: i64) -> i64:
+        """The captured length if a record header may stand here, else -1."""
+        data = self._buffer.data
+        if self._big:
+            seconds, fraction = u32be(data, at), u32be(data, at + 4)
+            length, original = u32be(data, at + 8), u32be(data, at + 12)
+        else:
+            seconds, fraction = u32le(data, at), u32le(data, at + 4)
+            length, original = u32le(data, at + 8), u32le(data, at + 12)
+        if length == 0 or length > 262144 or original < length or original > 1 << 24:
+            return -1
+        if fraction * self._unit >= 1_000_000_000:
+            return -1
+        if self._seconds >= 0 and not -DAY < seconds - self._seconds < DAY:
+            return -1
+        return length
+
+    def _found(self, here: i64) -> None:
+        skipped = here - self._lost_at
+        self.damage.append(Damage(self._lost_at, f"no valid record header; {skipped} bytes skipped"))
+        self._lost_at = -1

@@ -1,0 +1,75 @@
+"""The reader for any capture, chosen by the file's first bytes."""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.capture.frame import CaptureError, Damage, Frame, Interface
+from mqttdissect.capture.pcap import MAGICS, PcapReader
+from mqttdissect.capture.pcapng import MAGIC as PCAPNG
+from mqttdissect.capture.pcapng import PcapngReader
+
+
+@final
+class CaptureReader:
+    """Sans-IO: `feed` it a capture's bytes in pieces of any size, `close` it at the end; both return `Frame`s.
+
+    Raises `CaptureError` when the first bytes are no capture, and from `close` when there were too few to tell.
+    Everything that is wrong later is in `damage`.
+    """
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._pcap: PcapReader | None = None
+        self._pcapng: PcapngReader | None = None
+        self.bytes: i64 = 0  # taken so far
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that are complete with `data`."""
+        self.bytes += len(data)
+        pcap = self._pcap
+        if pcap is not None:
+            return pcap.feed(data)
+        pcapng = self._pcapng
+        if pcapng is not None:
+            return pcapng.feed(data)
+        self._head += data
+        if len(self._head) < 4:
+            return []
+        data, self._head = self._head, b""
+        magic = data[:4]
+        if magic in MAGICS:
+            self._pcap = pcap = PcapReader()
+            return pcap.feed(data)
+        if magic == PCAPNG:
+            self._pcapng = pcapng = PcapngReader()
+            return pcapng.feed(data)
+        raise CaptureError(f"not a pcap or pcapng capture (it starts with {magic.hex(' ')})")
+
+    def close(self) -> list[Frame]:
+        """The frames that only the end of the input completes."""
+        if self._pcap is not None:
+            return self._pcap.close()
+        if self._pcapng is not None:
+            return self._pcapng.close()
+        if not self._head:
+            raise CaptureError("empty: not a single byte to read")
+        raise CaptureError(f"not a capture: it ends after {len(self._head)} bytes")
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What could not be read so far."""
+        if self._pcap is not None:
+            return self._pcap.damage
+        if self._pcapng is not None:
+            return self._pcapng.damage
+        return []
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces described so far; a frame's `interface` is an index into them."""
+        if self._pcap is not None:
+            return self._pcap.interfaces
+        if self._pcapng is not None:
+            return self._pcapng.interfaces
+        return []

@@ -1,0 +1,114 @@
+"""`mqttdissect CAPTURE...`: dissect, the default command."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mqttdissect.output.clock import Clock
+    from mqttdissect.output.writer import Writer
+
+FORMATS = ("tree", "summary", "json", "fields", "csv")
+VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5, "5": 5, "3": 3, "4": 4}
+TIMES = ("r", "d", "e", "a", "ad", "u", "ud")
+
+
+class DecodeAs(click.ParamType[int]):
+    """tcp.port==N,mqtt"""
+
+    name = "tcp.port==N,mqtt"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The port."""
+        match = re.fullmatch(r"\s*tcp\.port\s*==\s*(\d+)\s*,\s*mqtt\s*", str(value))
+        if not match or not 0 < int(match[1]) < 65536:
+            self.fail(f"{value!r} is not of the form tcp.port==1884,mqtt", param, ctx)
+        return int(match[1])
+
+
+def make_writer(
+    form: str, names: list[str], clock: Clock, color: str, fold: int, secrets: bool, dump: bool
+) -> tuple[Writer, str]:
+    """The writer of a format, and what it prints before the first packet."""
+    from mqttdissect.output.theme import no_colour, terminal_width, theme_for
+
+    if form == "json":
+        from mqttdissect.output.ndjson import JsonWriter
+
+        return JsonWriter(no_colour(), secrets), ""
+    if form in ("fields", "csv"):
+        from mqttdissect.output.columns import Columns, FieldsWriter, UnknownField
+
+        try:
+            columns = FieldsWriter(Columns(names, clock, secrets), form == "csv")
+        except UnknownField as error:
+            raise click.UsageError(str(error)) from None
+        return columns, columns.heading()
+    theme = theme_for(sys.stdout, color)
+    writer: Writer
+    if form == "summary":
+        from mqttdissect.output.summary import SummaryWriter
+
+        writer = SummaryWriter(theme, clock)
+    else:
+        from mqttdissect.output.tree import TreeWriter
+
+        writer = TreeWriter(theme, clock, terminal_width(sys.stdout), fold, secrets)
+    if dump:
+        from mqttdissect.output.hexdump import WithDump
+
+        return WithDump(writer, theme, secrets), ""
+    return writer, ""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("captures", nargs=-1, metavar="CAPTURE...", type=click.Path())
+@click.option("-T", "--format", "form", type=click.Choice(FORMATS), default="tree", help="What to print (tree).")
+@click.option("-P", "--summary", "form", flag_value="summary", help="One line a packet: short for -T summary.")
+@click.option("-V", "--tree", "form", flag_value="tree", help="Short for -T tree.")
+@click.option("-e", "--field", "names", multiple=True, metavar="NAME", help="A column for -T fields and csv; again for more.")
+@click.option("-x", "--hex", "dump", is_flag=True, help="With a hex dump, coloured by field.")
+@click.option("-r", "--read", "read", multiple=True, metavar="FILE", type=click.Path(), help="The same as naming the capture.")
+@click.option("-d", "--decode-as", "ports", multiple=True, type=DecodeAs(), help="Take streams of this port for MQTT.")
+@click.option("-t", "--time-format", "times", type=click.Choice(TIMES), default="r",
+              help="r: since the first frame, d: since the packet before, e: since 1970, a/ad: local time/with date, u/ud: UTC.")
+@click.option("-c", "--count", type=click.IntRange(1), metavar="N", help="Stop after N packets.")
+@click.option("--fold", type=click.IntRange(0), default=56, metavar="N", help="Show N bytes of a long field; 0 shows all (56).")
+@click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
+@click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
+@click.option("--mqtt-version", type=click.Choice(list(VERSIONS)), metavar="V",
+              help="3.1, 3.1.1 or 5.0: for streams that do not tell theirs.")
+def dissect(
+    captures: tuple[str, ...], form: str, names: tuple[str, ...], dump: bool, read: tuple[str, ...],
+    ports: tuple[int, ...], times: str, count: int | None, fold: int, color: str, show_secrets: bool,
+    mqtt_version: str | None,
+) -> int:  # fmt: skip
+    """Print the MQTT in captures (pcap, pcapng; '-' is standard input) as annotated trees of bytes.
+
+    \b
+      mqttdissect file.pcapng                        every byte, every bit
+      mqttdissect -P file.pcapng                     one line a packet
+      mqttdissect -T json file.pcapng | jq .mqtt     one object a line
+      mqttdissect -T fields -e frame.number -e mqtt.topic file.pcapng
+      tcpdump -U -w - port 1883 | mqttdissect -      as it happens
+
+    Exit status: 0 done; 1 done, but the capture was damaged; 2 it could not be read.
+    """
+    paths = [*read, *captures]
+    if not paths:
+        raise click.UsageError("name a capture, or - for standard input")
+    if names and form not in ("fields", "csv"):
+        raise click.UsageError("-e goes with -T fields or -T csv")
+    if form in ("fields", "csv") and not names:
+        raise click.UsageError(f"-T {form} needs the fields to print, such as -e frame.number -e mqtt.topic")
+    from mqttdissect.cli.session import Session
+    from mqttdissect.output.clock import Clock
+
+    clock = Clock(times)
+    writer, heading = make_writer(form, list(names), clock, color, fold, show_secrets, dump)
+    session = Session(writer, clock, frozenset([1883, *ports]), VERSIONS.get(mqtt_version or "", 0), count)
+    return session.run(paths, heading)

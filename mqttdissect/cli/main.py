@@ -1,0 +1,55 @@
+"""`mqttdissect`: the group of commands, of which `dissect` is the one that needs no name."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mqttdissect import __version__
+from mqttdissect.cli.dissect import dissect
+from mqttdissect.cli.fields import fields
+
+
+class Commands(click.Group):
+    """A group whose first argument may also be an option or a capture: then it is for `dissect`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Name the default command where the user did not."""
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h", "--version"):
+            args = ["dissect", *args]
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The help of `dissect`, then the other commands."""
+        command = self.commands["dissect"]
+        with click.Context(command, info_name=ctx.info_name) as inner:
+            command.format_help(inner, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str()) for name, one in sorted(self.commands.items())])
+
+
+def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Print the version, and which build runs."""
+    if value:
+        from mqttdissect.cli.build import build
+
+        click.echo(f"mqttdissect {__version__} ({build()})")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=version, help="Show the version.")
+def cli() -> None:
+    """See and understand MQTT on the wire."""
+
+
+cli.add_command(dissect)
+cli.add_command(fields)
+
+
+def main() -> None:
+    """The console script. Errors are one line; a closed pipe is none."""
+    from mqttdissect.cli.errors import run
+
+    sys.exit(run(cli))

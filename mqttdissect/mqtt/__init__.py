@@ -1,0 +1,1 @@
+"""The protocol: fields, framing, one decoder per control packet, properties, reason codes. No I/O, no analysis."""

@@ -1,0 +1,123 @@
+"""What the two sides of a connection have agreed on so far: the version, who is the client, the topic aliases.
+
+Packets of a stream whose CONNECT was not captured are decoded as both 3.1.1 and 5.0; the version under which only one
+of them is well-formed is the connection's. Where both are, `--mqtt-version` decides, else 3.1.1 is assumed.
+"""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.mqtt.codes import CONNECT, FROM_CLIENT, FROM_SERVER, PUBLISH, SENDERS
+from mqttdissect.mqtt.decode import decode
+from mqttdissect.mqtt.fields import Field
+from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION, Packet
+from mqttdissect.mqtt.properties import BY_IDENTIFIER, TOPIC_ALIAS
+from mqttdissect.mqtt.registry import PROPERTIES, PROPERTY_LENGTH, TOPIC_NAME, TOPIC_OF_ALIAS
+from mqttdissect.net.tcp import Stream
+
+ASSUMED_VERSION = 4
+ALIAS = BY_IDENTIFIER[TOPIC_ALIAS].value
+NO_TOPIC = "(not known: set before the capture, or never)"
+
+
+@final
+class Connection:
+    """`decode(packet)` decodes the next packet of the connection. option: what `--mqtt-version` says, 0 for nothing."""
+
+    __slots__ = ("aliases", "client", "option", "version", "version_by")
+
+    def __init__(self, stream: Stream, option: i64) -> None:
+        self.option = option
+        self.version: i64 = option if option else ASSUMED_VERSION
+        self.version_by: i64 = BY_OPTION if option else BY_DEFAULT
+        self.client: i64 = 0 if stream.handshake else -1  # the direction from the client; -1: not known
+        self.aliases: list[dict[int, str]] | None = None  # of each direction
+
+    def decode(self, packet: Packet) -> None:
+        """Fill in version, sender, fields and notes, and the topic that a topic alias stands for."""
+        kind = i64(packet.data[0]) >> 4
+        if kind == CONNECT:
+            self._connect(packet)
+            return
+        if self.client == -1:
+            senders: i64 = SENDERS[kind]
+            if senders == FROM_CLIENT:
+                self.client = packet.direction
+            elif senders == FROM_SERVER:
+                self.client = 1 - packet.direction
+        if self.client != -1:
+            packet.sender = FROM_CLIENT if packet.direction == self.client else FROM_SERVER
+        if self.version_by == BY_CONNECT:
+            packet.version = self.version
+        else:
+            self._infer(packet)
+        packet.version_by = self.version_by
+        decode(packet)
+        if kind == PUBLISH and packet.version >= 5:
+            self._topic_alias(packet)
+
+    def _connect(self, packet: Packet) -> None:
+        packet.version = self.option if self.option else ASSUMED_VERSION
+        packet.sender = FROM_CLIENT
+        packet.version_by = BY_CONNECT
+        decode(packet)
+        self.client = packet.direction
+        self.version = packet.version
+        self.version_by = BY_CONNECT
+        self.aliases = None
+
+    def _infer(self, packet: Packet) -> None:
+        """Decide the version of a packet on a connection whose CONNECT was not seen."""
+        packet.version = self.version
+        if packet.hole_offset >= 0 or (self.version_by == BY_INFERENCE and self.version == 4):
+            return
+        four, five = trial(packet, 4), trial(packet, 5)
+        if (four.notes is None) != (five.notes is None):
+            self.version = 4 if four.notes is None else 5
+            self.version_by = BY_INFERENCE
+        elif five.notes is None and packet.data[0] >> 4 == PUBLISH and self.version_by != BY_OPTION:
+            # Its message starts like well-formed properties. Text never does (an empty list of them is a NUL), but
+            # binary data may: a later packet that is well-formed as 3.1.1 only changes this.
+            self.version = 5
+            self.version_by = BY_INFERENCE
+        packet.version = self.version
+
+    def _topic_alias(self, packet: Packet) -> None:
+        """Learn or resolve the topic alias of a PUBLISH (3.3.2.3.4)."""
+        fields = packet.fields
+        for index in range(len(fields)):
+            field = fields[index]
+            if field.spec is ALIAS:
+                self._resolve(packet, index)
+                return
+            if field.spec is PROPERTY_LENGTH and field.value == 0:
+                return
+
+    def _resolve(self, packet: Packet, index: int) -> None:
+        fields = packet.fields
+        if self.aliases is None:
+            self.aliases = [{}, {}]
+        known = self.aliases[packet.direction]
+        number = fields[index].value
+        topic = packet.value(TOPIC_NAME)
+        assert isinstance(number, int)
+        if isinstance(topic, str) and topic != "":
+            known[number] = topic
+        elif topic == "":
+            end = fields[index].end
+            fields.insert(index + 1, Field(TOPIC_OF_ALIAS, end, end, known.get(number, NO_TOPIC)))
+            packet.payload += 1
+            for field in fields:
+                if field.spec is PROPERTIES:
+                    count = field.value
+                    assert isinstance(count, int)
+                    field.value = count + 1
+
+
+def trial(packet: Packet, version: i64) -> Packet:
+    """The same bytes, decoded as of `version`."""
+    copy = Packet(packet.stream, packet.direction, packet.frame, packet.time_ns, packet.data, packet.type)
+    copy.version = version
+    decode(copy)
+    return copy

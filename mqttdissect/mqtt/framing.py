@@ -1,0 +1,275 @@
+"""Cut a direction's bytes into control packets by the Remaining Length (MQTT 5.0, section 2.1.4).
+
+Theory of operation
+-------------------
+A packet that lies whole in a chunk is one slice of it. One that does not is kept as the pieces it arrived in, which
+are joined once, when the last has come: the cost is linear in its size, however many segments it took.
+
+A gap inside a packet whose length is known leaves the framing intact: the packet is marked, its end is known. After
+any other gap, after a Remaining Length that is none, and on a stream that was joined in the middle, the framing is
+lost: bytes are held until a place is found from which everything looks like control packets (`resync`), and those
+before it are handed on as undecoded.
+"""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.mqtt.connection import Connection
+from mqttdissect.mqtt.decode import undecoded
+from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.resync import NOT_YET, boundary
+from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk, Stream
+
+HELD_WHILE_LOST = 262144  # bytes; more than this and the older half is given up
+
+INCOMPLETE = 0
+MALFORMED = -1
+
+
+def packet_length(data: bytes, at: i64, size: i64) -> i64:
+    """Bytes of the packet that starts at `at`, its fixed header included; `INCOMPLETE` if `data` ends inside its
+    Remaining Length, `MALFORMED` if that has no end."""
+    position = at + 1
+    if position >= size:
+        return INCOMPLETE
+    byte: i64 = data[position]
+    if byte < 0x80:
+        return byte + 2
+    value = byte & 0x7F
+    shift: i64 = 7
+    while shift <= 21:
+        position += 1
+        if position >= size:
+            return INCOMPLETE
+        byte = data[position]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return position + 1 - at + value
+        shift += 7
+    return MALFORMED
+
+
+@final
+class Framer:
+    """One direction of a connection: `feed` it chunks; it returns decoded packets. Raises nothing."""
+
+    __slots__ = ("_connection", "_direction", "_have", "_hole_bytes", "_hole_offset", "_lost", "_need", "_pieces",
+                 "_reason", "_spans", "_started", "_stream")  # fmt: skip
+
+    def __init__(self, stream: Stream, direction: i64, connection: Connection) -> None:
+        self._stream = stream
+        self._direction = direction
+        self._connection = connection
+        self._started = False
+        self._lost = False
+        self._reason = ""  # why the framing is lost
+        self._pieces: list[bytes] = []  # of the packet at hand
+        self._spans: list[tuple[int, int]] = []
+        self._have: i64 = 0  # bytes of it seen, counting those in its hole
+        self._need: i64 = 0  # bytes it has in all; 0 until its Remaining Length is complete
+        self._hole_offset: i64 = -1
+        self._hole_bytes: i64 = 0
+
+    def feed(self, chunk: Chunk) -> list[Packet]:
+        """The packets that `chunk` completes."""
+        out: list[Packet] = []
+        if chunk.gap:
+            self._gap(chunk, out)
+        if chunk.ending != OPEN:
+            self._end(chunk, out)
+            return out
+        if not self._started:
+            self._started = True
+            if not self._stream.handshake and chunk.data[0] != 0x10:
+                self._lost = True
+                self._reason = "the capture joined the stream in the middle"
+        if self._lost:
+            self._find(chunk, out)
+        elif self._have:
+            self._continue(chunk, out)
+        else:
+            self._cut(chunk.data, 0, chunk, out)
+        return out
+
+    def _cut(self, data: bytes, at: i64, chunk: Chunk, out: list[Packet]) -> None:
+        """Cut `data`, which belongs to the frame of `chunk`, into packets from `at` on; keep what is left over."""
+        size: i64 = len(data)
+        while at < size:
+            length = packet_length(data, at, size)
+            end = at + length
+            if length == MALFORMED:
+                self._malformed(data[at : at + 5], chunk, out)
+                if at + 5 < size:
+                    self._keep(data[at + 5 :], chunk)
+                return
+            if length == INCOMPLETE or end > size:
+                self._need = length
+                self._keep(data[at:], chunk)
+                return
+            packet = Packet(
+                self._stream, self._direction, chunk.frame, chunk.time_ns, data[at:end] if length < size else data, 0
+            )
+            self._connection.decode(packet)
+            out.append(packet)
+            at = end
+
+    def _keep(self, data: bytes, chunk: Chunk) -> None:
+        self._spans.append((int(self._have), int(chunk.frame)))
+        self._pieces.append(data)
+        self._have += len(data)
+
+    def _continue(self, chunk: Chunk, out: list[Packet]) -> None:
+        """The packet at hand goes on in `chunk`."""
+        data = chunk.data
+        size: i64 = len(data)
+        if self._need == 0:
+            self._header(chunk, out)
+            return
+        missing = self._need - self._have
+        if size < missing:
+            self._keep(data, chunk)
+            return
+        self._keep(data[:missing] if size > missing else data, chunk)
+        self._complete(chunk, out)
+        if size > missing:
+            self._cut(data, missing, chunk, out)
+
+    def _header(self, chunk: Chunk, out: list[Packet]) -> None:
+        """The packet at hand lacks the end of its Remaining Length; at most four bytes of it are there."""
+        head = b"".join(self._pieces)
+        begun: i64 = len(head)
+        head += chunk.data[:5]
+        length = packet_length(head, 0, len(head))
+        if length == MALFORMED:
+            self._reset_packet()
+            self._malformed(head[:5], chunk, out)
+            if len(chunk.data) > 5 - begun:
+                self._keep(chunk.data[5 - begun :], chunk)
+            return
+        if length == INCOMPLETE:
+            self._keep(chunk.data, chunk)
+            return
+        self._need = length
+        self._continue(chunk, out)
+
+    def _complete(self, chunk: Chunk, out: list[Packet]) -> None:
+        """All pieces of the packet at hand are there."""
+        packet = Packet(self._stream, self._direction, chunk.frame, chunk.time_ns, b"".join(self._pieces), 0)
+        self._emit(packet, out, "the capture lacks them")
+
+    def _emit(self, packet: Packet, out: list[Packet], why: str) -> None:
+        if len(self._spans) > 1:
+            packet.spans = self._spans
+        packet.hole_offset = self._hole_offset
+        packet.hole_bytes = self._hole_bytes
+        packet.hole_why = why
+        self._reset_packet()
+        self._connection.decode(packet)
+        out.append(packet)
+
+    def _reset_packet(self) -> None:
+        self._pieces = []
+        self._spans = []
+        self._have = 0
+        self._need = 0
+        self._hole_offset = -1
+        self._hole_bytes = 0
+
+    def _malformed(self, head: bytes, chunk: Chunk, out: list[Packet]) -> None:
+        """A fixed header whose Remaining Length has no end: nobody can know where the next packet starts."""
+        packet = Packet(self._stream, self._direction, chunk.frame, chunk.time_ns, head, 0)
+        self._connection.decode(packet)
+        out.append(packet)
+        self._lost = True
+        self._reason = "behind a malformed Remaining Length"
+
+    def _gap(self, chunk: Chunk, out: list[Packet]) -> None:
+        """Bytes are missing before `chunk`."""
+        gap = chunk.gap
+        if not self._started:
+            self._started = True
+        elif not self._lost and self._need and self._have + gap <= self._need and self._hole_offset == -1:
+            self._hole_offset = self._have
+            self._hole_bytes = gap
+            self._have += gap
+            if self._have == self._need:
+                self._complete(chunk, out)
+            return
+        if self._lost:
+            self._give_up(chunk, len(self._joined()), out)
+        elif self._have:
+            self._cut_off(chunk, "the capture lacks them", out)
+        self._lost = True
+        self._reason = f"behind {gap} bytes that the capture lacks"
+
+    def _cut_off(self, chunk: Chunk, why: str, out: list[Packet]) -> None:
+        """The packet at hand will not be completed."""
+        data = b"".join(self._pieces)
+        if self._hole_offset == -1:
+            self._hole_offset = len(data)
+            self._hole_bytes = self._need - self._have if self._need else 1
+        else:
+            self._hole_bytes += self._need - self._have
+        packet = Packet(self._stream, self._direction, chunk.frame, chunk.time_ns, data, 0)
+        self._emit(packet, out, why)
+
+    def _end(self, chunk: Chunk, out: list[Packet]) -> None:
+        """The direction has ended."""
+        if self._lost:
+            self._give_up(chunk, self._have, out)
+        elif self._have:
+            self._cut_off(chunk, ENDINGS[int(chunk.ending)], out)
+
+    def _joined(self) -> bytes:
+        """What is held while the framing is lost, in one piece."""
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0] if self._pieces else b""
+
+    def _find(self, chunk: Chunk, out: list[Packet]) -> None:
+        """Framing is lost: look for a packet boundary in what is held and in `chunk`."""
+        starts = self._have
+        self._keep(chunk.data, chunk)
+        data = self._joined()
+        found = boundary(data, starts, self._connection, self._direction)
+        if found == NOT_YET:
+            if self._have > HELD_WHILE_LOST:
+                self._give_up(chunk, self._have // 2, out)
+            return
+        if found > 0:
+            self._give_up(chunk, found, out)
+            data = self._joined()
+        spans = self._spans
+        self._lost = False
+        self._reset_packet()
+        self._cut_held(data, spans, chunk, out)
+
+    def _cut_held(self, data: bytes, spans: list[tuple[int, int]], chunk: Chunk, out: list[Packet]) -> None:
+        """Cut `data`, held from several frames, as if it came chunk by chunk."""
+        for index in range(len(spans)):
+            start, frame = spans[index]
+            end = spans[index + 1][0] if index + 1 < len(spans) else len(data)
+            piece = Chunk(self._stream, self._direction, data[start:end], frame, chunk.time_ns, 0, OPEN)
+            out.extend(self.feed(piece))
+
+    def _give_up(self, chunk: Chunk, count: i64, out: list[Packet]) -> None:
+        """Hand on the first `count` bytes held as undecoded."""
+        if count == 0:
+            return
+        data = self._joined()
+        taken = [(start, frame) for start, frame in self._spans if start < count]
+        packet = Packet(self._stream, self._direction, chunk.frame, chunk.time_ns, data[:count], 0)
+        packet.frame = taken[-1][1]
+        if len(taken) > 1:
+            packet.spans = taken
+        packet.version = self._connection.version
+        packet.version_by = self._connection.version_by
+        undecoded(packet, self._reason)
+        out.append(packet)
+        rest = [(max(start - int(count), 0), frame) for start, frame in self._spans if start >= count]
+        if len(data) > count and (not rest or rest[0][0] > 0):
+            rest.insert(0, (0, taken[-1][1]))
+        self._spans = rest
+        self._pieces = [data[count:]] if count < len(data) else []
+        self._have = len(data) - count

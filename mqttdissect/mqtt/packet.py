@@ -1,0 +1,110 @@
+"""A control packet as it was found on the wire, with its fields and with what is wrong with it."""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from mqttdissect.mqtt.codes import PACKET_TYPES
+from mqttdissect.mqtt.fields import GROUP, Field, FieldSpec
+from mqttdissect.net.tcp import Stream
+
+UNDECODED: Final = -1
+"""The `type` of what stands for bytes of a stream that could not be cut into packets."""
+
+# How the version was found (Packet.version_by)
+BY_CONNECT: Final = 0
+BY_INFERENCE: Final = 1
+BY_OPTION: Final = 2
+BY_DEFAULT: Final = 3
+
+
+@final
+class Note:
+    """Something malformed: at which byte of the packet, what was expected there, and where the standard says so."""
+
+    __slots__ = ("expected", "offset", "section")
+
+    def __init__(self, offset: i64, expected: str, section: str) -> None:
+        self.offset = offset
+        self.expected = expected
+        self.section = section
+
+    def __str__(self) -> str:
+        return f"offset {self.offset}: {self.expected} ({self.section})"
+
+
+@final
+class Packet:
+    """One control packet.
+
+    frame, time_ns: of the frame that completed it. direction: 0 or 1, as in its stream. sender: `FROM_CLIENT`,
+    `FROM_SERVER`, or 0 if not known. type: 1 to 15 (0 is reserved), or `UNDECODED`. flags: the low four bits of the
+    first byte. version: the protocol level 3, 4 or 5; version_by: how that is known.
+    fields: in the order of their bytes. payload: index of the first field of the payload; len(fields) if it has none.
+    data: its bytes. spans: (offset, frame) where it spans frames, else None. hole_offset, hole_bytes,
+    hole_why: where bytes of it are missing, how many, and why; offset -1 for none.
+    """
+
+    __slots__ = (
+        "data", "direction", "fields", "flags", "frame", "hole_bytes", "hole_offset", "hole_why", "notes", "payload", "sender",
+        "spans", "stream", "time_ns", "type", "version", "version_by",
+    )  # fmt: skip
+
+    def __init__(
+        self, stream: Stream | None, direction: i64, frame: i64, time_ns: i64, data: bytes, packet_type: i64
+    ) -> None:
+        self.stream = stream
+        self.direction = direction
+        self.frame = frame
+        self.time_ns = time_ns
+        self.data = data
+        self.type = packet_type
+        self.flags: i64 = 0
+        self.sender: i64 = 0
+        self.version: i64 = 4
+        self.version_by: i64 = BY_DEFAULT
+        self.fields: list[Field] = []
+        self.payload: i64 = 0
+        self.notes: list[Note] | None = None
+        self.spans: list[tuple[int, int]] | None = None
+        self.hole_offset: i64 = -1
+        self.hole_bytes: i64 = 0
+        self.hole_why = ""
+
+    @property
+    def name(self) -> str:
+        """CONNECT, PUBLISH, ...; RESERVED for type 0 and, before 5.0, type 15."""
+        if self.type == UNDECODED:
+            return "UNDECODED"
+        if self.type == 15 and self.version < 5:
+            return "RESERVED"
+        return PACKET_TYPES[int(self.type)]
+
+    @property
+    def malformed(self) -> Note | None:
+        """The first thing that is wrong with it."""
+        return self.notes[0] if self.notes else None
+
+    @property
+    def qos(self) -> i64:
+        """Of a PUBLISH."""
+        return (self.flags >> 1) & 3
+
+    @property
+    def frames(self) -> list[tuple[int, int]]:
+        """(offset in `data`, number of the frame that carried the bytes from there on)."""
+        return self.spans if self.spans is not None else [(0, int(self.frame))]
+
+    def value(self, spec: FieldSpec) -> object:
+        """The value of the first field of this spec; None if there is none."""
+        for field in self.fields:
+            if field.spec is spec:
+                return field.value
+        return None
+
+    def leaves(self) -> list[Field]:
+        """The fields that own bytes: together every byte of the packet, each once."""
+        return [field for field in self.fields if field.spec.kind != GROUP and field.end > field.start]
+
+    def __repr__(self) -> str:
+        return f"Packet({self.name}, frame={self.frame}, {len(self.data)} bytes, {len(self.fields)} fields)"

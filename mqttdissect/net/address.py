@@ -1,0 +1,24 @@
+"""Flows as people write them: 127.0.0.1:1883, [::1]:1883 (RFC 5952, RFC 3986 section 3.2.2)."""
+
+from ipaddress import IPv6Address
+
+
+def address(flow: bytes, source: bool) -> str:
+    """The source or destination address of a flow."""
+    half = (len(flow) - 4) // 2
+    raw = flow[:half] if source else flow[half : 2 * half]
+    if half == 4:
+        return f"{raw[0]}.{raw[1]}.{raw[2]}.{raw[3]}"
+    return str(IPv6Address(raw))
+
+
+def port(flow: bytes, source: bool) -> int:
+    """The source or destination port of a flow."""
+    at = len(flow) - (4 if source else 2)
+    return flow[at] << 8 | flow[at + 1]
+
+
+def endpoint(flow: bytes, source: bool) -> str:
+    """Address and port."""
+    host = address(flow, source)
+    return f"[{host}]:{port(flow, source)}" if ":" in host else f"{host}:{port(flow, source)}"

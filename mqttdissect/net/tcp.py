@@ -1,0 +1,357 @@
+"""TCP reassembly: segments in, as they were captured; each direction's bytes out, in order, once.
+
+Theory of operation
+-------------------
+Every flow (one direction between two sockets) is a `Half`, which knows the position of the next byte that it can
+hand on. Positions are sequence numbers unfolded into 64 bits, so comparisons are plain. A segment that starts there
+goes out as one `Chunk`; what lies before it was seen already (a retransmission or a keep-alive probe) and is cut
+away; what lies behind it leaves a hole and waits, in a heap by position, until the hole is filled.
+
+A hole that will never be filled is given up, and the next chunk says how many bytes are missing before it:
+- the other side has acknowledged it, so it did arrive and only the capture lacks it; a short grace (`GRACE_SEGMENTS`
+  or `GRACE_NS`) lets a capture that swapped packets and acknowledgements catch up;
+- no acknowledgements are captured at all, and it has been open for `PATIENCE_NS`;
+- more than `MAX_WAITING` bytes wait behind it; or the stream or the capture ends.
+
+A SYN with another initial sequence number, or a segment far from everything expected, is a new stream on the same
+ports. A stream whose SYN was not captured starts with its first segment.
+
+Cost: constant time a segment in order; a logarithm of the waiting ones for a segment out of order.
+"""
+
+from heapq import heappop, heappush
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.net.segment import ACK, FIN, RST, SYN, Segment, reverse
+from mqttdissect.net.sequence import unfold
+
+GRACE_SEGMENTS = 64
+GRACE_NS = 200_000_000
+PATIENCE_NS = 10_000_000_000
+MAX_WAITING = 8 * 1024 * 1024
+FAR_BACK = 64 * 1024 * 1024
+FAR_AHEAD = 1024 * 1024 * 1024
+
+OPEN, FINISHED, RESET, REPLACED, CAPTURE_ENDED = 0, 1, 2, 3, 4
+ENDINGS = {
+    FINISHED: "the sender closed the connection (FIN)",
+    RESET: "the connection was reset (RST)",
+    REPLACED: "a new connection took over the ports",
+    CAPTURE_ENDED: "the capture ends",
+}
+
+
+@final
+class Stream:
+    """A TCP connection. number: from 0 in the order of first segments, as in Wireshark's tcp.stream.
+
+    flow: that of direction 0, from the client (the side that sent the SYN; if none was captured, the side that was
+    seen first). transport, application: for the stages that follow; not touched here.
+    """
+
+    __slots__ = ("application", "destination", "flow", "handshake", "number", "source", "transport")
+
+    def __init__(self, number: i64, flow: bytes, handshake: bool) -> None:
+        self.number = number
+        self.flow = flow
+        self.handshake = handshake  # was its SYN or SYN-ACK captured?
+        self.source = Half(self, 0)
+        self.destination = Half(self, 1)
+        self.transport: object | None = None
+        self.application: object | None = None
+
+    def half(self, direction: i64) -> "Half":
+        """The flow in `direction`."""
+        return self.source if direction == 0 else self.destination
+
+    def port(self, direction: i64) -> i64:
+        """The port that segments in `direction` come from."""
+        flow = self.flow
+        at: i64 = len(flow) - (4 if direction == 0 else 2)
+        return i64(flow[at]) << 8 | i64(flow[at + 1])
+
+
+@final
+class Waiting:
+    """A segment's payload that lies behind a hole."""
+
+    __slots__ = ("data", "frame", "length", "time_ns")
+
+    def __init__(self, segment: Segment) -> None:
+        self.data = segment.data
+        self.length = segment.length
+        self.frame = segment.frame
+        self.time_ns = segment.time_ns
+
+
+@final
+class Half:
+    """One direction of a stream: what has been handed on, and what waits behind a hole."""
+
+    __slots__ = (
+        "acknowledged", "delivered", "ending", "finish", "frame", "hole_ns", "hole_segments", "initial", "known",
+        "missing", "next", "order", "started_by", "stream", "time_ns", "waiting", "waiting_bytes", "direction",
+    )  # fmt: skip
+
+    def __init__(self, stream: Stream, direction: i64) -> None:
+        self.stream = stream
+        self.direction = direction
+        self.known = False  # is `next` known?
+        self.next: i64 = 0  # position of the next byte to hand on
+        self.initial: i64 = -1  # the initial sequence number, if its SYN was captured
+        self.delivered = False  # has any byte been handed on?
+        self.acknowledged: i64 = -1  # the furthest position that the other side has acknowledged; -1: none seen
+        self.finish: i64 = -1  # the position behind the last byte, once a FIN was seen
+        self.ending: i64 = OPEN
+        self.missing: i64 = 0  # bytes given up since the last chunk
+        self.order: list[int] = []  # a heap of the positions in `waiting`
+        self.waiting: dict[int, Waiting] = {}
+        self.waiting_bytes: i64 = 0
+        self.hole_ns: i64 = 0  # when the hole at `next` opened
+        self.hole_segments: i64 = 0  # segments of the stream since then
+        self.frame: i64 = 0  # last frame seen, and its time
+        self.time_ns: i64 = 0
+
+
+@final
+class Chunk:
+    """In-order bytes of one direction, from one segment.
+
+    gap: bytes missing immediately before `data`. ending: why nothing follows (`OPEN` while something may).
+    An ending chunk has no data. `frames` says which frame carried which byte.
+    """
+
+    __slots__ = ("data", "direction", "ending", "frame", "gap", "stream", "time_ns")
+
+    def __init__(
+        self, stream: Stream, direction: i64, data: bytes, frame: i64, time_ns: i64, gap: i64, ending: i64
+    ) -> None:
+        self.stream = stream
+        self.direction = direction
+        self.data = data
+        self.frame = frame
+        self.time_ns = time_ns
+        self.gap = gap
+        self.ending = ending
+
+    @property
+    def frames(self) -> list[tuple[int, int]]:
+        """(offset in `data`, number of the frame that carried the bytes from there on)."""
+        return [(0, int(self.frame))]
+
+
+@final
+class Reassembler:
+    """`feed` it segments in the order of capture; `close` at the end. Both return chunks. Raises nothing."""
+
+    def __init__(self) -> None:
+        self.streams: i64 = 0  # seen so far
+        self.gaps: i64 = 0
+        self.gap_bytes: i64 = 0
+        self._halves: dict[bytes, Half] = {}
+        self._holes: dict[Half, bool] = {}  # the halves with a hole, in the order in which they opened
+        self._swept_ns: i64 = 0
+
+    def feed(self, segment: Segment) -> list[Chunk]:
+        """The chunks that `segment` completes: of its own stream, or of others whose holes are overdue."""
+        out: list[Chunk] = []
+        half = self._halves.get(segment.flow)
+        if half is None:
+            half = self._open(segment)
+        elif segment.flags & SYN or half.ending != OPEN or segment.length:
+            half = self._same_stream(half, segment, out)
+        half.frame = segment.frame
+        half.time_ns = segment.time_ns
+        flags = segment.flags
+        if flags & ACK:
+            self._acknowledge(half, segment, out)
+        if flags & RST:
+            self._reset(half, segment, out)
+        else:
+            position = unfold(segment.sequence, half.next) if half.known else segment.sequence
+            if flags & SYN:
+                position += 1
+                half.initial = segment.sequence
+            if not half.known:
+                half.known = True
+                half.next = position
+            if segment.length:
+                self._data(half, position, segment, out)
+            if flags & FIN and half.ending == OPEN:
+                half.finish = position + segment.length
+            if half.finish == half.next and half.ending == OPEN:
+                self._end(half, FINISHED, out)
+        if self._holes:
+            self._sweep(segment, out)
+        return out
+
+    def close(self) -> list[Chunk]:
+        """The capture has ended: what waits is handed on with its gaps, and every open direction ends."""
+        out: list[Chunk] = []
+        halves = [half for half in self._halves.values() if half.direction == 0]
+        for half in halves:
+            self._finish_stream(half.stream, CAPTURE_ENDED, out)
+        self._halves = {}
+        return out
+
+    def _open(self, segment: Segment) -> Half:
+        """A new stream; its direction 0 is the client's where a SYN tells."""
+        syn = segment.flags & SYN != 0
+        back = reverse(segment.flow)
+        from_server = syn and segment.flags & ACK != 0
+        stream = Stream(self.streams, back if from_server else segment.flow, syn)
+        self.streams += 1
+        first, second = (stream.destination, stream.source) if from_server else (stream.source, stream.destination)
+        self._halves[segment.flow] = first
+        self._halves[back] = second
+        return first
+
+    def _same_stream(self, half: Half, segment: Segment, out: list[Chunk]) -> Half:
+        """`half`, or that of a new stream if `segment` cannot belong to this one any more."""
+        if not half.known:
+            return half
+        position = unfold(segment.sequence, half.next)
+        if segment.flags & SYN:
+            if half.initial == segment.sequence:
+                return half
+            if half.initial == -1 and not half.delivered and position + 1 == half.next:
+                return half  # the SYN was captured after the first acknowledgement
+            new = True
+        elif segment.flags & RST or not segment.length:
+            return half
+        elif half.ending != OPEN:
+            new = position > half.next or position < half.next - FAR_BACK
+        else:
+            new = position < half.next - FAR_BACK or position > half.next + FAR_AHEAD
+        if not new:
+            return half
+        self._finish_stream(half.stream, REPLACED, out)
+        return self._open(segment)
+
+    def _acknowledge(self, half: Half, segment: Segment, out: list[Chunk]) -> None:
+        other = half.stream.half(1 - half.direction)
+        if not other.known:
+            return
+        position = unfold(segment.acknowledgement, other.next)
+        if other.acknowledged == -1 or position > other.acknowledged:
+            other.acknowledged = position
+
+    def _data(self, half: Half, position: i64, segment: Segment, out: list[Chunk]) -> None:
+        """A segment with payload, which starts at `position`."""
+        if not half.delivered and half.initial == -1 and position == half.next + 1 and not half.waiting:
+            half.next = position  # the stream was joined at a keep-alive probe, which lies one byte back
+        if position > half.next:
+            self._wait(half, position, segment)
+            return
+        end = position + segment.length
+        if end <= half.next:
+            return
+        if half.waiting:
+            half.hole_ns = segment.time_ns
+            half.hole_segments = 0
+        data = segment.data if position == half.next else segment.data[half.next - position :]
+        self._deliver(half, end, data, segment.frame, segment.time_ns, out)
+        if half.waiting:
+            self._drain(half, out)
+
+    def _deliver(self, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64, out: list[Chunk]) -> None:
+        """Hand on `data`, which was captured of the bytes from `half.next` to `end`."""
+        captured: i64 = len(data)
+        if captured:
+            out.append(Chunk(half.stream, half.direction, data, frame, time_ns, half.missing, OPEN))
+            half.missing = 0
+            half.delivered = True
+        cut = end - half.next - captured
+        if cut:
+            self._give_up(half, cut)
+        half.next = end
+
+    def _wait(self, half: Half, position: i64, segment: Segment) -> None:
+        if not half.waiting:
+            half.hole_ns = segment.time_ns
+            half.hole_segments = 0
+            self._holes[half] = True
+        held = half.waiting.get(int(position))
+        if held is None:
+            heappush(half.order, int(position))
+        elif len(held.data) >= len(segment.data):
+            return
+        else:
+            half.waiting_bytes -= len(held.data)
+        half.waiting[int(position)] = Waiting(segment)
+        half.waiting_bytes += len(segment.data)
+
+    def _drain(self, half: Half, out: list[Chunk]) -> None:
+        """Hand on what waits and has no hole before it any more."""
+        while half.order and half.order[0] <= half.next:
+            position: i64 = heappop(half.order)
+            held = half.waiting.pop(int(position))
+            half.waiting_bytes -= len(held.data)
+            end = position + held.length
+            if end > half.next:
+                data = held.data[half.next - position :] if position < half.next else held.data
+                self._deliver(half, end, data, held.frame, held.time_ns, out)
+        if not half.order:
+            self._holes.pop(half, False)
+        if half.finish == half.next and half.ending == OPEN:
+            self._end(half, FINISHED, out)
+
+    def _give_up(self, half: Half, missing: i64) -> None:
+        half.missing += missing
+        self.gaps += 1
+        self.gap_bytes += missing
+
+    def _skip_hole(self, half: Half, out: list[Chunk]) -> None:
+        """Give up the hole before the first waiting segment, and hand on what follows it."""
+        first: i64 = half.order[0]
+        self._give_up(half, first - half.next)
+        half.next = first
+        self._drain(half, out)
+
+    def _overdue(self, half: Half, now_ns: i64) -> bool:
+        if half.waiting_bytes > MAX_WAITING:
+            return True
+        open_ns = now_ns - half.hole_ns
+        if half.acknowledged == -1:
+            return open_ns > PATIENCE_NS
+        if half.acknowledged >= half.order[0]:
+            return half.hole_segments > GRACE_SEGMENTS or open_ns > GRACE_NS
+        return False
+
+    def _sweep(self, segment: Segment, out: list[Chunk]) -> None:
+        """Give up the holes that are overdue: of this segment's stream, and now and then of all."""
+        half = self._halves[segment.flow]
+        for one in (half, half.stream.half(1 - half.direction)):
+            if one.waiting:
+                one.hole_segments += 1
+                while one.waiting and self._overdue(one, segment.time_ns):
+                    self._skip_hole(one, out)
+        if not 0 <= segment.time_ns - self._swept_ns < GRACE_NS:
+            self._swept_ns = segment.time_ns
+            for one in list(self._holes):
+                while one.waiting and self._overdue(one, segment.time_ns):
+                    self._skip_hole(one, out)
+
+    def _reset(self, half: Half, segment: Segment, out: list[Chunk]) -> None:
+        """A RST that lies where the receiver would take it ends both directions."""
+        if half.known:
+            position = unfold(segment.sequence, half.next)
+            if not half.next - 1 <= position <= half.next + FAR_BACK and segment.sequence != 0:
+                return
+        self._finish_stream(half.stream, RESET, out)
+
+    def _finish_stream(self, stream: Stream, ending: i64, out: list[Chunk]) -> None:
+        for half in (stream.source, stream.destination):
+            while half.waiting:
+                self._skip_hole(half, out)
+            if half.ending == OPEN:
+                if half.delivered and half.acknowledged > half.next + 1 and half.finish == -1:  # 1 may be a FIN
+                    self._give_up(half, half.acknowledged - half.next)
+                self._end(half, ending, out)
+
+    def _end(self, half: Half, ending: i64, out: list[Chunk]) -> None:
+        half.ending = ending
+        out.append(Chunk(half.stream, half.direction, b"", half.frame, half.time_ns, half.missing, ending))
+        half.missing = 0

@@ -1,0 +1,1 @@
+"""Packets as text: tree, one-line summary, JSON, fields and CSV, hex dump."""

@@ -1,0 +1,51 @@
+"""Time stamps as `-t` asks for them; the letters are tshark's.
+
+r: seconds since the first frame. d: since the packet before. e: since 1970. a, ad: local time, with date.
+u, ud: UTC, with date. Always with nine digits where the capture may have them; nanoseconds stay integers throughout.
+"""
+
+from datetime import datetime, timezone
+from typing import Final, final
+
+from mypy_extensions import i64
+
+FORMATS: Final = ("r", "d", "e", "a", "ad", "u", "ud")
+
+
+def seconds(ns: int, digits: int = 6) -> str:
+    """Nanoseconds as decimal seconds: cut, not rounded, to `digits` digits."""
+    sign = "-" if ns < 0 else ""
+    ns = abs(ns)
+    return f"{sign}{ns // 1_000_000_000}.{str(ns % 1_000_000_000).rjust(9, '0')[:digits]}"
+
+
+@final
+class Clock:
+    """`text(time_ns)` of each packet in turn."""
+
+    def __init__(self, form: str = "r") -> None:
+        self.form = form
+        self.first_ns: i64 = -1
+        self._before_ns: i64 = -1
+
+    def text(self, time_ns: i64) -> str:
+        """The stamp of the next packet."""
+        form = self.form
+        if form == "r":
+            return seconds(int(time_ns - self.first_ns))
+        if form == "d":
+            before = self._before_ns if self._before_ns >= 0 else time_ns
+            self._before_ns = time_ns
+            return seconds(int(time_ns - before))
+        if form == "e":
+            return seconds(int(time_ns), 9)
+        return calendar(int(time_ns), form)
+
+
+def calendar(time_ns: int, form: str) -> str:
+    """Local or UTC time of day, perhaps with the date."""
+    whole, fraction = divmod(time_ns, 1_000_000_000)
+    moment = datetime.fromtimestamp(whole, timezone.utc)
+    if form.startswith("a"):
+        moment = moment.astimezone()
+    return f"{moment:{'%Y-%m-%d ' if form.endswith('d') else ''}%H:%M:%S}.{fraction // 1000:06d}"

@@ -1,0 +1,203 @@
+"""What matters in a packet, in one line: the end of a summary line and of a tree's first line."""
+
+from typing import final
+
+from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.codes import VERSIONS
+from mqttdissect.mqtt.fields import Field
+from mqttdissect.mqtt.packet import BY_CONNECT, BY_INFERENCE, BY_OPTION, UNDECODED, Packet
+from mqttdissect.mqtt.properties import BY_IDENTIFIER
+from mqttdissect.mqtt.registry import (
+    AUTH_REASON,
+    CLIENT_IDENTIFIER,
+    CONNACK_FLAGS,
+    CONNACK_REASON,
+    CONNECT_FLAGS,
+    CONNECT_FLAGS_5,
+    DISCONNECT_REASON,
+    GRANTED_QOS,
+    KEEP_ALIVE,
+    PACKET_IDENTIFIER,
+    PUBACK_REASON,
+    PUBCOMP_REASON,
+    PUBREC_REASON,
+    PUBREL_REASON,
+    REQUESTED_QOS,
+    RETURN_CODE,
+    SUBACK_REASON,
+    SUBSCRIPTION_OPTIONS,
+    TOPIC_FILTER,
+    TOPIC_NAME,
+    TOPIC_OF_ALIAS,
+    UNSUBACK_REASON,
+    USER_NAME,
+    WILL_TOPIC,
+)
+from mqttdissect.net.address import endpoint
+from mqttdissect.net.tcp import Stream
+from mqttdissect.output.text import decoded, shortened, visible
+from mqttdissect.output.theme import Theme
+from mqttdissect.output.values import number, size_of
+
+LONGEST = 80  # characters of one topic or identifier
+MOST_FILTERS = 4
+REASON_SPECS = frozenset([
+    CONNACK_REASON, RETURN_CODE, PUBACK_REASON, PUBREC_REASON, PUBREL_REASON, PUBCOMP_REASON, SUBACK_REASON,
+    GRANTED_QOS, UNSUBACK_REASON, DISCONNECT_REASON, AUTH_REASON,
+])  # fmt: skip
+REASON_STRING = BY_IDENTIFIER[0x1F].value
+
+
+def words(value: object) -> str:
+    """Text from the wire, harmless and short."""
+    text = decoded(value) if isinstance(value, bytes) else visible(str(value))
+    return shortened(text, LONGEST)
+
+
+def integer(value: object) -> int:
+    """A field's value that is a number."""
+    return value if isinstance(value, int) else 0
+
+
+@final
+class Gist:
+    """`parts(packet)` is the line; addresses are worked out once a stream."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+        self._endpoints: dict[Stream, list[str]] = {}
+
+    def ends(self, packet: Packet) -> list[str]:
+        """Source and destination of the packet, as text."""
+        stream = packet.stream
+        if stream is None:
+            return ["", ""]
+        known = self._endpoints.get(stream)
+        if known is None:
+            source, destination = endpoint(stream.flow, True), endpoint(stream.flow, False)
+            known = [source, destination, source]
+            if len(self._endpoints) > 10_000:
+                self._endpoints.clear()
+            self._endpoints[stream] = known
+        return known[packet.direction : packet.direction + 2]
+
+    def line(self, packet: Packet) -> str:
+        """What matters, for the packet's type, parts set off by two spaces."""
+        kind = packet.type
+        theme = self.theme
+        if kind == codes.PUBLISH:
+            text = self._publish(packet)
+        elif kind == UNDECODED:
+            text = str(packet.fields[0].value) if packet.fields else ""
+        elif kind == codes.CONNECT:
+            text = self._connect(packet)
+        elif kind in (codes.SUBSCRIBE, codes.UNSUBSCRIBE):
+            text = self._filters(packet)
+        else:
+            text = self._answer(packet)
+        parts = f"{text}  {size_of(len(packet.data))}" if text else size_of(len(packet.data))
+        if packet.version_by != BY_CONNECT:
+            parts += f"  {version_source(packet)}"
+        notes = packet.notes
+        if notes is not None:
+            parts += "  " + theme.paint(theme.error, f"malformed: {visible(notes[0].expected)}")
+        return parts
+
+    def _publish(self, packet: Packet) -> str:
+        flags = packet.flags
+        topic: object = ""
+        identifier: object = None
+        for field in packet.fields:
+            spec = field.spec
+            if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
+                topic = field.value
+            elif spec is PACKET_IDENTIFIER:
+                identifier = field.value
+        parts = QOS_WORDS[(flags >> 1) & 3]
+        if identifier is not None:
+            parts += f"  id {integer(identifier)}"
+        if flags & 8:
+            parts += "  DUP"
+        if flags & 1:
+            parts += "  RETAIN"
+        return f"{parts}  {self.theme.paint(self.theme.topic, words(topic))}"
+
+    def _connect(self, packet: Packet) -> str:
+        parts = [f"MQTT {VERSIONS[int(packet.version)]}"]
+        theme = self.theme
+        flags: int = 0
+        for field in packet.fields:
+            spec = field.spec
+            if spec is CONNECT_FLAGS or spec is CONNECT_FLAGS_5:
+                flags = integer(field.value)
+                if flags & 2:
+                    parts.append("clean start" if packet.version >= 5 else "clean session")
+            elif spec is KEEP_ALIVE:
+                parts.append(f"keep alive {field.value} s")
+            elif spec is CLIENT_IDENTIFIER:
+                parts.append("client " + (theme.paint(theme.topic, words(field.value)) if field.value else "(no identifier)"))
+            elif spec is WILL_TOPIC:
+                retain = " retain" if flags & 0x20 else ""
+                parts.append(f"will {theme.paint(theme.topic, words(field.value))} QoS {flags >> 3 & 3}{retain}")
+            elif spec is USER_NAME:
+                parts.append(f"user {words(field.value)}")
+        return "  ".join(parts)
+
+    def _filters(self, packet: Packet) -> str:
+        parts: list[str] = []
+        identifier = ""
+        theme = self.theme
+        for field in packet.fields:
+            spec = field.spec
+            if spec is PACKET_IDENTIFIER:
+                identifier = f"id {field.value}"
+            elif spec is TOPIC_FILTER:
+                parts.append(theme.paint(theme.topic, words(field.value)))
+            elif (spec is REQUESTED_QOS or spec is SUBSCRIPTION_OPTIONS) and parts:
+                parts[-1] += f" QoS {integer(field.value) & 3}"
+        return f"{identifier}  {some(parts)}"
+
+    def _answer(self, packet: Packet) -> str:
+        parts: list[str] = []
+        reasons: list[str] = []
+        for field in packet.fields:
+            spec = field.spec
+            if spec is PACKET_IDENTIFIER:
+                parts.append(f"id {field.value}")
+            elif spec is CONNACK_FLAGS:
+                if integer(field.value) & 1:
+                    parts.append("session present")
+            elif spec in REASON_SPECS:
+                reasons.append(self._reason(field))
+            elif spec is REASON_STRING:
+                reasons.append(f'"{words(field.value)}"')
+        if reasons:
+            parts.append(some(reasons))
+        return "  ".join(parts)
+
+    def _reason(self, field: Field) -> str:
+        value = integer(field.value)
+        text = number(field.spec, value)
+        bad = value >= 0x80 or (field.spec is RETURN_CODE and value > 0)
+        return self.theme.paint(self.theme.error, text) if bad else text
+
+
+def some(parts: list[str]) -> str:
+    """The first few, and how many more."""
+    text = ", ".join(parts[:MOST_FILTERS])
+    return f"{text}, … {len(parts) - MOST_FILTERS} more" if len(parts) > MOST_FILTERS else text
+
+
+def version_source(packet: Packet) -> str:
+    """How the version of a packet is known, where its CONNECT was not seen."""
+    version = VERSIONS[int(packet.version)]
+    if packet.version_by == BY_INFERENCE:
+        return f"[MQTT {version}, inferred]"
+    if packet.version_by == BY_OPTION:
+        return f"[MQTT {version}, by --mqtt-version]"
+    return f"[MQTT {version} assumed; --mqtt-version sets it]"
+
+
+QOS_WORDS: list[str] = ["QoS 0", "QoS 1", "QoS 2", "QoS 3"]
+
+

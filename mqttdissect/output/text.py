@@ -1,0 +1,59 @@
+"""Text from the wire, made harmless: what a terminal, a reader of CSV or a person could take for something else is
+shown, not obeyed.
+
+Control characters, escape sequences, bidirectional controls, zero-width and other invisible characters, unassigned and
+private ones, and lone surrogates all come out as escapes (\\x1b, \\u202e). Everything printable stays itself.
+"""
+
+SHORT: dict[str, str] = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+
+
+def visible(text: str) -> str:
+    """`text` with every character that is not plainly printable as an escape. A backslash is doubled only where
+    escapes make that necessary, so that ordinary text stays as it is."""
+    if text.isprintable():
+        return text
+    return "".join([char if char.isprintable() and char != "\\" else escape(char) for char in text])
+
+
+def escape(char: str) -> str:
+    """The escape of one character, as in Python's and JSON's string literals."""
+    if char in SHORT:
+        return SHORT[char]
+    point = ord(char)
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def decoded(raw: bytes) -> str:
+    """Bytes that should be UTF-8, those that are not as escapes, nothing invisible left."""
+    return visible(raw.decode("utf-8", "backslashreplace"))
+
+
+def shortened(text: str, most: int) -> str:
+    """`text`, or its first `most` characters and an ellipsis."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
+def cells(text: str) -> int:
+    """Columns that `text` takes on a terminal: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def padded(text: str, width: int) -> str:
+    """`text`, filled up with spaces to `width` columns."""
+    return text + " " * (width - cells(text))
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` cut into lines of at most `width` columns."""
+    if text.isascii():
+        return [text[at : at + width] for at in range(0, len(text), width)] or [""]
+    from rich.cells import chop_cells
+
+    return chop_cells(text, width) or [""]

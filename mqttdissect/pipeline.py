@@ -1,0 +1,71 @@
+"""The whole path in one object: a capture's bytes in, MQTT control packets out.
+
+Sans-IO like the stages it joins: the result does not depend on how the input was cut.
+"""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.capture.frame import Damage, Frame
+from mqttdissect.capture.reader import CaptureReader
+from mqttdissect.mqtt.dissector import MqttDissector
+from mqttdissect.mqtt.packet import Packet
+from mqttdissect.net.ip import Unwrapper
+from mqttdissect.net.tcp import Chunk, Reassembler
+from mqttdissect.transport.detect import MQTT_PORT, Transport
+
+
+@final
+class Dissector:
+    """`feed` it a capture from its first byte on, `close` it at the end; both return packets as they complete.
+
+    ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level to assume where
+    nothing in a stream tells it (3, 4, 5; 0 for the default). Raises `CaptureError` if the input is no capture.
+    """
+
+    def __init__(self, ports: frozenset[int] = frozenset([MQTT_PORT]), version: i64 = 0) -> None:
+        self.reader = CaptureReader()
+        self.unwrapper = Unwrapper()
+        self.tcp = Reassembler()
+        self.transport = Transport(ports)
+        self.mqtt = MqttDissector(version)
+        self.frames: i64 = 0
+        self.first_ns: i64 = -1  # time of the first frame; -1 before it
+
+    def feed(self, data: bytes) -> list[Packet]:
+        """The packets that `data` completes."""
+        return self._frames(self.reader.feed(data))
+
+    def close(self) -> list[Packet]:
+        """The packets that only the end of the capture completes."""
+        packets = self._frames(self.reader.close())
+        self._chunks(self.tcp.close(), packets)
+        return packets
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What could not be read of the capture so far."""
+        return self.reader.damage
+
+    def _frames(self, frames: list[Frame]) -> list[Packet]:
+        packets: list[Packet] = []
+        if not frames:
+            return packets
+        if self.first_ns < 0:
+            self.first_ns = frames[0].time_ns
+        self.frames += len(frames)
+        unwrapper = self.unwrapper
+        tcp = self.tcp
+        for frame in frames:
+            segment = unwrapper.segment(frame)
+            if segment is not None:
+                chunks = tcp.feed(segment)
+                if chunks:
+                    self._chunks(chunks, packets)
+        return packets
+
+    def _chunks(self, chunks: list[Chunk], packets: list[Packet]) -> None:
+        for chunk in chunks:
+            for mqtt in self.transport.feed(chunk):
+                packets.extend(self.mqtt.feed(mqtt))

@@ -1,0 +1,1 @@
+"""Which streams carry MQTT, and what it rides in."""

@@ -1,0 +1,151 @@
+"""Find MQTT in TCP streams: by the first bytes of a side, which are a CONNECT on any port, or by the port.
+
+Sources: MQTT 5.0, sections 3.1.1 and 3.1.2 (the first packet of a client is a CONNECT; its first bytes are fixed
+but for the length); the port is IANA's for mqtt.
+
+A stream on a known port is MQTT from its first byte, unless those bytes are the start of something else that is
+often put there (TLS, HTTP, PROXY): then it is named in `others` and left alone.
+"""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.net.tcp import OPEN, Chunk, Stream
+
+MQTT_PORT = 1883
+HELD_BYTES = 65536  # of an undecided stream
+UNDECIDED, MQTT, OTHER = 0, 1, 2
+YES, NO, MORE = 0, 1, 2
+
+FOREIGN: dict[bytes, str] = {  # how streams start that share MQTT's ports without being plain MQTT
+    b"\x16\x03": "TLS",
+    b"GET ": "HTTP or WebSocket",
+    b"HTTP/": "HTTP or WebSocket",
+    b"POST ": "HTTP",
+    b"PROXY ": "PROXY protocol",
+    b"\r\n\r\n\x00\r\nQUIT\n": "PROXY protocol",
+    b"SSH-": "SSH",
+    b"AMQP": "AMQP",
+}
+NAMES: list[bytes] = [b"\x00\x04MQTT", b"\x00\x06MQIsdp"]
+LONGEST_HEAD = 13  # bytes that tell: a CONNECT's fixed header (5) and protocol name (8); the longest in FOREIGN
+
+
+def is_connect(data: bytes) -> i64:
+    """Are these the first bytes of a CONNECT? `YES`, `NO`, or `MORE` are needed to tell."""
+    size: i64 = len(data)
+    if size and data[0] != 0x10:
+        return NO
+    at: i64 = 1
+    length: i64 = 0
+    shift: i64 = 0
+    while True:
+        if at >= size:
+            return MORE
+        byte: i64 = data[at]
+        length |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            break
+        shift += 7
+        if shift > 21:
+            return NO
+    if length < 12:  # name, level, flags, keep alive and an empty client identifier
+        return NO
+    for name in NAMES:
+        part = data[at : at + len(name)]
+        if part == name:
+            return YES
+        if name.startswith(part):
+            return MORE
+    return NO
+
+
+def foreign(data: bytes) -> str | None:
+    """What these first bytes of a stream on a known port are, if they are not MQTT; empty if they may be MQTT, None
+    if more of them are needed to tell."""
+    more = False
+    for start, name in FOREIGN.items():
+        if data.startswith(start):
+            return name
+        if len(data) < len(start) and start.startswith(data):
+            more = True
+    return None if more else ""
+
+
+@final
+class Probe:
+    """What is known of a stream that is not decided: the chunks held back, and each direction's first bytes."""
+
+    __slots__ = ("held", "held_bytes", "head", "verdict")
+
+    def __init__(self) -> None:
+        self.verdict: i64 = UNDECIDED
+        self.held: list[Chunk] = []
+        self.held_bytes: i64 = 0
+        self.head: list[bytes] = [b"", b""]
+
+
+@final
+class Transport:
+    """`feed` it chunks; it returns those that carry MQTT, held ones first once their stream is known to be MQTT."""
+
+    def __init__(self, ports: frozenset[int] = frozenset([MQTT_PORT])) -> None:
+        self.ports = ports
+        self.mqtt_streams: i64 = 0
+        self.others: dict[str, int] = {}  # what else was on the known ports: streams
+
+    def feed(self, chunk: Chunk) -> list[Chunk]:
+        """The chunks of MQTT that `chunk` lets out."""
+        stream = chunk.stream
+        state = stream.transport
+        if state is None:
+            probe = Probe()
+            stream.transport = probe
+        else:
+            assert isinstance(state, Probe)
+            probe = state
+        if probe.verdict == MQTT:
+            return [chunk]
+        if probe.verdict == OTHER:
+            return []
+        return self._undecided(stream, probe, chunk)
+
+    def _undecided(self, stream: Stream, probe: Probe, chunk: Chunk) -> list[Chunk]:
+        direction = chunk.direction
+        probe.held.append(chunk)
+        probe.held_bytes += len(chunk.data)
+        if len(probe.head[direction]) < LONGEST_HEAD:
+            probe.head[direction] += chunk.data[:LONGEST_HEAD]
+        head = probe.head[direction]
+        if not head:
+            return []
+        if int(stream.port(0)) in self.ports or int(stream.port(1)) in self.ports:
+            name = foreign(head)
+            if name is None and chunk.ending == OPEN:
+                return []
+            if not name:
+                return self._decide(probe, MQTT)
+            self.others[name] = self.others.get(name, 0) + 1
+            return self._decide(probe, OTHER)
+        answer = is_connect(head)
+        if answer == YES:
+            return self._decide(probe, MQTT)
+        other = probe.head[1 - direction]
+        client_is_known = stream.handshake and direction == 0
+        if answer == NO and (client_is_known or (other and is_connect(other) == NO)):
+            return self._decide(probe, OTHER)
+        if probe.held_bytes > HELD_BYTES or (chunk.ending != OPEN and direction == 0):
+            return self._decide(probe, OTHER)
+        return []
+
+    def _decide(self, probe: Probe, verdict: i64) -> list[Chunk]:
+        probe.verdict = verdict
+        held = probe.held
+        probe.held = []
+        probe.head = []
+        if verdict != MQTT:
+            return []
+        self.mqtt_streams += 1
+        return held

@@ -1,0 +1,79 @@
+"""Compile the hot folders with mypyc when this machine can; install the same files interpreted when it cannot.
+
+`MQTTDISSECT_PURE=1` asks for the interpreted build. Which one was made is said in one line (`pip install -v` shows it)
+and by `mqttdissect --version`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from glob import glob
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+COMPILED = [
+    "mqttdissect/pipeline.py",
+    *(
+        path
+        for folder in ("capture", "net", "transport", "mqtt")
+        for path in sorted(glob(f"mqttdissect/{folder}/*.py"))
+        if not path.endswith("__init__.py")
+    ),
+    *(f"mqttdissect/output/{name}.py" for name in ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns")),
+]
+
+
+def say(line: str) -> None:
+    """One line for whoever builds."""
+    print(f"mqttdissect: {line}", file=sys.stderr)
+
+
+def can_compile() -> bool:
+    """Is there a C compiler that finds the Python headers? Asked by compiling one line."""
+    from distutils.ccompiler import new_compiler  # setuptools provides it on every Python
+    from distutils.sysconfig import customize_compiler, get_python_inc
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "probe.c")
+        source.write_text("#include <Python.h>\nint probe(void) { return PY_MAJOR_VERSION; }\n")
+        quiet = os.dup(2)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        try:
+            compiler = new_compiler()
+            customize_compiler(compiler)
+            compiler.compile([str(source)], output_dir=folder, include_dirs=[get_python_inc()])
+        except Exception:  # whatever a missing compiler raises on this platform
+            return False
+        finally:
+            os.dup2(quiet, 2)
+            os.close(quiet)
+            os.close(null)
+    return True
+
+
+def extensions() -> list[Extension]:
+    """The extension modules to build; none for the interpreted build."""
+    if {"egg_info", "dist_info"} & set(sys.argv):
+        return []  # a build front end that only asks for metadata
+    if os.environ.get("MQTTDISSECT_PURE", "") not in ("", "0"):
+        say("installing interpreted, as MQTTDISSECT_PURE asks")
+        return []
+    if not can_compile():
+        say("no working C compiler with Python headers: installing interpreted, which is several times slower")
+        return []
+    from mypyc.build import mypycify
+
+    say("compiling with mypyc")
+    try:
+        modules: list[Extension] = mypycify(COMPILED, opt_level="3", debug_level="0")
+    except SystemExit:  # mypyc's way to say that it does not like what it read
+        say("mypyc failed: installing interpreted, which is several times slower")
+        return []
+    return modules
+
+
+setup(ext_modules=extensions())
