@@ -14,6 +14,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+WRITERS = ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns")
 COMPILED = [
     "mqttdissect/pipeline.py",
     *(
@@ -22,7 +23,10 @@ COMPILED = [
         for path in sorted(glob(f"mqttdissect/{folder}/*.py"))
         if not path.endswith("__init__.py")
     ),
-    *(f"mqttdissect/output/{name}.py" for name in ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns")),
+    *(
+        f"mqttdissect/output/{name}.py"
+        for name in ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns")
+    ),
 ]
 
 

@@ -144,9 +144,7 @@ def read_output(line: list[str], count: Callable[[Iterable[bytes]], Counter[int]
     try:
         with (
             tempfile.TemporaryFile() as errors,
-            subprocess.Popen(
-                line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-            ) as process,
+            subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process,
         ):
             result = count(_lines(process.stdout))
             if process.wait():
@@ -168,18 +166,14 @@ def _last_line(text: str) -> str:
 def packets_printed(bench: Bench, work: str) -> int:
     """How many packets mqttdissect prints in this work: lines, or in the tree the headings."""
     mark = b"#" if work == "tree" else b""
-    return read_output(
-        bench.line(work, OURS), lambda lines: Counter(line.startswith(mark) for line in lines)
-    )[1]
+    return read_output(bench.line(work, OURS), lambda lines: Counter(line.startswith(mark) for line in lines))[1]
 
 
 def check_types(bench: Bench, name: str) -> list[str]:
     """Compare the number of packets of each type with what was put in; what differs, a sentence each."""
     path, truth = bench.captures[name]
     line = [*bench.command, "-T", "fields", "-e", "mqtt.msgtype", str(path)]
-    printed = read_output(
-        line, lambda lines: Counter(int(row) if row.strip().isdigit() else 0 for row in lines)
-    )
+    printed = read_output(line, lambda lines: Counter(int(row) if row.strip().isdigit() else 0 for row in lines))
     return [
         f"{path.name}: {printed[kind]} {label} printed, {truth.packets.get(label, 0)} in the capture"
         for kind, label in enumerate(mqtt.NAMES)
@@ -299,9 +293,7 @@ def _works(context: click.Context, parameter: click.Parameter, value: str) -> li
 @click.option("--reps", default=5, show_default=True, type=click.IntRange(1), help="Runs of each command.")
 @click.option("--scenario", default="mixed", show_default=True, type=click.Choice(list(SCENARIOS)))
 @click.option("--seed", default=1, show_default=True, help="Seed of the captures.")
-@click.option(
-    "--dir", "folder", type=click.Path(path_type=Path), help="Keeps captures.  [default: TMP/bench]"
-)
+@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Keeps captures.  [default: TMP/bench]")
 @click.option("--command", help="The mqttdissect command.  [default: beside this Python, or from PATH]")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @click.option("--json", "report_to", type=click.Path(path_type=Path), help="Write every figure to this file.")
@@ -331,9 +323,7 @@ def main(
         f"scenario {scenario}, seed {seed}; median of {reps} runs, highest peak; x tshark: its time by this",
     ]
     with Console(stderr=True).status("making captures") as status:
-        captures = {
-            name: capture(folder, scenario, size, seed) for name, size in sizes.items() if name in used
-        }
+        captures = {name: capture(folder, scenario, size, seed) for name, size in sizes.items() if name in used}
         bench = Bench(ours, captures)
         wrong = [difference for name in captures for difference in check_types(bench, name)]
         results = compare(bench, works, reps, status.update)

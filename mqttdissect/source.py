@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from mqttdissect.capture.frame import CaptureError
 
-BLOCK = 1024 * 1024
+BLOCK = 128 * 1024  # bytes; more objects alive at once than this makes would not fit a core's cache
 
 
 def blocks(path: str) -> Iterator[bytes]:

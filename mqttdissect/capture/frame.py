@@ -1,14 +1,14 @@
 """What every capture reader hands on: frames, the interfaces they came in by, and damage found on the way."""
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
-MAX_FRAME = 16 * 1024 * 1024
+MAX_FRAME: Final = 16 * 1024 * 1024
 """Bytes; a record that claims to hold more is damage, not a frame (Wireshark draws that line at 256 KiB for most
 link types, and at 128 MiB for none that carry IP)."""
 
-LATEST_NS = 0x7FFF_FFFF_FFFF_FFFF
+LATEST_NS: Final = 0x7FFF_FFFF_FFFF_FFFF
 """The last instant that fits signed 64-bit nanoseconds since 1970 (in the year 2262); later stamps are held there."""
 
 
@@ -38,7 +38,9 @@ class Frame:
         self.interface = interface
 
     def __repr__(self) -> str:
-        return f"Frame(number={self.number}, time_ns={self.time_ns}, link_type={self.link_type}, {len(self.data)} bytes)"
+        return (
+            f"Frame(number={self.number}, time_ns={self.time_ns}, link_type={self.link_type}, {len(self.data)} bytes)"
+        )
 
 
 @final
@@ -70,7 +72,7 @@ class Interface:
         return i64(min(max(time + self.offset * 1_000_000_000, 0), LATEST_NS))
 
 
-POWERS_OF_TEN: list[int] = [10**n for n in range(10)]
+POWERS_OF_TEN: Final[list[int]] = [10**n for n in range(10)]
 
 
 @final

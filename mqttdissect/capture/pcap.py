@@ -4,7 +4,7 @@ Source: draft-ietf-opsawg-pcap. The magic number tells byte order and whether st
 A record header that cannot be true is damage; the next two record headers in a row that can be true end it.
 """
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -12,15 +12,15 @@ from mqttdissect.capture.buffer import Buffer
 from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface
 from mqttdissect.capture.octets import u32be, u32le
 
-MAGICS: dict[bytes, tuple[bool, int]] = {  # big-endian?, nanoseconds in a unit of the stamp's fraction
+MAGICS: Final[dict[bytes, tuple[bool, int]]] = {  # big-endian?, nanoseconds in a unit of the stamp's fraction
     b"\xa1\xb2\xc3\xd4": (True, 1000),
     b"\xd4\xc3\xb2\xa1": (False, 1000),
     b"\xa1\xb2\x3c\x4d": (True, 1),
     b"\x4d\x3c\xb2\xa1": (False, 1),
 }
-HEADER = 24
-RECORD = 16
-DAY = 86400
+HEADER: Final = 24
+RECORD: Final = 16
+DAY: Final = 86400
 
 
 @final
@@ -51,14 +51,18 @@ class PcapReader:
         """The input has ended; what is left over is damage."""
         self._buffer.settle()
         if not self.interfaces:
-            self.damage.append(Damage(0, f"the file ends inside its header ({self._buffer.available()} of {HEADER} bytes)"))
+            self.damage.append(
+                Damage(0, f"the file ends inside its header ({self._buffer.available()} of {HEADER} bytes)")
+            )
             return []
         frames = self._records(True)
         left = self._buffer.available()
         if self._lost_at >= 0:
             self._found(self._buffer.here() + left)
         elif left:
-            self.damage.append(Damage(self._buffer.here(), f"the file ends inside a record ({left} bytes of it are there)"))
+            self.damage.append(
+                Damage(self._buffer.here(), f"the file ends inside a record ({left} bytes of it are there)")
+            )
         return frames
 
     def _header(self) -> None:

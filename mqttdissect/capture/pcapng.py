@@ -4,7 +4,7 @@ Source: draft-ietf-opsawg-pcapng. Blocks of types not known here are stepped ove
 A block that cannot be true is damage; the next block whose two lengths agree ends it.
 """
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -12,24 +12,27 @@ from mqttdissect.capture.buffer import Buffer
 from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface
 from mqttdissect.capture.octets import u16be, u16le, u32be, u32le
 
-SECTION_HEADER = 0x0A0D0D0A
-INTERFACE_DESCRIPTION = 1
-OBSOLETE_PACKET = 2
-SIMPLE_PACKET = 3
-ENHANCED_PACKET = 6
-SMALLEST: dict[int, int] = {  # bytes that a block of each type has at least, with its 12 bytes of frame
+SECTION_HEADER: Final = 0x0A0D0D0A
+INTERFACE_DESCRIPTION: Final = 1
+OBSOLETE_PACKET: Final = 2
+SIMPLE_PACKET: Final = 3
+ENHANCED_PACKET: Final = 6
+SMALLEST: Final[dict[int, int]] = {  # bytes that a block of each type has at least, with its 12 bytes of frame
     SECTION_HEADER: 28,
     INTERFACE_DESCRIPTION: 20,
     OBSOLETE_PACKET: 32,
     SIMPLE_PACKET: 16,
     ENHANCED_PACKET: 32,
 }
-KNOWN = frozenset([SECTION_HEADER, *range(1, 11), 0xBAD, 0x40000BAD])
-MAGIC = b"\x0a\x0d\x0d\x0a"
-BYTE_ORDER_BIG = b"\x1a\x2b\x3c\x4d"
-BYTE_ORDER_LITTLE = b"\x4d\x3c\x2b\x1a"
-OPTION_END, OPTION_NAME, OPTION_RESOLUTION, OPTION_OFFSET = 0, 2, 9, 14
-LARGEST = MAX_FRAME + 65536  # bytes of a block that is read rather than stepped over
+KNOWN: Final = frozenset([SECTION_HEADER, *range(1, 11), 0xBAD, 0x40000BAD])
+MAGIC: Final = b"\x0a\x0d\x0d\x0a"
+BYTE_ORDER_BIG: Final = b"\x1a\x2b\x3c\x4d"
+BYTE_ORDER_LITTLE: Final = b"\x4d\x3c\x2b\x1a"
+OPTION_END: Final = 0
+OPTION_NAME: Final = 2
+OPTION_RESOLUTION: Final = 9
+OPTION_OFFSET: Final = 14
+LARGEST: Final = MAX_FRAME + 65536  # bytes of a block that is read rather than stepped over
 
 
 @final
@@ -62,7 +65,9 @@ class PcapngReader:
         if self._lost_at >= 0:
             self._found(self._buffer.here() + left)
         elif left or self._skip:
-            self.damage.append(Damage(self._buffer.here(), f"the file ends inside a block ({left} bytes of it are there)"))
+            self.damage.append(
+                Damage(self._buffer.here(), f"the file ends inside a block ({left} bytes of it are there)")
+            )
         return frames
 
     def _u16(self, at: i64) -> i64:
@@ -142,7 +147,9 @@ class PcapngReader:
         """Read the whole block of `length` bytes at `at`."""
         if kind == ENHANCED_PACKET:
             ticks = self._u32(at + 12) << 32 | self._u32(at + 16)
-            return self._packet(at, at + 28, at + length - 4, self._u32(at + 8), ticks, self._u32(at + 20), self._u32(at + 24))
+            return self._packet(
+                at, at + 28, at + length - 4, self._u32(at + 8), ticks, self._u32(at + 20), self._u32(at + 24)
+            )
         if kind == SIMPLE_PACKET:
             original = self._u32(at + 8)
             captured = original
@@ -153,7 +160,9 @@ class PcapngReader:
             return self._packet(at, at + 12, at + length - 4, 0, -1, min(captured, length - 16), original)
         if kind == OBSOLETE_PACKET:
             ticks = self._u32(at + 12) << 32 | self._u32(at + 16)
-            return self._packet(at, at + 28, at + length - 4, self._u16(at + 8), ticks, self._u32(at + 20), self._u32(at + 24))
+            return self._packet(
+                at, at + 28, at + length - 4, self._u16(at + 8), ticks, self._u32(at + 20), self._u32(at + 24)
+            )
         if kind == INTERFACE_DESCRIPTION:
             self._interface(at, length)
         elif kind == SECTION_HEADER:

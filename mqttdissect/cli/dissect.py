@@ -70,18 +70,34 @@ def make_writer(
 @click.option("-T", "--format", "form", type=click.Choice(FORMATS), default="tree", help="What to print (tree).")
 @click.option("-P", "--summary", "form", flag_value="summary", help="One line a packet: short for -T summary.")
 @click.option("-V", "--tree", "form", flag_value="tree", help="Short for -T tree.")
-@click.option("-e", "--field", "names", multiple=True, metavar="NAME", help="A column for -T fields and csv; again for more.")
+@click.option(
+    "-e", "--field", "names", multiple=True, metavar="NAME", help="A column for -T fields and csv; again for more."
+)
 @click.option("-x", "--hex", "dump", is_flag=True, help="With a hex dump, coloured by field.")
-@click.option("-r", "--read", "read", multiple=True, metavar="FILE", type=click.Path(), help="The same as naming the capture.")
+@click.option(
+    "-r", "--read", "read", multiple=True, metavar="FILE", type=click.Path(), help="The same as naming the capture."
+)
 @click.option("-d", "--decode-as", "ports", multiple=True, type=DecodeAs(), help="Take streams of this port for MQTT.")
-@click.option("-t", "--time-format", "times", type=click.Choice(TIMES), default="r",
-              help="r: since the first frame, d: since the packet before, e: since 1970, a/ad: local time/with date, u/ud: UTC.")
+@click.option(
+    "-t",
+    "--time-format",
+    "times",
+    type=click.Choice(TIMES),
+    default="r",
+    help="r: since the first frame, d: since the packet before, e: since 1970, a/ad: local time/with date, u/ud: UTC.",
+)
 @click.option("-c", "--count", type=click.IntRange(1), metavar="N", help="Stop after N packets.")
-@click.option("--fold", type=click.IntRange(0), default=56, metavar="N", help="Show N bytes of a long field; 0 shows all (56).")
+@click.option(
+    "--fold", type=click.IntRange(0), default=56, metavar="N", help="Show N bytes of a long field; 0 shows all (56)."
+)
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
-@click.option("--mqtt-version", type=click.Choice(list(VERSIONS)), metavar="V",
-              help="3.1, 3.1.1 or 5.0: for streams that do not tell theirs.")
+@click.option(
+    "--mqtt-version",
+    type=click.Choice(list(VERSIONS)),
+    metavar="V",
+    help="3.1, 3.1.1 or 5.0: for streams that do not tell theirs.",
+)
 def dissect(
     captures: tuple[str, ...], form: str, names: tuple[str, ...], dump: bool, read: tuple[str, ...],
     ports: tuple[int, ...], times: str, count: int | None, fold: int, color: str, show_secrets: bool,

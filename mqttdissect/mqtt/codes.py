@@ -22,7 +22,7 @@ PINGRESP: Final = 13
 DISCONNECT: Final = 14
 AUTH: Final = 15
 
-PACKET_TYPES: dict[int, str] = {
+PACKET_TYPES: Final[dict[int, str]] = {
     0: "RESERVED",
     1: "CONNECT",
     2: "CONNACK",
@@ -43,24 +43,24 @@ PACKET_TYPES: dict[int, str] = {
 
 FROM_CLIENT: Final = 0b1  # who may send a packet type, by bits
 FROM_SERVER: Final = 0b10
-SENDERS: list[int] = [0, 1, 2, 3, 3, 3, 3, 3, 1, 2, 1, 2, 1, 2, 3, 3]  # MQTT 5.0, table 2-1
+SENDERS: Final[list[int]] = [0, 1, 2, 3, 3, 3, 3, 3, 1, 2, 1, 2, 1, 2, 3, 3]  # MQTT 5.0, table 2-1
 
-VERSIONS: dict[int, str] = {3: "3.1", 4: "3.1.1", 5: "5.0"}
-PROTOCOL_LEVELS: dict[int, str] = {3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0"}
+VERSIONS: Final[dict[int, str]] = {3: "3.1", 4: "3.1.1", 5: "5.0"}
+PROTOCOL_LEVELS: Final[dict[int, str]] = {3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0"}
 
-QOS: dict[int, str] = {0: "at most once", 1: "at least once", 2: "exactly once", 3: "reserved"}
+QOS: Final[dict[int, str]] = {0: "at most once", 1: "at least once", 2: "exactly once", 3: "reserved"}
 
-RETAIN_HANDLING: dict[int, str] = {
+RETAIN_HANDLING: Final[dict[int, str]] = {
     0: "send retained messages at subscribe",
     1: "send retained messages if the subscription is new",
     2: "do not send retained messages at subscribe",
     3: "reserved",
 }
 
-PAYLOAD_FORMAT: dict[int, str] = {0: "unspecified bytes", 1: "UTF-8"}
-NO_YES: dict[int, str] = {0: "no", 1: "yes"}
+PAYLOAD_FORMAT: Final[dict[int, str]] = {0: "unspecified bytes", 1: "UTF-8"}
+NO_YES: Final[dict[int, str]] = {0: "no", 1: "yes"}
 
-CONNACK_RETURN: dict[int, str] = {
+CONNACK_RETURN: Final[dict[int, str]] = {
     0: "connection accepted",
     1: "refused, unacceptable protocol version",
     2: "refused, identifier rejected",
@@ -69,9 +69,9 @@ CONNACK_RETURN: dict[int, str] = {
     5: "refused, not authorized",
 }
 
-SUBACK_RETURN: dict[int, str] = {0: "granted QoS 0", 1: "granted QoS 1", 2: "granted QoS 2", 0x80: "failure"}
+SUBACK_RETURN: Final[dict[int, str]] = {0: "granted QoS 0", 1: "granted QoS 1", 2: "granted QoS 2", 0x80: "failure"}
 
-REASONS: dict[int, str] = {
+REASONS: Final[dict[int, str]] = {
     0x00: "Success",
     0x01: "Granted QoS 1",
     0x02: "Granted QoS 2",
@@ -125,13 +125,13 @@ def _reasons(codes: str, **renamed: str) -> dict[int, str]:
     return table
 
 
-PUBACK_REASONS = _reasons("00 10 80 83 87 90 91 97 99")
-PUBREL_REASONS = _reasons("00 92")
-CONNACK_REASONS = _reasons("00 80 81 82 83 84 85 86 87 88 89 8a 8c 90 95 97 99 9a 9b 9c 9d 9f")
-SUBACK_REASONS = _reasons("00 01 02 80 83 87 8f 91 97 9e a1 a2", x00="Granted QoS 0")
-UNSUBACK_REASONS = _reasons("00 11 80 83 87 8f 91")
-DISCONNECT_REASONS = _reasons(
+PUBACK_REASONS: Final = _reasons("00 10 80 83 87 90 91 97 99")
+PUBREL_REASONS: Final = _reasons("00 92")
+CONNACK_REASONS: Final = _reasons("00 80 81 82 83 84 85 86 87 88 89 8a 8c 90 95 97 99 9a 9b 9c 9d 9f")
+SUBACK_REASONS: Final = _reasons("00 01 02 80 83 87 8f 91 97 9e a1 a2", x00="Granted QoS 0")
+UNSUBACK_REASONS: Final = _reasons("00 11 80 83 87 8f 91")
+DISCONNECT_REASONS: Final = _reasons(
     "00 04 80 81 82 83 87 89 8b 8c 8d 8e 8f 90 93 94 95 96 97 98 99 9a 9b 9c 9d 9e 9f a0 a1 a2",
     x00="Normal disconnection",
 )
-AUTH_REASONS = _reasons("00 18 19")
+AUTH_REASONS: Final = _reasons("00 18 19")

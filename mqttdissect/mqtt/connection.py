@@ -4,7 +4,7 @@ Packets of a stream whose CONNECT was not captured are decoded as both 3.1.1 and
 of them is well-formed is the connection's. Where both are, `--mqtt-version` decides, else 3.1.1 is assumed.
 """
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -16,9 +16,9 @@ from mqttdissect.mqtt.properties import BY_IDENTIFIER, TOPIC_ALIAS
 from mqttdissect.mqtt.registry import PROPERTIES, PROPERTY_LENGTH, TOPIC_NAME, TOPIC_OF_ALIAS
 from mqttdissect.net.tcp import Stream
 
-ASSUMED_VERSION = 4
-ALIAS = BY_IDENTIFIER[TOPIC_ALIAS].value
-NO_TOPIC = "(not known: set before the capture, or never)"
+ASSUMED_VERSION: Final = 4
+ALIAS: Final = BY_IDENTIFIER[TOPIC_ALIAS].value
+NO_TOPIC: Final = "(not known: set before the capture, or never)"
 
 
 @final

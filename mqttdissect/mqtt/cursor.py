@@ -92,7 +92,9 @@ class Cursor:
         shift: i64 = 0
         while True:
             if at >= self.end:
-                self.note(self.position, f"{spec.label} breaks off inside its variable byte integer", clauses.VARINT_BYTES)
+                self.note(
+                    self.position, f"{spec.label} breaks off inside its variable byte integer", clauses.VARINT_BYTES
+                )
                 raise Broken()
             byte: i64 = self.data[at]
             value |= (byte & 0x7F) << shift

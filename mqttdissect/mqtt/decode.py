@@ -114,7 +114,11 @@ def bits4(value: i64) -> str:
 
 def reserved(c: Cursor, packet: Packet) -> None:
     """Type 0, and type 15 before MQTT 5.0."""
-    c.note(0, f"a packet type from 1 to {14 if packet.version < 5 else 15}; {packet.type} is reserved", clauses.RESERVED_TYPE)
+    c.note(
+        0,
+        f"a packet type from 1 to {14 if packet.version < 5 else 15}; {packet.type} is reserved",
+        clauses.RESERVED_TYPE,
+    )
     c.undecoded(c.end, "of a reserved packet type")
 
 
@@ -419,7 +423,9 @@ def property_value(c: Cursor, found: Property, at: i64) -> None:
     elif kind == UINT16:
         value = c.uint16(spec)
         if value == 0 and found.identifier in NOT_ZERO:
-            c.note(at, f"{found.name} above 0", clauses.ALIAS_ZERO if found.identifier == TOPIC_ALIAS else clauses.PROPERTY)
+            c.note(
+                at, f"{found.name} above 0", clauses.ALIAS_ZERO if found.identifier == TOPIC_ALIAS else clauses.PROPERTY
+            )
     elif kind == UINT32:
         value = c.uint32(spec)
         if value == 0 and found.identifier in NOT_ZERO:
@@ -439,7 +445,7 @@ def property_value(c: Cursor, found: Property, at: i64) -> None:
 ALIAS: Final = BY_IDENTIFIER[TOPIC_ALIAS]
 NOT_ZERO: Final = frozenset([0x21, TOPIC_ALIAS, 0x27])  # Receive Maximum, Topic Alias, Maximum Packet Size
 
-DECODERS: list[Decoder] = [
+DECODERS: Final[list[Decoder]] = [
     reserved,
     connect,
     connack,

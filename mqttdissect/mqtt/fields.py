@@ -19,7 +19,7 @@ GROUP: Final = 6  # the fields that follow, as many as its value says
 UNDECODED: Final = 7  # bytes without meaning here; the value says why
 DERIVED: Final = 8  # no bytes: worked out from what came earlier
 
-KIND_NAMES: dict[int, str] = {
+KIND_NAMES: Final[dict[int, str]] = {
     BYTE: "byte",
     UINT16: "two byte integer",
     UINT32: "four byte integer",
@@ -38,7 +38,9 @@ class BitSpec:
 
     __slots__ = ("flag", "label", "mask", "name", "names", "shift")
 
-    def __init__(self, name: str, label: str, mask: int, names: dict[int, str] | None = None, flag: bool = False) -> None:
+    def __init__(
+        self, name: str, label: str, mask: int, names: dict[int, str] | None = None, flag: bool = False
+    ) -> None:
         self.name = name
         self.label = label
         self.mask = mask

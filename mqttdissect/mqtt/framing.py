@@ -11,7 +11,7 @@ lost: bytes are held until a place is found from which everything looks like con
 before it are handed on as undecoded.
 """
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -21,10 +21,10 @@ from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.resync import NOT_YET, boundary
 from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk, Stream
 
-HELD_WHILE_LOST = 262144  # bytes; more than this and the older half is given up
+HELD_WHILE_LOST: Final = 262144  # bytes; more than this and the older half is given up
 
-INCOMPLETE = 0
-MALFORMED = -1
+INCOMPLETE: Final = 0
+MALFORMED: Final = -1
 
 
 def packet_length(data: bytes, at: i64, size: i64) -> i64:

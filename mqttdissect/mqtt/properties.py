@@ -56,12 +56,12 @@ def _bits(*packets: int) -> int:
     return sum(1 << packet for packet in packets)
 
 
-ACKS = (PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK)
-EVERY = (CONNECT, CONNACK, PUBLISH, *ACKS, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH, WILL)
+ACKS: Final = (PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK)
+EVERY: Final = (CONNECT, CONNACK, PUBLISH, *ACKS, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH, WILL)
 
 TOPIC_ALIAS: Final = 0x23
 
-TABLE: list[tuple[int, str, int, int, str, dict[int, str] | None]] = [
+TABLE: Final[list[tuple[int, str, int, int, str, dict[int, str] | None]]] = [
     # identifier, name, type, packets, unit, names of values
     (0x01, "Payload Format Indicator", BYTE, _bits(PUBLISH, WILL), "", PAYLOAD_FORMAT),
     (0x02, "Message Expiry Interval", UINT32, _bits(PUBLISH, WILL), "s", None),
@@ -93,12 +93,12 @@ TABLE: list[tuple[int, str, int, int, str, dict[int, str] | None]] = [
 ]
 
 # Where Wireshark names the property itself, rather than its type of value
-OWN_NAMES: dict[int, str] = {
+OWN_NAMES: Final[dict[int, str]] = {
     0x03: "mqtt.property.content_type",
     0x23: "mqtt.property.topic_alias",
     0x24: "mqtt.property.max_qos",
 }
-SECTIONS: dict[int, str] = {  # where a property is defined for the packet that carries it first
+SECTIONS: Final[dict[int, str]] = {  # where a property is defined for the packet that carries it first
     0x01: "3.3.2.3.2", 0x02: "3.3.2.3.3", 0x03: "3.3.2.3.9", 0x08: "3.3.2.3.5", 0x09: "3.3.2.3.6", 0x0B: "3.3.2.3.8",
     0x11: "3.1.2.11.2", 0x12: "3.2.2.3.7", 0x13: "3.2.2.3.14", 0x15: "3.1.2.11.9", 0x16: "3.1.2.11.10",
     0x17: "3.1.2.11.7", 0x18: "3.1.3.2.2", 0x19: "3.1.2.11.6", 0x1A: "3.2.2.3.15", 0x1C: "3.2.2.3.16",
@@ -128,11 +128,9 @@ def _property(identifier: int, name: str, kind: int, packets: int, unit: str, na
 
 def _string(name: str, label: str, alias: str, length: str, kind: int, section: str, secret: bool = False) -> FieldSpec:
     before = FieldSpec(length, label + " length", UINT16, section)
-    return FieldSpec(
-        name, label, kind, section, alias=alias if alias != name else "", length=before, secret=secret
-    )
+    return FieldSpec(name, label, kind, section, alias=alias if alias != name else "", length=before, secret=secret)
 
 
-BY_IDENTIFIER: dict[int, Property] = {row[0]: _property(*row) for row in TABLE}
-PROPERTY_NAMES: dict[int, str] = {row[0]: row[1] for row in TABLE}
+BY_IDENTIFIER: Final[dict[int, Property]] = {row[0]: _property(*row) for row in TABLE}
+PROPERTY_NAMES: Final[dict[int, str]] = {row[0]: row[1] for row in TABLE}
 PROPERTY_IDENTIFIER: Final = FieldSpec("mqtt.property_id", "Property", VARINT, "2.2.2.2", names=PROPERTY_NAMES)

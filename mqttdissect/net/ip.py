@@ -4,7 +4,7 @@ Sources: RFC 791, RFC 8200 (section 4 for extension headers), RFC 9293. A length
 segmentation offload leaves there: then the frame's own length counts. Nothing here raises on any bytes.
 """
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -13,9 +13,15 @@ from mqttdissect.capture.octets import u16be, u32be
 from mqttdissect.net.link import UNKNOWN_LINK, network_offset
 from mqttdissect.net.segment import Segment
 
-TCP = 6
-HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
-MOBILITY, HIP, SHIM6 = 135, 139, 140
+TCP: Final = 6
+HOP_BY_HOP: Final = 0
+ROUTING: Final = 43
+FRAGMENT: Final = 44
+AUTHENTICATION: Final = 51
+DESTINATION: Final = 60
+MOBILITY: Final = 135
+HIP: Final = 139
+SHIM6: Final = 140
 
 
 @final

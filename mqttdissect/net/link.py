@@ -3,18 +3,29 @@
 Sources: the LINKTYPE_ registry of tcpdump.org; IEEE 802.1Q for VLAN tags. One row a link type in `network_offset`.
 """
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from mqttdissect.capture.octets import u16be, u32be, u32le
 
-NULL, ETHERNET, RAW, LOOP, LINUX_SLL, IPV4, IPV6, LINUX_SLL2 = 0, 1, 101, 108, 113, 228, 229, 276
-RAW_BSD, RAW_OPENBSD = 12, 14  # DLT_RAW as BSDs number it; seen in files of tools that skip the mapping
-ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD
-VLAN_TAGS = frozenset([0x8100, 0x88A8, 0x9100, 0x9200])
-FAMILIES = frozenset([2, 10, 24, 28, 30])  # AF_INET, and AF_INET6 of Linux, NetBSD, FreeBSD, Darwin
+NULL: Final = 0
+ETHERNET: Final = 1
+RAW: Final = 101
+LOOP: Final = 108
+LINUX_SLL: Final = 113
+IPV4: Final = 228
+IPV6: Final = 229
+LINUX_SLL2: Final = 276
+RAW_BSD: Final = 12  # DLT_RAW as BSDs number it; seen in files of tools that skip the mapping
+RAW_OPENBSD: Final = 14
+ETHERTYPE_IPV4: Final = 0x0800
+ETHERTYPE_IPV6: Final = 0x86DD
+VLAN_TAGS: Final = frozenset([0x8100, 0x88A8, 0x9100, 0x9200])
+FAMILIES: Final = frozenset([2, 10, 24, 28, 30])  # AF_INET, and AF_INET6 of Linux, NetBSD, FreeBSD, Darwin
 
-NOT_IP = -1
-UNKNOWN_LINK = -2
+NOT_IP: Final = -1
+UNKNOWN_LINK: Final = -2
 
 
 def network_offset(link_type: i64, data: bytes) -> i64:
@@ -29,7 +40,7 @@ def network_offset(link_type: i64, data: bytes) -> i64:
         return ip_or_not(data, 20, u16be(data, 0)) if u16be(data, 0) not in VLAN_TAGS else behind_tags(data, 20)
     if link_type in (RAW, RAW_BSD, RAW_OPENBSD, IPV4, IPV6):
         return 0
-    if link_type == NULL or link_type == LOOP:
+    if link_type in (NULL, LOOP):
         if len(data) < 4:
             return NOT_IP
         known = u32be(data, 0) in FAMILIES or (link_type == NULL and u32le(data, 0) in FAMILIES)
@@ -43,7 +54,7 @@ def behind_ethertype(data: bytes, at: i64) -> i64:
     if at + 2 > size:
         return NOT_IP
     ethertype = u16be(data, at)
-    if ethertype == ETHERTYPE_IPV4 or ethertype == ETHERTYPE_IPV6:
+    if ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
         return at + 2
     return behind_tags(data, at + 2) if ethertype in VLAN_TAGS else NOT_IP
 
@@ -55,4 +66,4 @@ def behind_tags(data: bytes, at: i64) -> i64:
 
 def ip_or_not(data: bytes, at: i64, ethertype: i64) -> i64:
     """`at` if the EtherType says IP."""
-    return at if ethertype == ETHERTYPE_IPV4 or ethertype == ETHERTYPE_IPV6 else NOT_IP
+    return at if ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6) else NOT_IP

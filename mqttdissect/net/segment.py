@@ -1,10 +1,14 @@
 """A TCP segment as it was found in a frame."""
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
-FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+FIN: Final = 0x01
+SYN: Final = 0x02
+RST: Final = 0x04
+PSH: Final = 0x08
+ACK: Final = 0x10
 
 
 @final

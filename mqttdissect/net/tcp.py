@@ -20,22 +20,26 @@ Cost: constant time a segment in order; a logarithm of the waiting ones for a se
 """
 
 from heapq import heappop, heappush
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
 from mqttdissect.net.segment import ACK, FIN, RST, SYN, Segment, reverse
 from mqttdissect.net.sequence import unfold
 
-GRACE_SEGMENTS = 64
-GRACE_NS = 200_000_000
-PATIENCE_NS = 10_000_000_000
-MAX_WAITING = 8 * 1024 * 1024
-FAR_BACK = 64 * 1024 * 1024
-FAR_AHEAD = 1024 * 1024 * 1024
+GRACE_SEGMENTS: Final = 64
+GRACE_NS: Final = 200_000_000
+PATIENCE_NS: Final = 10_000_000_000
+MAX_WAITING: Final = 8 * 1024 * 1024
+FAR_BACK: Final = 64 * 1024 * 1024
+FAR_AHEAD: Final = 1024 * 1024 * 1024
 
-OPEN, FINISHED, RESET, REPLACED, CAPTURE_ENDED = 0, 1, 2, 3, 4
-ENDINGS = {
+OPEN: Final = 0
+FINISHED: Final = 1
+RESET: Final = 2
+REPLACED: Final = 3
+CAPTURE_ENDED: Final = 4
+ENDINGS: Final = {
     FINISHED: "the sender closed the connection (FIN)",
     RESET: "the connection was reset (RST)",
     REPLACED: "a new connection took over the ports",
@@ -91,8 +95,24 @@ class Half:
     """One direction of a stream: what has been handed on, and what waits behind a hole."""
 
     __slots__ = (
-        "acknowledged", "delivered", "ending", "finish", "frame", "hole_ns", "hole_segments", "initial", "known",
-        "missing", "next", "order", "started_by", "stream", "time_ns", "waiting", "waiting_bytes", "direction",
+        "acknowledged",
+        "delivered",
+        "direction",
+        "ending",
+        "finish",
+        "frame",
+        "hole_ns",
+        "hole_segments",
+        "initial",
+        "known",
+        "missing",
+        "next",
+        "order",
+        "started_by",
+        "stream",
+        "time_ns",
+        "waiting",
+        "waiting_bytes",
     )  # fmt: skip
 
     def __init__(self, stream: Stream, direction: i64) -> None:

@@ -32,7 +32,10 @@ class Clock:
         """The stamp of the next packet."""
         form = self.form
         if form == "r":
-            return seconds(int(time_ns - self.first_ns))
+            since = time_ns - self.first_ns
+            if since < 0:
+                return seconds(int(since))
+            return f"{since // 1_000_000_000}.{str(1_000_000 + since % 1_000_000_000 // 1000)[1:]}"
         if form == "d":
             before = self._before_ns if self._before_ns >= 0 else time_ns
             self._before_ns = time_ns

@@ -1,6 +1,6 @@
 """What matters in a packet, in one line: the end of a summary line and of a tree's first line."""
 
-from typing import final
+from typing import Final, final
 
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import VERSIONS
@@ -39,13 +39,13 @@ from mqttdissect.output.text import decoded, shortened, visible
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.values import number, size_of
 
-LONGEST = 80  # characters of one topic or identifier
-MOST_FILTERS = 4
-REASON_SPECS = frozenset([
+LONGEST: Final = 80  # characters of one topic or identifier
+MOST_FILTERS: Final = 4
+REASON_SPECS: Final = frozenset([
     CONNACK_REASON, RETURN_CODE, PUBACK_REASON, PUBREC_REASON, PUBREL_REASON, PUBCOMP_REASON, SUBACK_REASON,
     GRANTED_QOS, UNSUBACK_REASON, DISCONNECT_REASON, AUTH_REASON,
 ])  # fmt: skip
-REASON_STRING = BY_IDENTIFIER[0x1F].value
+REASON_STRING: Final = BY_IDENTIFIER[0x1F].value
 
 
 def words(value: object) -> str:
@@ -135,7 +135,9 @@ class Gist:
             elif spec is KEEP_ALIVE:
                 parts.append(f"keep alive {field.value} s")
             elif spec is CLIENT_IDENTIFIER:
-                parts.append("client " + (theme.paint(theme.topic, words(field.value)) if field.value else "(no identifier)"))
+                parts.append(
+                    "client " + (theme.paint(theme.topic, words(field.value)) if field.value else "(no identifier)")
+                )
             elif spec is WILL_TOPIC:
                 retain = " retain" if flags & 0x20 else ""
                 parts.append(f"will {theme.paint(theme.topic, words(field.value))} QoS {flags >> 3 & 3}{retain}")
@@ -198,6 +200,4 @@ def version_source(packet: Packet) -> str:
     return f"[MQTT {version} assumed; --mqtt-version sets it]"
 
 
-QOS_WORDS: list[str] = ["QoS 0", "QoS 1", "QoS 2", "QoS 3"]
-
-
+QOS_WORDS: Final[list[str]] = ["QoS 0", "QoS 1", "QoS 2", "QoS 3"]

@@ -1,11 +1,13 @@
 """`-x`: the bytes of a packet in rows of sixteen, each in the colour of the field it belongs to, secrets masked."""
 
+from typing import Final
+
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.values import PRINTABLE
 from mqttdissect.output.writer import Writer
 
-ROW = 16
+ROW: Final = 16
 
 
 def hexdump(packet: Packet, theme: Theme, secrets: bool) -> str:
@@ -30,7 +32,9 @@ def hexdump(packet: Packet, theme: Theme, secrets: bool) -> str:
         right = " ".join(pairs[at + 8 : at + ROW])
         count = min(ROW, len(data) - at)
         fill = " " * (3 * (ROW - count) + (1 if count <= 8 else 0))
-        rows.append(f"   {theme.paint(theme.offset, f'{at:04x}')}  {left}  {right}{fill}  {''.join(chars[at : at + ROW])}\n")
+        rows.append(
+            f"   {theme.paint(theme.offset, f'{at:04x}')}  {left}  {right}{fill}  {''.join(chars[at : at + ROW])}\n"
+        )
     return "".join(rows)
 
 

@@ -1,6 +1,6 @@
 """`-T json`: one object a line, a line a packet."""
 
-from typing import final
+from typing import Final, final
 
 import orjson
 
@@ -14,7 +14,7 @@ from mqttdissect.output.clock import seconds
 from mqttdissect.output.gist import Gist
 from mqttdissect.output.theme import Theme
 
-VERSION_SOURCES = ("connect", "inferred", "option", "assumed")
+VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
 
 
 @final
@@ -115,4 +115,3 @@ def put(mqtt: dict[str, object], name: str, value: object) -> None:
 def note(one: Note) -> dict[str, object]:
     """What is malformed."""
     return {"offset": int(one.offset), "expected": one.expected, "section": one.section}
-

@@ -3,9 +3,12 @@
 Columns grow to the widest value so far and never shrink, so that lines stay aligned on input of any length.
 """
 
-from typing import final
+from typing import Final, final
 
+from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.net.address import endpoint
+from mqttdissect.net.tcp import Stream
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import Gist
 from mqttdissect.output.theme import Theme
@@ -23,41 +26,54 @@ class SummaryWriter:
         self._time_width = 10
         self._source_width = 15
         self._destination_width = 15
+        self._addresses: dict[Stream, list[str]] = {}  # of both directions, as wide as the columns are now
 
     def text(self, packet: Packet) -> str:
         """One line."""
         number = str(packet.frame)
+        if len(number) != self._number_width:
+            self._number_width = max(self._number_width, len(number))
+            number = number.rjust(self._number_width)
         time = self.clock.text(packet.time_ns)
-        source, destination = self.gist.ends(packet)
-        if len(number) > self._number_width:
-            self._number_width = len(number)
-        if len(time) > self._time_width:
-            self._time_width = len(time)
+        if len(time) != self._time_width:
+            self._time_width = max(self._time_width, len(time))
+            time = time.rjust(self._time_width)
+        addresses = self._both(packet)
+        name = NAMES[packet.type] if packet.type != 15 else packet.name.ljust(WIDEST)
+        gist = self.gist.line(packet)
+        theme = self.theme
+        if not theme.colour:
+            return f"{number}  {time}  {addresses}  {name}  {gist}\n"
+        end = theme.end
+        return (
+            f"{theme.frame}{number}{end}  {theme.time}{time}{end}  {theme.address}{addresses}{end}  "
+            f"{theme.type}{name}{end}  {gist}\n"
+        )
+
+    def _both(self, packet: Packet) -> str:
+        """Source and destination, aligned."""
+        stream = packet.stream
+        if stream is None:
+            return ""
+        known = self._addresses.get(stream)
+        if known is None:
+            known = [self._aligned(stream, 0), self._aligned(stream, 1)]
+            if self._aligned(stream, 0) != known[0] or len(self._addresses) > MOST_STREAMS:  # a column grew
+                self._addresses.clear()
+                known = [self._aligned(stream, 0), self._aligned(stream, 1)]
+            self._addresses[stream] = known
+        return known[packet.direction]
+
+    def _aligned(self, stream: Stream, direction: int) -> str:
+        source = endpoint(stream.flow, direction == 0)
+        destination = endpoint(stream.flow, direction == 1)
         if len(source) > self._source_width:
             self._source_width = len(source)
         if len(destination) > self._destination_width:
             self._destination_width = len(destination)
-        number = number.rjust(self._number_width)
-        time = time.rjust(self._time_width)
-        source = source.rjust(self._source_width)
-        destination = destination.ljust(self._destination_width)
-        name = NAMES.get(packet.name, packet.name)
-        gist = self.gist.line(packet)
-        theme = self.theme
-        if not theme.colour:
-            return f"{number}  {time}  {source} → {destination}  {name}  {gist}\n"
-        end = theme.end
-        return (
-            f"{theme.frame}{number}{end}  {theme.time}{time}{end}  {theme.address}{source}{end} → "
-            f"{theme.address}{destination}{end}  {theme.type}{name}{end}  {gist}\n"
-        )
+        return f"{source.rjust(self._source_width)} → {destination.ljust(self._destination_width)}"
 
 
-WIDEST = 11
-NAMES: dict[str, str] = {
-    name: name.ljust(WIDEST)
-    for name in (
-        "RESERVED", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK",
-        "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH", "UNDECODED",
-    )
-}  # fmt: skip
+WIDEST: Final = 11
+MOST_STREAMS: Final = 10_000  # whose addresses are kept as text
+NAMES: Final = [PACKET_TYPES[number].ljust(WIDEST) for number in range(16)] + ["UNDECODED".ljust(WIDEST)]  # [-1]

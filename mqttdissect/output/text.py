@@ -5,7 +5,9 @@ Control characters, escape sequences, bidirectional controls, zero-width and oth
 private ones, and lone surrogates all come out as escapes (\\x1b, \\u202e). Everything printable stays itself.
 """
 
-SHORT: dict[str, str] = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+from typing import Final
+
+SHORT: Final[dict[str, str]] = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
 def visible(text: str) -> str:

@@ -101,5 +101,3 @@ def terminal_width(stream: IO[str]) -> int:
     from rich.console import Console
 
     return Console(file=stream).width
-
-

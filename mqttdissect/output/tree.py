@@ -6,6 +6,8 @@ written plainly, since `rich.Tree` costs milliseconds a packet.
 
 from typing import Final, final
 
+from mypy_extensions import i64
+
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.output import values
@@ -20,6 +22,11 @@ LABEL_WIDTH: Final = 26
 NARROWEST: Final = 20  # columns that a value has on any terminal
 MOST_SPANS: Final = 6
 BLANK_OFFSET: Final = "      "
+SPACES: Final = [" " * count for count in range(HEX_WIDTH + 1)]
+PAIRS: Final = [f"{byte:02x}" for byte in range(256)]
+BITS: Final = [f"{byte >> 4:04b} {byte & 15:04b}" for byte in range(256)]
+NUL: Final = "\0"  # where the guides go in rows that are kept
+KEPT: Final = 4096  # offsets and lengths whose text is kept
 
 
 @final
@@ -37,7 +44,9 @@ class TreeWriter:
         self.fold = fold
         self.secrets = secrets
         self._labels: dict[FieldSpec, str] = {}
-        self._bits: dict[tuple[FieldSpec, int], list[tuple[str, str]]] = {}
+        self._bytes_of: dict[FieldSpec, list[str]] = {}  # the rows of a byte, once written
+        self._varints: dict[int, str] = {}  # the rows of a long variable byte integer, without guides
+        self._offsets: list[str] = [""] * KEPT
         self._out: list[str] = []
         self._leaf = 0
         self._bar = theme.paint(theme.guide, "│") + "  "
@@ -123,76 +132,118 @@ class TreeWriter:
             return
         style = theme.palette[self._leaf % len(theme.palette)]
         self._leaf += 1
-        offset = theme.paint(theme.offset, f"{field.start:04x}") + "  "
+        start = field.start
+        first = tee + self._offset(start)
         if spec.kind == BYTE and spec.bits:
-            self._byte(packet.data[field.start], field, tee + offset, more, style)
+            self._byte(packet.data[start], field, first, more, style)
         elif spec.kind == VARINT:
-            self._varint(packet.data[field.start : field.end], field, label, tee + offset, more, style)
+            self._varint(packet.data, field, label, first, more, style)
         else:
-            self._bytes(packet.data, field, label, tee + offset, more, style)
+            self._rows(packet.data, field, label, first, more, style)
+
+    def _offset(self, at: i64) -> str:
+        """The column of offsets."""
+        if at >= KEPT:
+            return self.theme.paint(self.theme.offset, f"{at:04x}") + "  "
+        text = self._offsets[at]
+        if not text:
+            text = self.theme.paint(self.theme.offset, f"{at:04x}") + "  "
+            self._offsets[at] = text
+        return text
 
     def _byte(self, byte: int, field: Field, first: str, more: str, style: str) -> None:
         """A byte whose bits have names, a line for each."""
         spec = field.spec
-        rows = self._bits.get((spec, byte))
-        if rows is None:
-            rows = [(pattern(bit, byte), bit.label.ljust(LABEL_WIDTH) + values.bits(bit, byte)) for bit in spec.bits]
-            self._bits[(spec, byte)] = rows
         theme = self.theme
-        start = f"{first}{theme.paint(style, f'{byte:02x}')}        "
-        for bits, text in rows:
-            self._out.append(f"{start}{theme.paint(theme.bits, bits)}  {text}\n")
-            start = f"{more}{BLANK_OFFSET}          "
+        known = self._bytes_of.get(spec)
+        if known is None:
+            self._bytes_of[spec] = known = [""] * 256
+        rows = known[byte]
+        if not rows:
+            lines = [
+                f"{theme.paint(theme.bits, pattern(bit, byte))}  {bit.label.ljust(LABEL_WIDTH)}{values.bits(bit, byte)}\n"
+                for bit in spec.bits
+            ]
+            rows = f"{NUL}{BLANK_OFFSET}          ".join(lines)
+            known[byte] = rows
+        self._out.append(f"{first}{theme.paint(style, PAIRS[byte])}        {rows.replace(NUL, more)}")
 
-    def _varint(self, raw: bytes, field: Field, label: str, first: str, more: str, style: str) -> None:
+    def _varint(self, data: bytes, field: Field, label: str, first: str, more: str, style: str) -> None:
         """A Variable Byte Integer; of several bytes, each one's continuation bit and seven value bits too."""
         theme = self.theme
-        text = values.display(field, self.secrets)
-        if len(raw) == 1:
-            bits = theme.paint(theme.bits, f"{raw[0] >> 4:04b} {raw[0] & 15:04b}")
-            self._out.append(f"{first}{theme.paint(style, f'{raw[0]:02x}')}        {bits}  {label}{text}\n")
+        value = field.value
+        text = str(value) if field.spec.names is None else values.display(field, self.secrets)
+        length = field.end - field.start
+        if length == 1:
+            byte = data[field.start]
+            bits = theme.paint(theme.bits, BITS[byte])
+            self._out.append(f"{first}{theme.paint(style, PAIRS[byte])}        {bits}  {label}{text}\n")
             return
-        self._out.append(f"{first}{theme.paint(style, raw.hex(' '))}{' ' * (HEX_WIDTH - 3 * len(raw) + 1)}{label}{text}\n")
+        raw = data[field.start : field.end]
+        self._out.append(
+            f"{first}{theme.paint(style, raw.hex(' '))}{SPACES[HEX_WIDTH + 1 - 3 * length]}{label}{text}\n"
+        )
+        key = int.from_bytes(raw, "big")
+        rows = self._varints.get(key)
+        if rows is None:
+            rows = self._varint_rows(raw)
+            if len(self._varints) < KEPT:
+                self._varints[key] = rows
+        self._out.append(rows.replace(NUL, more))
+
+    def _varint_rows(self, raw: bytes) -> str:
+        """Two rows for each byte; a NUL stands for the guides. Without the field's own colour."""
+        theme = self.theme
+        rows: list[str] = []
         factor = 1
         for byte in raw:
-            start = f"{more}{BLANK_OFFSET}{theme.paint(style, f'{byte:02x}')}        "
             again = "another byte follows" if byte & 0x80 else "the last byte"
             bits = theme.paint(theme.bits, f"{byte >> 7}... ....")
-            self._out.append(f"{start}{bits}    {'Continuation'.ljust(LABEL_WIDTH - 2)}{byte >> 7}  {again}\n")
+            rows.append(f"{NUL}{BLANK_OFFSET}{PAIRS[byte]}        {bits}    {'Continuation'.ljust(LABEL_WIDTH - 2)}")
+            rows.append(f"{byte >> 7}  {again}\n")
             low = byte & 0x7F
             bits = theme.paint(theme.bits, f".{low >> 4:03b} {low & 15:04b}")
             times = f"{low} × {factor:,} = {low * factor:,}" if factor > 1 else f"{low}"
-            self._out.append(f"{more}{BLANK_OFFSET}          {bits}    {'Value bits'.ljust(LABEL_WIDTH - 2)}{times}\n")
+            rows.append(f"{NUL}{BLANK_OFFSET}          {bits}    {'Value bits'.ljust(LABEL_WIDTH - 2)}{times}\n")
             factor *= 128
+        return "".join(rows)
 
-    def _bytes(self, data: bytes, field: Field, label: str, first: str, more: str, style: str) -> None:
+    def _rows(self, data: bytes, field: Field, label: str, first: str, more: str, style: str) -> None:
         """Any other field: its bytes in rows of seven, its value beside them, wrapped on a terminal."""
         theme = self.theme
-        start, end = int(field.start), int(field.end)
+        out = self._out
+        start, end = field.start, field.end
         shown = end if self.fold == 0 or end - start <= self.fold else start + self.fold
-        secret = field.spec.secret and not self.secrets
+        pairs = data[start:shown].hex(" ")
+        if field.spec.secret and not self.secrets:
+            pairs = " ".join(["**"] * int(shown - start))
         text = values.display(field, self.secrets)
+        if not self.width and len(pairs) < HEX_WIDTH:
+            out.append(f"{first}{theme.paint(style, pairs)}{SPACES[HEX_WIDTH - len(pairs)]}{label}{text}\n")
+            return
         lines = [text]
         if self.width:
-            room = self.width - 6 - len(BLANK_OFFSET) - HEX_WIDTH - LABEL_WIDTH
-            lines = wrapped(text, max(room, NARROWEST))
-        row = start
-        index = 0
-        while row < shown or index < len(lines):
-            piece = data[row : min(row + PER_ROW, shown)]
-            pairs = " ".join(["**"] * len(piece)) if secret else piece.hex(" ")
-            fill = " " * (HEX_WIDTH - len(pairs))
-            value = lines[index] if index < len(lines) else ""
-            name = label if index == 0 else " " * LABEL_WIDTH
-            if index:
-                first = more + (theme.paint(theme.offset, f"{row:04x}") + "  " if piece else BLANK_OFFSET)
-            line = f"{first}{theme.paint(style, pairs)}{fill}{name}{value}".rstrip(" ")
-            self._out.append(line + "\n")
-            row += PER_ROW
+            lines = wrapped(text, max(self.width - len(BLANK_OFFSET) * 2 - HEX_WIDTH - LABEL_WIDTH, NARROWEST))
+        row = pairs[: HEX_WIDTH - 1]
+        out.append(f"{first}{theme.paint(style, row)}{SPACES[HEX_WIDTH - len(row)]}{label}{lines[0]}\n")
+        at = HEX_WIDTH
+        index = 1
+        while at < len(pairs) or index < len(lines):
+            start += PER_ROW
+            row = pairs[at : at + HEX_WIDTH - 1]
+            offset = self._offset(start) if row else BLANK_OFFSET
+            if index < len(lines):
+                blank = " " * LABEL_WIDTH
+                out.append(
+                    f"{more}{offset}{theme.paint(style, row)}{SPACES[HEX_WIDTH - len(row)]}{blank}{lines[index]}\n"
+                )
+            else:
+                out.append(f"{more}{offset}{theme.paint(style, row)}\n")
+            at += HEX_WIDTH
             index += 1
         if shown < end:
-            count = values.size_of(end - shown).replace(" byte", " more byte")
-            self._out.append(f"{more}{BLANK_OFFSET}{theme.paint(theme.hidden, f'… {count}')}\n")
+            count = values.size_of(int(end - shown)).replace(" byte", " more byte")
+            out.append(f"{more}{BLANK_OFFSET}{theme.paint(theme.hidden, f'… {count}')}\n")
 
     def _frames(self, packet: Packet, spans: list[tuple[int, int]]) -> str:
         """Which bytes came in which frame."""
@@ -209,5 +260,3 @@ def pattern(spec: BitSpec, byte: int) -> str:
     """0011 ....: the bits of `spec` in `byte`, dots for the others."""
     digits = "".join([str(byte >> bit & 1) if spec.mask >> bit & 1 else "." for bit in range(7, -1, -1)])
     return f"{digits[:4]} {digits[4:]}"
-
-

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import orjson
+
 from mqttdissect.mqtt.fields import TEXT, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, WILL_PAYLOAD
 from mqttdissect.output.text import decoded, shortened, visible
@@ -40,8 +42,6 @@ def bits(spec: BitSpec, byte: int) -> str:
 def what_is(raw: bytes) -> str:
     """What an application message looks like: JSON, text or binary."""
     if raw[:1] in (b"{", b"[") and len(raw) <= LARGEST_JSON:
-        import orjson
-
         try:
             orjson.loads(raw)
         except ValueError:
@@ -62,7 +62,9 @@ def readable(text: str) -> bool:
 
 def size_of(count: int) -> str:
     """7 bytes, 300,000 bytes"""
-    return "1 byte" if count == 1 else f"{count:,} bytes"
+    if count < 1000:
+        return f"{count} bytes" if count != 1 else "1 byte"
+    return f"{count:,} bytes"
 
 
 def payload(raw: bytes) -> str:
@@ -118,5 +120,3 @@ def plain(field: Field, secrets: bool) -> object:
             return value.decode("utf-8", "backslashreplace")
         return value.hex()
     return value
-
-

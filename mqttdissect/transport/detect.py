@@ -7,18 +7,22 @@ A stream on a known port is MQTT from its first byte, unless those bytes are the
 often put there (TLS, HTTP, PROXY): then it is named in `others` and left alone.
 """
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
 from mqttdissect.net.tcp import OPEN, Chunk, Stream
 
-MQTT_PORT = 1883
-HELD_BYTES = 65536  # of an undecided stream
-UNDECIDED, MQTT, OTHER = 0, 1, 2
-YES, NO, MORE = 0, 1, 2
+MQTT_PORT: Final = 1883
+HELD_BYTES: Final = 65536  # of an undecided stream
+UNDECIDED: Final = 0
+MQTT: Final = 1
+OTHER: Final = 2
+YES: Final = 0
+NO: Final = 1
+MORE: Final = 2
 
-FOREIGN: dict[bytes, str] = {  # how streams start that share MQTT's ports without being plain MQTT
+FOREIGN: Final[dict[bytes, str]] = {  # how streams start that share MQTT's ports without being plain MQTT
     b"\x16\x03": "TLS",
     b"GET ": "HTTP or WebSocket",
     b"HTTP/": "HTTP or WebSocket",
@@ -28,8 +32,8 @@ FOREIGN: dict[bytes, str] = {  # how streams start that share MQTT's ports witho
     b"SSH-": "SSH",
     b"AMQP": "AMQP",
 }
-NAMES: list[bytes] = [b"\x00\x04MQTT", b"\x00\x06MQIsdp"]
-LONGEST_HEAD = 13  # bytes that tell: a CONNECT's fixed header (5) and protocol name (8); the longest in FOREIGN
+NAMES: Final[list[bytes]] = [b"\x00\x04MQTT", b"\x00\x06MQIsdp"]
+LONGEST_HEAD: Final = 13  # bytes that tell: a CONNECT's fixed header (5) and protocol name (8); the longest in FOREIGN
 
 
 def is_connect(data: bytes) -> i64:
@@ -78,7 +82,7 @@ def foreign(data: bytes) -> str | None:
 class Probe:
     """What is known of a stream that is not decided: the chunks held back, and each direction's first bytes."""
 
-    __slots__ = ("held", "held_bytes", "head", "verdict")
+    __slots__ = ("head", "held", "held_bytes", "verdict")
 
     def __init__(self) -> None:
         self.verdict: i64 = UNDECIDED
