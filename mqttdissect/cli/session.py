@@ -112,7 +112,7 @@ def hints(dissector: Dissector) -> list[str]:
         for link_type, count in sorted(dissector.unwrapper.unknown_links.items())
     ]
     found += [
-        f"{count} streams on a port of MQTT are {what}; they are not dissected"
+        f"{count} TCP streams on ports that brokers use are {what}, which is not dissected"
         for what, count in sorted(dissector.transport.others.items())
     ]
     if dissector.unwrapper.fragments:

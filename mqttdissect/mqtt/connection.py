@@ -13,12 +13,12 @@ from mqttdissect.mqtt.decode import decode
 from mqttdissect.mqtt.fields import Field
 from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, TOPIC_ALIAS
-from mqttdissect.mqtt.registry import PROPERTIES, PROPERTY_LENGTH, TOPIC_NAME, TOPIC_OF_ALIAS
+from mqttdissect.mqtt.registry import PROPERTIES, PROPERTY_LENGTH, TOPIC_NAME, TOPIC_OF_ALIAS, UNKNOWN_ALIAS
 from mqttdissect.net.tcp import Stream
 
 ASSUMED_VERSION: Final = 4
 ALIAS: Final = BY_IDENTIFIER[TOPIC_ALIAS].value
-NO_TOPIC: Final = "(not known: set before the capture, or never)"
+NO_TOPIC: Final = "not known: its alias was set before the capture, or never"
 
 
 @final
@@ -106,7 +106,11 @@ class Connection:
             known[number] = topic
         elif topic == "":
             end = fields[index].end
-            fields.insert(index + 1, Field(TOPIC_OF_ALIAS, end, end, known.get(number, NO_TOPIC)))
+            meant = known.get(number)
+            if meant is None:
+                fields.insert(index + 1, Field(UNKNOWN_ALIAS, end, end, NO_TOPIC))
+            else:
+                fields.insert(index + 1, Field(TOPIC_OF_ALIAS, end, end, meant))
             packet.payload += 1
             for field in fields:
                 if field.spec is PROPERTIES:

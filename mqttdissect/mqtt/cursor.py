@@ -48,9 +48,9 @@ class Cursor:
     def breaks(self, spec: FieldSpec, needed: i64, clause: Clause) -> Broken:
         """The end comes before the `needed` bytes of `spec`."""
         left = self.end - self.position
-        words = "nothing is left" if left == 0 else f"only {left} left"
+        words = "nothing is left" if left == 0 else f"only {left} {'is' if left == 1 else 'are'} left"
         unit = "byte" if needed == 1 else "bytes"
-        self.note(self.position, f"{spec.label} needs {needed} {unit}, {words}", clause)
+        self.note(self.position, f"{needed} {unit} of {spec.label}, {words}", clause)
         return Broken()
 
     def byte(self, spec: FieldSpec) -> i64:
@@ -92,9 +92,7 @@ class Cursor:
         shift: i64 = 0
         while True:
             if at >= self.end:
-                self.note(
-                    self.position, f"{spec.label} breaks off inside its variable byte integer", clauses.VARINT_BYTES
-                )
+                self.note(self.position, f"the rest of {spec.label}, which breaks off", clauses.VARINT_BYTES)
                 raise Broken()
             byte: i64 = self.data[at]
             value |= (byte & 0x7F) << shift
@@ -103,7 +101,7 @@ class Cursor:
                 break
             shift += 7
             if shift > 21:
-                self.note(self.position, f"{spec.label} must end in its fourth byte, which still says that more follow",
+                self.note(self.position, f"{spec.label} to end in its fourth byte, which says that more follow",
                           clauses.VARINT_BYTES)  # fmt: skip
                 raise Broken()
         if byte == 0 and shift:

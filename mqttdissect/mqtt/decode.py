@@ -40,6 +40,7 @@ from mqttdissect.mqtt.registry import (
     PUBREL_REASON,
     REASON_LEFT_OUT,
     REMAINING_LENGTH,
+    REQUEST_HEADER_31,
     REQUESTED_QOS,
     RETURN_CODE,
     SUBACK_REASON,
@@ -65,7 +66,7 @@ def decode(packet: Packet) -> None:
         fixed_header(c, packet)
         DECODERS[packet.type](c, packet)
         if c.position < c.end:
-            c.note(c.position, f"{packet.name} to end here, {c.end - c.position} bytes are left", clauses.REMAINING)
+            c.note(c.position, f"{packet.name} to end here; bytes left over: {c.end - c.position}", clauses.REMAINING)
             c.undecoded(c.end, "behind the end of the packet's fields")
     except Broken:
         c.undecoded(c.end, "behind what is malformed")
@@ -97,8 +98,8 @@ def fixed_header(c: Cursor, packet: Packet) -> None:
         c.byte(PUBLISH_HEADER)
         if flags & 0x06 == 0x06:
             c.note(0, "QoS 0, 1 or 2; 3 is reserved", clauses.QOS_3)
-    elif packet.version == 3:  # DUP, QoS and RETAIN, or unused, whatever the packet type
-        c.byte(HEADER)
+    elif packet.version == 3:  # these flags are not checked by anybody there
+        c.byte(REQUEST_HEADER_31 if kind in (codes.PUBREL, codes.SUBSCRIBE, codes.UNSUBSCRIBE) else HEADER)
     else:
         c.byte(HEADER)
         expected: i64 = 2 if kind in (codes.PUBREL, codes.SUBSCRIBE, codes.UNSUBSCRIBE) else 0

@@ -60,7 +60,8 @@ class FieldSpec:
     name: the filter name, Wireshark's where it has one. alias: a second name, more telling than Wireshark's.
     label: the standard's words. kind: one of the constants above. section: where MQTT 5.0 defines it.
     names: what values are called. bits: what a byte is made of. unit: of a number. length: the spec of the two-byte
-    length before a string or binary data. secret: shown only on demand. text: bytes that Wireshark shows as text.
+    length before a string or binary data. secret: shown only on demand. text: bytes that
+    Wireshark has as text under `name`; under `alias` they are bytes.
     """
 
     __slots__ = ("alias", "bits", "kind", "label", "length", "name", "names", "secret", "section", "text", "unit")

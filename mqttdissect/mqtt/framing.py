@@ -108,8 +108,10 @@ class Framer:
                 self._keep(data[at:], chunk)
                 return
             packet = Packet(
-                self._stream, self._direction, chunk.frame, chunk.time_ns, data[at:end] if length < size else data, 0
+                self._stream, self._direction, chunk.arrival, chunk.time_ns, data[at:end] if length < size else data, 0
             )
+            if chunk.arrival != chunk.frame:
+                packet.spans = [(0, int(chunk.frame))]
             self._connection.decode(packet)
             out.append(packet)
             at = end
@@ -155,11 +157,11 @@ class Framer:
 
     def _complete(self, chunk: Chunk, out: list[Packet]) -> None:
         """All pieces of the packet at hand are there."""
-        packet = Packet(self._stream, self._direction, chunk.frame, chunk.time_ns, b"".join(self._pieces), 0)
+        packet = Packet(self._stream, self._direction, chunk.arrival, chunk.time_ns, b"".join(self._pieces), 0)
         self._emit(packet, out, "the capture lacks them")
 
     def _emit(self, packet: Packet, out: list[Packet], why: str) -> None:
-        if len(self._spans) > 1:
+        if len(self._spans) > 1 or (self._spans and self._spans[0][1] != packet.frame):
             packet.spans = self._spans
         packet.hole_offset = self._hole_offset
         packet.hole_bytes = self._hole_bytes
@@ -178,7 +180,7 @@ class Framer:
 
     def _malformed(self, head: bytes, chunk: Chunk, out: list[Packet]) -> None:
         """A fixed header whose Remaining Length has no end: nobody can know where the next packet starts."""
-        packet = Packet(self._stream, self._direction, chunk.frame, chunk.time_ns, head, 0)
+        packet = Packet(self._stream, self._direction, chunk.arrival, chunk.time_ns, head, 0)
         self._connection.decode(packet)
         out.append(packet)
         self._lost = True
@@ -211,7 +213,7 @@ class Framer:
             self._hole_bytes = self._need - self._have if self._need else 1
         else:
             self._hole_bytes += self._need - self._have
-        packet = Packet(self._stream, self._direction, chunk.frame, chunk.time_ns, data, 0)
+        packet = Packet(self._stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
         self._emit(packet, out, why)
 
     def _end(self, chunk: Chunk, out: list[Packet]) -> None:
@@ -250,8 +252,9 @@ class Framer:
         for index in range(len(spans)):
             start, frame = spans[index]
             end = spans[index + 1][0] if index + 1 < len(spans) else len(data)
-            piece = Chunk(self._stream, self._direction, data[start:end], frame, chunk.time_ns, 0, OPEN)
-            out.extend(self.feed(piece))
+            piece = data[start:end]
+            part = Chunk(self._stream, self._direction, piece, frame, chunk.arrival, chunk.time_ns, 0, OPEN)
+            out.extend(self.feed(part))
 
     def _give_up(self, chunk: Chunk, count: i64, out: list[Packet]) -> None:
         """Hand on the first `count` bytes held as undecoded."""
@@ -259,9 +262,8 @@ class Framer:
             return
         data = self._joined()
         taken = [(start, frame) for start, frame in self._spans if start < count]
-        packet = Packet(self._stream, self._direction, chunk.frame, chunk.time_ns, data[:count], 0)
-        packet.frame = taken[-1][1]
-        if len(taken) > 1:
+        packet = Packet(self._stream, self._direction, chunk.arrival, chunk.time_ns, data[:count], 0)
+        if len(taken) > 1 or taken[0][1] != packet.frame:
             packet.spans = taken
         packet.version = self._connection.version
         packet.version_by = self._connection.version_by

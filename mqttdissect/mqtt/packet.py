@@ -46,8 +46,8 @@ class Packet:
     """
 
     __slots__ = (
-        "data", "direction", "fields", "flags", "frame", "hole_bytes", "hole_offset", "hole_why", "notes", "payload", "sender",
-        "spans", "stream", "time_ns", "type", "version", "version_by",
+        "data", "direction", "fields", "flags", "frame", "hole_bytes", "hole_offset", "hole_why", "notes", "payload",
+        "sender", "spans", "stream", "time_ns", "type", "version", "version_by",
     )  # fmt: skip
 
     def __init__(

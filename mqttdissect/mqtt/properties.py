@@ -128,7 +128,16 @@ def _property(identifier: int, name: str, kind: int, packets: int, unit: str, na
 
 def _string(name: str, label: str, alias: str, length: str, kind: int, section: str, secret: bool = False) -> FieldSpec:
     before = FieldSpec(length, label + " length", UINT16, section)
-    return FieldSpec(name, label, kind, section, alias=alias if alias != name else "", length=before, secret=secret)
+    return FieldSpec(
+        name,
+        label,
+        kind,
+        section,
+        alias=alias if alias != name else "",
+        length=before,
+        secret=secret,
+        text=kind == BINARY,
+    )
 
 
 BY_IDENTIFIER: Final[dict[int, Property]] = {row[0]: _property(*row) for row in TABLE}

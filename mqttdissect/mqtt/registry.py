@@ -44,6 +44,13 @@ HEADER: Final = FieldSpec("mqtt.hdrflags", "Fixed header flags", BYTE, "2.1.1", 
 PUBLISH_HEADER: Final = FieldSpec(
     "mqtt.hdrflags", "Fixed header flags", BYTE, "3.3.1", bits=(PACKET_TYPE, DUP, QOS_LEVEL, RETAIN)
 )
+REQUEST_HEADER_31: Final = FieldSpec(  # of PUBREL, SUBSCRIBE and UNSUBSCRIBE, which MQTT 3.1 sends at QoS 1
+    "mqtt.hdrflags",
+    "Fixed header flags",
+    BYTE,
+    "2.1.1",
+    bits=(PACKET_TYPE, DUP, QOS_LEVEL, BitSpec("mqtt.retain_reserved", "Reserved", 0x01)),
+)
 REMAINING_LENGTH: Final = FieldSpec("mqtt.len", "Remaining length", VARINT, "2.1.4")
 PACKET_IDENTIFIER: Final = FieldSpec("mqtt.msgid", "Packet identifier", UINT16, "2.2.1")
 
@@ -51,17 +58,17 @@ PACKET_IDENTIFIER: Final = FieldSpec("mqtt.msgid", "Packet identifier", UINT16, 
 def _text(
     name: str, label: str, section: str, length: str, *, kind: int = TEXT, secret: bool = False, alias: str = ""
 ) -> FieldSpec:
-    """A string or binary data with its two-byte length."""
+    """A string or binary data with its two-byte length. alias: the name of the bytes of what Wireshark has as text."""
     before = FieldSpec(length, label + " length", UINT16, section)
-    return FieldSpec(name, label, kind, section, length=before, secret=secret, alias=alias)
+    return FieldSpec(name, label, kind, section, length=before, secret=secret, alias=alias, text=alias != "")
 
 
 # CONNECT
 PROTOCOL_NAME: Final = _text("mqtt.protoname", "Protocol name", "3.1.2.1", "mqtt.proto_len")
 BRIDGE: Final = BitSpec("mqtt.ver.bridge", "Bridge", 0x80, flag=True)
-LEVEL: Final = BitSpec("mqtt.ver", "Protocol level", 0x7F, PROTOCOL_LEVELS)
+LEVEL: Final = BitSpec("mqtt.ver.level", "Protocol level", 0x7F, PROTOCOL_LEVELS)
 PROTOCOL_LEVEL: Final = FieldSpec("mqtt.ver", "Protocol level", BYTE, "3.1.2.2", names=PROTOCOL_LEVELS)
-BRIDGE_LEVEL: Final = FieldSpec("mqtt.ver.byte", "Protocol level", BYTE, "3.1.2.2", bits=(BRIDGE, LEVEL))
+BRIDGE_LEVEL: Final = FieldSpec("mqtt.ver", "Protocol level", BYTE, "3.1.2.2", bits=(BRIDGE, LEVEL))
 
 
 def _connect_flags(clean: str) -> FieldSpec:
@@ -84,7 +91,9 @@ CLIENT_IDENTIFIER: Final = _text("mqtt.clientid", "Client identifier", "3.1.3.1"
 WILL_TOPIC: Final = _text("mqtt.willtopic", "Will topic", "3.1.3.3", "mqtt.willtopic_len")
 WILL_PAYLOAD: Final = _text("mqtt.willmsg", "Will payload", "3.1.3.4", "mqtt.willmsg_len", kind=BINARY)
 USER_NAME: Final = _text("mqtt.username", "User name", "3.1.3.5", "mqtt.username_len")
-PASSWORD: Final = _text("mqtt.passwd", "Password", "3.1.3.6", "mqtt.passwd_len", kind=BINARY, secret=True)
+PASSWORD: Final = _text(
+    "mqtt.passwd", "Password", "3.1.3.6", "mqtt.passwd_len", kind=BINARY, secret=True, alias="mqtt.passwd.bytes"
+)
 
 # CONNACK
 SESSION_PRESENT: Final = BitSpec("mqtt.conack.flags.sp", "Session present", 0x01, flag=True)
@@ -97,6 +106,7 @@ RETURN_CODE: Final = FieldSpec("mqtt.conack.val", "Return code", BYTE, "3.2.2.2"
 # PUBLISH
 TOPIC_NAME: Final = _text("mqtt.topic", "Topic name", "3.3.2.1", "mqtt.topic_len")
 APPLICATION_MESSAGE: Final = FieldSpec("mqtt.msg", "Application message", BINARY, "3.3.3")
+UNKNOWN_ALIAS: Final = FieldSpec("mqtt.unknown_topic_alias", "Topic name", DERIVED, "3.3.2.3.4")
 TOPIC_OF_ALIAS: Final = FieldSpec("mqtt.topic", "Topic name", DERIVED, "3.3.2.3.4")
 
 # SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK

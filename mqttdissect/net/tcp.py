@@ -139,15 +139,17 @@ class Half:
 class Chunk:
     """In-order bytes of one direction, from one segment.
 
-    gap: bytes missing immediately before `data`. ending: why nothing follows (`OPEN` while something may).
-    An ending chunk has no data. `frames` says which frame carried which byte.
+    frame: the one that carried them. arrival, time_ns: the frame with which they could be handed on, which is a later
+    one for bytes that waited behind a hole, and its time. gap: bytes missing immediately before `data`.
+    ending: why nothing follows (`OPEN` while something may); an ending chunk has no data.
     """
 
-    __slots__ = ("data", "direction", "ending", "frame", "gap", "stream", "time_ns")
+    __slots__ = ("arrival", "data", "direction", "ending", "frame", "gap", "stream", "time_ns")
 
     def __init__(
-        self, stream: Stream, direction: i64, data: bytes, frame: i64, time_ns: i64, gap: i64, ending: i64
+        self, stream: Stream, direction: i64, data: bytes, frame: i64, arrival: i64, time_ns: i64, gap: i64, ending: i64
     ) -> None:
+        self.arrival = arrival
         self.stream = stream
         self.direction = direction
         self.data = data
@@ -173,10 +175,14 @@ class Reassembler:
         self._halves: dict[bytes, Half] = {}
         self._holes: dict[Half, bool] = {}  # the halves with a hole, in the order in which they opened
         self._swept_ns: i64 = 0
+        self._frame: i64 = 0  # the frame at hand and its time; 0 once the capture has ended
+        self._time_ns: i64 = 0
 
     def feed(self, segment: Segment) -> list[Chunk]:
         """The chunks that `segment` completes: of its own stream, or of others whose holes are overdue."""
         out: list[Chunk] = []
+        self._frame = segment.frame
+        self._time_ns = segment.time_ns
         half = self._halves.get(segment.flow)
         if half is None:
             half = self._open(segment)
@@ -210,6 +216,7 @@ class Reassembler:
     def close(self) -> list[Chunk]:
         """The capture has ended: what waits is handed on with its gaps, and every open direction ends."""
         out: list[Chunk] = []
+        self._frame = 0
         halves = [half for half in self._halves.values() if half.direction == 0]
         for half in halves:
             self._finish_stream(half.stream, CAPTURE_ENDED, out)
@@ -280,7 +287,12 @@ class Reassembler:
         """Hand on `data`, which was captured of the bytes from `half.next` to `end`."""
         captured: i64 = len(data)
         if captured:
-            out.append(Chunk(half.stream, half.direction, data, frame, time_ns, half.missing, OPEN))
+            arrival = self._frame
+            if arrival:
+                time_ns = self._time_ns
+            else:
+                arrival = frame
+            out.append(Chunk(half.stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN))
             half.missing = 0
             half.delivered = True
         cut = end - half.next - captured
@@ -373,5 +385,6 @@ class Reassembler:
 
     def _end(self, half: Half, ending: i64, out: list[Chunk]) -> None:
         half.ending = ending
-        out.append(Chunk(half.stream, half.direction, b"", half.frame, half.time_ns, half.missing, ending))
+        last = half.frame
+        out.append(Chunk(half.stream, half.direction, b"", last, last, half.time_ns, half.missing, ending))
         half.missing = 0

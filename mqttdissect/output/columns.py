@@ -93,7 +93,7 @@ class Columns:
         self.secrets = secrets
         self._clock = clock
         self._computed: list[tuple[int, Column]] = []
-        self._wanted: dict[FieldSpec, list[tuple[int, BitSpec | None]]] = {}
+        self._wanted: dict[FieldSpec, list[tuple[int, BitSpec | None, bool]]] = {}  # column, bits, by alias?
         known = specs()
         for index, name in enumerate(names):
             if name in ABOUT_FRAMES:
@@ -111,10 +111,10 @@ class Columns:
         for spec in known:
             bits = [bit for bit in spec.bits if bit.name == name]
             if bits:
-                self._wanted.setdefault(spec, []).append((index, bits[0]))
+                self._wanted.setdefault(spec, []).append((index, bits[0], False))
                 found = True
             elif name in (spec.name, spec.alias):
-                self._wanted.setdefault(spec, []).append((index, None))
+                self._wanted.setdefault(spec, []).append((index, None, name == spec.alias))
                 found = True
         return found
 
@@ -127,20 +127,21 @@ class Columns:
         for field in packet.fields:
             columns = wanted.get(field.spec)
             if columns is not None:
-                for index, bit in columns:
-                    text = self._cell(field, bit)
+                for index, bit, alias in columns:
+                    text = self._cell(field, bit, alias)
                     before = cells[index]
                     cells[index] = f"{before},{text}" if before else text
         return cells
 
-    def _cell(self, field: Field, bit: BitSpec | None) -> str:
+    def _cell(self, field: Field, bit: BitSpec | None, alias: bool) -> str:
         value = field.value
         spec = field.spec
         if isinstance(value, int):
             if bit is not None:
                 return str(bit.value(value))
             return f"0x{value:02x}" if spec.bits or spec is properties.PROPERTY_IDENTIFIER else str(value)
-        return visible(str(values.plain(field, self.secrets)))
+        plain = values.under_alias(field, self.secrets) if alias else values.plain(field, self.secrets)
+        return visible(str(plain))
 
 
 @final

@@ -100,7 +100,7 @@ class Gist:
             parts += f"  {version_source(packet)}"
         notes = packet.notes
         if notes is not None:
-            parts += "  " + theme.paint(theme.error, f"malformed: {visible(notes[0].expected)}")
+            parts += "  " + theme.paint(theme.error, f"malformed: expected {visible(notes[0].expected)}")
         return parts
 
     def _publish(self, packet: Packet) -> str:
@@ -120,7 +120,7 @@ class Gist:
             parts += "  DUP"
         if flags & 1:
             parts += "  RETAIN"
-        return f"{parts}  {self.theme.paint(self.theme.topic, words(topic))}"
+        return f"{parts}  {self.theme.paint(self.theme.topic, words(topic))}" if topic else parts
 
     def _connect(self, packet: Packet) -> str:
         parts = [f"MQTT {VERSIONS[int(packet.version)]}"]
@@ -157,7 +157,7 @@ class Gist:
                 parts.append(theme.paint(theme.topic, words(field.value)))
             elif (spec is REQUESTED_QOS or spec is SUBSCRIPTION_OPTIONS) and parts:
                 parts[-1] += f" QoS {integer(field.value) & 3}"
-        return f"{identifier}  {some(parts)}"
+        return f"{identifier}  {some(parts)}" if parts else identifier
 
     def _answer(self, packet: Packet) -> str:
         parts: list[str] = []

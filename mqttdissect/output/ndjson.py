@@ -84,9 +84,12 @@ class JsonWriter:
         if spec.kind == DERIVED:
             entry["derived"] = True
         if spec.kind != UNDECODED:
-            put(mqtt, spec.name, value)
+            if spec.kind == DERIVED and mqtt.get(spec.name) == "":
+                mqtt[spec.name] = value  # the topic that an alias stands for, in the place of the empty one
+            else:
+                put(mqtt, spec.name, value)
             if spec.alias:
-                put(mqtt, spec.alias, value)
+                put(mqtt, spec.alias, values.under_alias(field, self.secrets))
         byte = field.value
         if spec.bits and spec.kind == BYTE and isinstance(byte, int):
             bits: list[dict[str, object]] = []

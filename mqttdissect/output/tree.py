@@ -80,8 +80,9 @@ class TreeWriter:
         source, destination = self.gist.ends(packet)
         stream = packet.stream
         where = f"stream {stream.number}" if stream is not None else ""
+        time = theme.paint(theme.time, self.clock.text(packet.time_ns))
         return (
-            f"{theme.paint(theme.frame, f'#{packet.frame}')}  {theme.paint(theme.time, self.clock.text(packet.time_ns))}  "
+            f"{theme.paint(theme.frame, f'#{packet.frame}')}  {time}  "
             f"{theme.paint(theme.address, source)} → {theme.paint(theme.address, destination)}  {where}  "
             f"{theme.paint(theme.type, packet.name)}  {self.gist.line(packet)}\n"
         )
@@ -161,7 +162,8 @@ class TreeWriter:
         rows = known[byte]
         if not rows:
             lines = [
-                f"{theme.paint(theme.bits, pattern(bit, byte))}  {bit.label.ljust(LABEL_WIDTH)}{values.bits(bit, byte)}\n"
+                f"{theme.paint(theme.bits, pattern(bit, byte))}  "
+                f"{bit.label.ljust(LABEL_WIDTH)}{values.bits(bit, byte)}\n"
                 for bit in spec.bits
             ]
             rows = f"{NUL}{BLANK_OFFSET}          ".join(lines)

@@ -116,7 +116,13 @@ def plain(field: Field, secrets: bool) -> object:
     if spec.secret and not secrets:
         return MASK
     if isinstance(value, bytes):
-        if spec.kind == TEXT or spec.text:
-            return value.decode("utf-8", "backslashreplace")
-        return value.hex()
+        return value.decode("utf-8", "backslashreplace") if spec.kind == TEXT or spec.text else value.hex()
     return value
+
+
+def under_alias(field: Field, secrets: bool) -> object:
+    """The same under the field's alias, where bytes are bytes."""
+    value = field.value
+    if isinstance(value, bytes) and field.spec.text and (secrets or not field.spec.secret):
+        return value.hex()
+    return plain(field, secrets)

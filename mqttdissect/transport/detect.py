@@ -14,6 +14,7 @@ from mypy_extensions import i64
 from mqttdissect.net.tcp import OPEN, Chunk, Stream
 
 MQTT_PORT: Final = 1883
+LIKELY_PORTS: Final = frozenset([1883, 1884, 8080, 8081, 8083, 8084, 8883, 8884, 9001])  # where brokers listen
 HELD_BYTES: Final = 65536  # of an undecided stream
 UNDECIDED: Final = 0
 MQTT: Final = 1
@@ -98,7 +99,7 @@ class Transport:
     def __init__(self, ports: frozenset[int] = frozenset([MQTT_PORT])) -> None:
         self.ports = ports
         self.mqtt_streams: i64 = 0
-        self.others: dict[str, int] = {}  # what else was on the known ports: streams
+        self.others: dict[str, int] = {}  # what else was on the ports of brokers: streams
 
     def feed(self, chunk: Chunk) -> list[Chunk]:
         """The chunks of MQTT that `chunk` lets out."""
@@ -139,6 +140,10 @@ class Transport:
         other = probe.head[1 - direction]
         client_is_known = stream.handshake and direction == 0
         if answer == NO and (client_is_known or (other and is_connect(other) == NO)):
+            if int(stream.port(0)) in LIKELY_PORTS or int(stream.port(1)) in LIKELY_PORTS:
+                name = foreign(head)
+                if name:
+                    self.others[name] = self.others.get(name, 0) + 1
             return self._decide(probe, OTHER)
         if probe.held_bytes > HELD_BYTES or (chunk.ending != OPEN and direction == 0):
             return self._decide(probe, OTHER)
