@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -75,4 +76,4 @@ def test_shipped_captures(capture: Path) -> None:
     for packet in dissect(capture.read_bytes()):
         assert_accounted(packet)
         assert packet.frames[0][0] == 0
-        assert all(a[0] < b[0] for a, b in zip(packet.frames, packet.frames[1:], strict=False))
+        assert all(a[0] < b[0] for a, b in pairwise(packet.frames))

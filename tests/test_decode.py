@@ -47,7 +47,12 @@ def test_connect_with_everything() -> None:
     """Will, user name and password of a 3.1.1 CONNECT, at will QoS 1 and retained."""
     found = clean("10 1a  0004 4d515454 04 ee 003c  0001 61  0001 77  0002 6869  0001 75  0001 70")
     assert found["Connect flags"] == 0xEE
-    assert [found["Will topic"], found["Will payload"], found["User name"], found["Password"]] == ["w", b"hi", "u", b"p"]
+    assert [found["Will topic"], found["Will payload"], found["User name"], found["Password"]] == [
+        "w",
+        b"hi",
+        "u",
+        b"p",
+    ]
 
 
 def test_connect_5_with_will_properties() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_segmentation_does_not_matter(cuts: list[int]) -> None:
     """Any cut of the client's bytes into segments gives the same packets."""
     data = b"".join(SESSION)
     edges = sorted({0, len(data), *(cut % len(data) for cut in cuts)})
-    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [data[a:b] for a, b in pairwise(edges)]
     assert told(dissect(pcap(Stream().handshake().client(*pieces).frames))) == whole()
 
 
@@ -157,7 +158,9 @@ def test_topic_aliases_are_resolved_by_direction() -> None:
     """An alias of the server is not one of the client."""
     alias = b"\x23\x00\x05"
     stream = Stream().handshake().client(connect(level=5), publish("up", properties=alias))
-    stream.server(publish("down", properties=alias), publish("", properties=alias)).client(publish("", properties=alias))
+    stream.server(publish("down", properties=alias), publish("", properties=alias)).client(
+        publish("", properties=alias)
+    )
     resolved = [
         field.value for one in dissect(pcap(stream.frames)) for field in one.fields if field.spec.name == "mqtt.topic"
     ]

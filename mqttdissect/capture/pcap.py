@@ -71,7 +71,7 @@ class PcapReader:
         self._unit = unit
         u32 = u32be(data, 20) if self._big else u32le(data, 20)
         snap = u32be(data, 16) if self._big else u32le(data, 16)
-        self._link = u32 & 0x0FFF_FFFF  # the upper bits are about the frame check sequence
+        self._link = u32 & 0xFFFF  # the upper half is about the frame check sequence
         self.interfaces.append(Interface(self._link, snap, 6 if unit == 1000 else 9))
         self._buffer.position = HEADER
 

@@ -25,6 +25,7 @@ SMALLEST: Final[dict[int, int]] = {  # bytes that a block of each type has at le
     ENHANCED_PACKET: 32,
 }
 KNOWN: Final = frozenset([SECTION_HEADER, *range(1, 11), 0xBAD, 0x40000BAD])
+LOCAL: Final = 0x8000_0000  # types from here on are anybody's
 MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDER_BIG: Final = b"\x1a\x2b\x3c\x4d"
 BYTE_ORDER_LITTLE: Final = b"\x4d\x3c\x2b\x1a"
@@ -32,6 +33,7 @@ OPTION_END: Final = 0
 OPTION_NAME: Final = 2
 OPTION_RESOLUTION: Final = 9
 OPTION_OFFSET: Final = 14
+LIKELY: Final = 262144  # bytes of a block that is believed in while looking for one
 LARGEST: Final = MAX_FRAME + 65536  # bytes of a block that is read rather than stepped over
 
 
@@ -48,7 +50,8 @@ class PcapngReader:
         self._big = False
         self._section: i64 = 0  # index of the section's first interface in interfaces
         self._in_section = False
-        self._skip: i64 = 0  # bytes of a block that is being stepped over
+        self._skip: i64 = 0  # bytes left of a block that is being stepped over, and where it starts
+        self._skip_at: i64 = 0
         self._time_ns: i64 = 0  # of the last frame; a simple packet block has no stamp of its own
         self._lost_at: i64 = -1
         self._lost_why = ""
@@ -62,9 +65,14 @@ class PcapngReader:
         self._buffer.settle()
         frames = self._blocks(True)
         left = self._buffer.available()
-        if self._lost_at >= 0:
+        if self._lost_at >= 0 and self._lost_why.startswith("the file ends"):
+            self.damage.append(Damage(self._lost_at, self._lost_why))
+        elif self._lost_at >= 0:
             self._found(self._buffer.here() + left)
-        elif left or self._skip:
+        elif self._skip:
+            there = self._buffer.here() + left - self._skip_at
+            self.damage.append(Damage(self._skip_at, f"the file ends inside a block ({there} bytes of it are there)"))
+        elif left:
             self.damage.append(
                 Damage(self._buffer.here(), f"the file ends inside a block ({left} bytes of it are there)")
             )
@@ -81,13 +89,8 @@ class PcapngReader:
         buffer = self._buffer
         size: i64 = len(buffer.data)
         while True:
-            if self._skip:
-                step = min(self._skip, size - buffer.position)
-                buffer.position += step
-                self._skip -= step
-                if self._skip:
-                    buffer.need = 1
-                    break
+            if self._skip and not self._step_over(size):
+                break
             if self._lost_at >= 0:
                 self._search(last)
                 if self._lost_at >= 0:
@@ -105,12 +108,16 @@ class PcapngReader:
             if why:
                 self._lose(why)
                 continue
-            if kind not in SMALLEST and length > 65536:
+            if kind not in SMALLEST and length > LIKELY:
+                self._skip_at = buffer.here()
                 self._skip = length
                 continue
             if size - at < length:
-                buffer.need = length
-                break
+                if not last:
+                    buffer.need = length
+                    break
+                self._lose(f"the file ends inside a block ({size - at} bytes of it are there)")
+                continue
             if self._u32(at + length - 4) != length:
                 self._lose(f"a block whose two lengths differ ({length} and {self._u32(at + length - 4)})")
                 continue
@@ -119,6 +126,23 @@ class PcapngReader:
                 frames.append(frame)
             buffer.position = at + length
         return frames
+
+    def _step_over(self, size: i64) -> bool:
+        """Go on in a block that is not read; True behind its end."""
+        buffer = self._buffer
+        step = min(self._skip - 4, size - buffer.position)
+        buffer.position += step
+        self._skip -= step
+        if self._skip > 4 or size - buffer.position < 4:
+            buffer.need = min(self._skip, 4)
+            return False
+        length = buffer.here() + 4 - self._skip_at
+        if self._u32(buffer.position) != length:
+            why = f"a block whose two lengths differ ({length} and {self._u32(buffer.position)})"
+            self.damage.append(Damage(self._skip_at, f"{why}; {length} bytes skipped"))
+        buffer.position += 4
+        self._skip = 0
+        return True
 
     def _byte_order(self, at: i64) -> bool:
         mark = self._buffer.data[at : at + 4]
@@ -139,30 +163,26 @@ class PcapngReader:
             return f"a block of type {kind} and {length} bytes; it needs {smallest}"
         if kind in SMALLEST and length > LARGEST:
             return f"a block of type {kind} and {length} bytes"
+        if kind not in KNOWN and kind < LOCAL and length > LIKELY:
+            return f"a block of the unknown type 0x{kind:08x} and {length} bytes"
         if not self._in_section and kind != SECTION_HEADER:
             return "a block outside of any section"
         return ""
 
     def _block(self, kind: i64, at: i64, length: i64) -> Frame | None:
         """Read the whole block of `length` bytes at `at`."""
-        if kind == ENHANCED_PACKET:
-            ticks = self._u32(at + 12) << 32 | self._u32(at + 16)
-            return self._packet(
-                at, at + 28, at + length - 4, self._u32(at + 8), ticks, self._u32(at + 20), self._u32(at + 24)
-            )
+        if kind in (ENHANCED_PACKET, OBSOLETE_PACKET):  # alike, but for the width of the interface number
+            interface = self._u32(at + 8) if kind == ENHANCED_PACKET else self._u16(at + 8)
+            time_ns = self._stamp(interface, self._u32(at + 12), self._u32(at + 16))
+            return self._packet(at, 28, length, interface, time_ns, self._u32(at + 20), self._u32(at + 24))
         if kind == SIMPLE_PACKET:
             original = self._u32(at + 8)
-            captured = original
+            captured = min(original, length - 16)
             if self._section < len(self.interfaces):
                 snap = self.interfaces[self._section].snap_length
-                if snap and snap < captured:
+                if 0 < snap < captured:
                     captured = snap
-            return self._packet(at, at + 12, at + length - 4, 0, -1, min(captured, length - 16), original)
-        if kind == OBSOLETE_PACKET:
-            ticks = self._u32(at + 12) << 32 | self._u32(at + 16)
-            return self._packet(
-                at, at + 28, at + length - 4, self._u16(at + 8), ticks, self._u32(at + 20), self._u32(at + 24)
-            )
+            return self._packet(at, 12, length, 0, self._time_ns, captured, original)
         if kind == INTERFACE_DESCRIPTION:
             self._interface(at, length)
         elif kind == SECTION_HEADER:
@@ -170,29 +190,36 @@ class PcapngReader:
             self._in_section = True
         return None
 
-    def _packet(
-        self, block: i64, start: i64, limit: i64, interface: i64, ticks: i64, length: i64, original: i64
-    ) -> Frame | None:
-        """The frame of a packet block. ticks: its time stamp, -1 for none. limit: where the block's data ends."""
+    def _stamp(self, interface: i64, high: i64, low: i64) -> i64:
+        """Nanoseconds since 1970 of a time stamp in two halves, on the clock of an interface of the section."""
         index = self._section + interface
         if index >= len(self.interfaces):
-            self._note(block, f"a packet on interface {interface}, which the section does not describe")
+            return 0
+        clock = self.interfaces[index]
+        if clock.offset == 0:
+            if clock.resolution == 6 and high < 1 << 20:
+                return (high << 32 | low) * 1000
+            if clock.resolution == 9 and high < 1 << 31:
+                return high << 32 | low
+        return clock.nanoseconds(int(high) << 32 | int(low))
+
+    def _packet(
+        self, at: i64, head: i64, length: i64, interface: i64, time_ns: i64, captured: i64, original: i64
+    ) -> Frame | None:
+        """The frame in the packet block at `at`, `head` bytes behind its start."""
+        index = self._section + interface
+        if index >= len(self.interfaces):
+            self._note(at, f"a packet on interface {interface}, which the section does not describe")
             return None
-        if length > limit - start:
-            self._note(block, f"a packet of {length} bytes in a block with room for {limit - start}")
-            length = limit - start
-        at = self.interfaces[index]
-        if ticks == -1:
-            time_ns = self._time_ns
-        elif at.resolution == 6 and at.offset == 0 and 0 <= ticks < 1 << 52:
-            time_ns = ticks * 1000
-        elif at.resolution == 9 and at.offset == 0 and ticks >= 0:
-            time_ns = ticks
-        else:
-            time_ns = at.nanoseconds(int(ticks) & 0xFFFF_FFFF_FFFF_FFFF)
+        room = length - 4 - head
+        if captured > room:
+            self._note(at, f"a packet of {captured} bytes in a block with room for {room}")
+            captured = room
         self._time_ns = time_ns
         self.frames += 1
-        return Frame(self.frames, time_ns, at.link_type, self._buffer.data[start : start + length], original, index)
+        start = at + head
+        data = self._buffer.data[start : start + captured]
+        return Frame(self.frames, time_ns, self.interfaces[index].link_type, data, original, index)
 
     def _interface(self, at: i64, length: i64) -> None:
         link_type = self._u16(at + 8)
@@ -221,7 +248,7 @@ class PcapngReader:
     def _lose(self, why: str) -> None:
         self._lost_at = self._buffer.here()
         self._lost_why = why
-        self._buffer.position += 4
+        self._buffer.position += 1
 
     def _search(self, last: bool) -> None:
         """Step to the next block whose type is known and whose two lengths agree; wait there for more if need be."""
@@ -230,20 +257,18 @@ class PcapngReader:
         size: i64 = len(data)
         while buffer.position + 12 <= size:
             at = buffer.position
-            if data[at : at + 4] == MAGIC:
-                big = self._big
-                if not self._byte_order(at + 8):
-                    self._big = big
-                    buffer.position += 1
-                    continue
-            kind, length = self._u32(at), self._u32(at + 4)
-            if kind in KNOWN and length <= 262144 and not self._wrong(kind, length):
-                if at + length > size and not last:
-                    buffer.need = length
-                    return
-                if at + length <= size and self._u32(at + length - 4) == length:
-                    self._found(buffer.here())
-                    return
+            big = self._big
+            if data[at : at + 4] != MAGIC or self._byte_order(at + 8):
+                kind, length = self._u32(at), self._u32(at + 4)
+                if kind in KNOWN and length <= LIKELY and not self._wrong(kind, length):
+                    if at + length <= size and self._u32(at + length - 4) == length:
+                        self._found(buffer.here())
+                        return
+                    if at + length > size and not last:
+                        self._big = big
+                        buffer.need = length
+                        return
+            self._big = big
             buffer.position += 1
         buffer.need = 12
 

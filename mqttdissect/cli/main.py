@@ -20,6 +20,15 @@ class Commands(click.Group):
             args = ["dissect", *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; that the reader of its output has gone (`| head`) is success."""
+        from mqttdissect.cli.errors import closed_pipe
+
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return closed_pipe()
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The help of `dissect`, then the other commands."""
         command = self.commands["dissect"]

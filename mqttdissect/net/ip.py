@@ -10,7 +10,7 @@ from mypy_extensions import i64
 
 from mqttdissect.capture.frame import Frame
 from mqttdissect.capture.octets import u16be, u32be
-from mqttdissect.net.link import UNKNOWN_LINK, network_offset
+from mqttdissect.net.link import CUT_SHORT, UNKNOWN_LINK, network_offset
 from mqttdissect.net.segment import Segment
 
 TCP: Final = 6
@@ -22,6 +22,9 @@ DESTINATION: Final = 60
 MOBILITY: Final = 135
 HIP: Final = 139
 SHIM6: Final = 140
+
+
+EXTENSIONS: Final = frozenset([HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION, MOBILITY, HIP, SHIM6])
 
 
 @final
@@ -42,6 +45,8 @@ class Unwrapper:
             if at == UNKNOWN_LINK:
                 link_type = int(frame.link_type)
                 self.unknown_links[link_type] = self.unknown_links.get(link_type, 0) + 1
+            elif at == CUT_SHORT:
+                self.broken += 1
             return None
         if at >= size:
             self.broken += 1
@@ -83,20 +88,21 @@ class Unwrapper:
         following: i64 = data[at + 6]
         tcp = at + 40
         while following != TCP:
+            if following not in EXTENSIONS:
+                return None
             if tcp + 8 > size:
                 self.broken += 1
                 return None
-            if following in (HOP_BY_HOP, ROUTING, DESTINATION, MOBILITY, HIP, SHIM6):
-                length = (i64(data[tcp + 1]) + 1) * 8
-            elif following == AUTHENTICATION:
+            if following == AUTHENTICATION:
                 length = (i64(data[tcp + 1]) + 2) * 4
             elif following == FRAGMENT:
                 length = 8
                 if u16be(data, tcp + 2) & 0xFFF8:
-                    self.fragments += 1
+                    if data[tcp] == TCP:
+                        self.fragments += 1
                     return None
             else:
-                return None
+                length = (i64(data[tcp + 1]) + 1) * 8
             following = data[tcp]
             tcp += length
         if end < tcp + 20:

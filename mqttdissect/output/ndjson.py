@@ -95,7 +95,9 @@ class JsonWriter:
             bits: list[dict[str, object]] = []
             for bit in spec.bits:
                 part = bit.value(byte)
-                shown: object = part == 1 if bit.flag else part
+                shown: object = part
+                if bit.flag:  # not in one expression: mypyc would make a number of the truth value
+                    shown = part == 1
                 put(mqtt, bit.name, shown)
                 bits.append({"name": bit.name, "label": bit.label, "mask": bit.mask, "value": shown,
                              "display": values.bits(bit, byte)})  # fmt: skip

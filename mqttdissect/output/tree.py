@@ -199,7 +199,7 @@ class TreeWriter:
         rows: list[str] = []
         factor = 1
         for byte in raw:
-            again = "another byte follows" if byte & 0x80 else "the last byte"
+            again = "more follow" if byte & 0x80 else "last byte"
             bits = theme.paint(theme.bits, f"{byte >> 7}... ....")
             rows.append(f"{NUL}{BLANK_OFFSET}{PAIRS[byte]}        {bits}    {'Continuation'.ljust(LABEL_WIDTH - 2)}")
             rows.append(f"{byte >> 7}  {again}\n")
