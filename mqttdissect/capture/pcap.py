@@ -21,6 +21,7 @@ MAGICS: Final[dict[bytes, tuple[bool, int]]] = {  # big-endian?, nanoseconds in 
 HEADER: Final = 24
 RECORD: Final = 16
 DAY: Final = 86400
+LIKELY: Final = 262144  # bytes that no common link type's frames exceed
 
 
 @final
@@ -37,7 +38,10 @@ class PcapReader:
         self._unit: i64 = 1000
         self._link: i64 = 0
         self._seconds: i64 = -1  # of the last good record
+        self._limit: i64 = MAX_FRAME  # bytes that a frame may have
         self._lost_at: i64 = -1  # offset where records stopped making sense
+        self._lost_why = ""
+        self._cut_off = False  # because the file ends there?
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with `data`."""
@@ -57,7 +61,9 @@ class PcapReader:
             return []
         frames = self._records(True)
         left = self._buffer.available()
-        if self._lost_at >= 0:
+        if self._lost_at >= 0 and self._cut_off:
+            self.damage.append(Damage(self._lost_at, self._lost_why))
+        elif self._lost_at >= 0:
             self._found(self._buffer.here() + left)
         elif left:
             self.damage.append(
@@ -73,6 +79,8 @@ class PcapReader:
         snap = u32be(data, 16) if self._big else u32le(data, 16)
         self._link = u32 & 0xFFFF  # the upper half is about the frame check sequence
         self.interfaces.append(Interface(self._link, snap, 6 if unit == 1000 else 9))
+        if 0 < snap <= LIKELY:
+            self._limit = LIKELY
         self._buffer.position = HEADER
 
     def _records(self, last: bool) -> list[Frame]:
@@ -100,11 +108,11 @@ class PcapReader:
                 fraction = u32le(data, position + 4)
                 length = u32le(data, position + 8)
                 original = u32le(data, position + 12)
-            if length > MAX_FRAME:
-                self._lost_at = buffer.offset + position
+            end = position + RECORD + length
+            if length > self._limit or (end > size and last):
+                self._lose(buffer.offset + position, length, size - position)
                 position += 1
                 continue
-            end = position + RECORD + length
             if end > size:
                 buffer.need = RECORD + length
                 break
@@ -118,6 +126,15 @@ class PcapReader:
         if buffer.need == 0:
             buffer.need = RECORD
         return frames
+
+    def _lose(self, at: i64, length: i64, left: i64) -> None:
+        """The record at `at` of the file claims `length` bytes, which cannot be, or which are not there any more."""
+        self._lost_at = at
+        self._cut_off = length <= self._limit
+        if self._cut_off:
+            self._lost_why = f"the file ends inside a record ({left} bytes of it are there)"
+        else:
+            self._lost_why = "no valid record header"
 
     def _search(self, position: i64, last: bool) -> i64:
         """Where two plausible record headers follow each other, from `position` on; else where to go on looking."""
@@ -149,7 +166,7 @@ class PcapReader:
         else:
             seconds, fraction = u32le(data, at), u32le(data, at + 4)
             length, original = u32le(data, at + 8), u32le(data, at + 12)
-        if length == 0 or length > 262144 or original < length or original > 1 << 24:
+        if length == 0 or length > LIKELY or original < length or original > 1 << 24:
             return -1
         if fraction * self._unit >= 1_000_000_000:
             return -1
@@ -159,5 +176,5 @@ class PcapReader:
 
     def _found(self, here: i64) -> None:
         skipped = here - self._lost_at
-        self.damage.append(Damage(self._lost_at, f"no valid record header; {skipped} bytes skipped"))
+        self.damage.append(Damage(self._lost_at, f"{self._lost_why}; {skipped} bytes skipped"))
         self._lost_at = -1

@@ -117,7 +117,7 @@ class Framer:
             at = end
 
     def _keep(self, data: bytes, chunk: Chunk) -> None:
-        self._spans.append((int(self._have), int(chunk.frame)))
+        self._spans.append((int(self._have - self._hole_bytes), int(chunk.frame)))
         self._pieces.append(data)
         self._have += len(data)
 

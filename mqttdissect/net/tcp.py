@@ -81,9 +81,10 @@ class Stream:
 class Waiting:
     """A segment's payload that lies behind a hole."""
 
-    __slots__ = ("data", "frame", "length", "time_ns")
+    __slots__ = ("count", "data", "frame", "length", "time_ns")
 
-    def __init__(self, segment: Segment) -> None:
+    def __init__(self, segment: Segment, count: i64) -> None:
+        self.count = count  # segments of the stream before it, since there are holes
         self.data = segment.data
         self.length = segment.length
         self.frame = segment.frame
@@ -96,18 +97,19 @@ class Half:
 
     __slots__ = (
         "acknowledged",
+        "acknowledged_count",
+        "acknowledged_ns",
         "delivered",
         "direction",
         "ending",
         "finish",
         "frame",
-        "hole_ns",
-        "hole_segments",
         "initial",
         "known",
         "missing",
         "next",
         "order",
+        "segments",
         "started_by",
         "stream",
         "time_ns",
@@ -129,8 +131,9 @@ class Half:
         self.order: list[int] = []  # a heap of the positions in `waiting`
         self.waiting: dict[int, Waiting] = {}
         self.waiting_bytes: i64 = 0
-        self.hole_ns: i64 = 0  # when the hole at `next` opened
-        self.hole_segments: i64 = 0  # segments of the stream since then
+        self.acknowledged_ns: i64 = -1  # when the hole at `next` was first seen to be acknowledged; -1: not yet
+        self.acknowledged_count: i64 = 0  # `segments` then
+        self.segments: i64 = 0  # of the stream, while there are holes
         self.frame: i64 = 0  # last frame seen, and its time
         self.time_ns: i64 = 0
 
@@ -275,17 +278,18 @@ class Reassembler:
         end = position + segment.length
         if end <= half.next:
             return
-        if half.waiting:
-            half.hole_ns = segment.time_ns
-            half.hole_segments = 0
         data = segment.data if position == half.next else segment.data[half.next - position :]
         self._deliver(half, end, data, segment.frame, segment.time_ns, out)
         if half.waiting:
+            half.acknowledged_ns = -1
             self._drain(half, out)
 
     def _deliver(self, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64, out: list[Chunk]) -> None:
         """Hand on `data`, which was captured of the bytes from `half.next` to `end`."""
         captured: i64 = len(data)
+        if half.ending != OPEN:  # bytes behind a RST that nobody heeded, or behind a FIN: on the wire all the same
+            half.ending = OPEN
+            half.finish = -1
         if captured:
             arrival = self._frame
             if arrival:
@@ -302,8 +306,7 @@ class Reassembler:
 
     def _wait(self, half: Half, position: i64, segment: Segment) -> None:
         if not half.waiting:
-            half.hole_ns = segment.time_ns
-            half.hole_segments = 0
+            half.acknowledged_ns = -1
             self._holes[half] = True
         held = half.waiting.get(int(position))
         if held is None:
@@ -312,7 +315,7 @@ class Reassembler:
             return
         else:
             half.waiting_bytes -= len(held.data)
-        half.waiting[int(position)] = Waiting(segment)
+        half.waiting[int(position)] = Waiting(segment, half.segments)
         half.waiting_bytes += len(segment.data)
 
     def _drain(self, half: Half, out: list[Chunk]) -> None:
@@ -345,19 +348,24 @@ class Reassembler:
     def _overdue(self, half: Half, now_ns: i64) -> bool:
         if half.waiting_bytes > MAX_WAITING:
             return True
-        open_ns = now_ns - half.hole_ns
+        behind = half.waiting[half.order[0]]  # arrived when the hole opened
         if half.acknowledged == -1:
-            return open_ns > PATIENCE_NS
-        if half.acknowledged >= half.order[0]:
-            return half.hole_segments > GRACE_SEGMENTS or open_ns > GRACE_NS
-        return False
+            return now_ns - behind.time_ns > PATIENCE_NS
+        if half.acknowledged < half.order[0]:
+            return False
+        if half.acknowledged_ns == -1:
+            half.acknowledged_ns = now_ns
+            half.acknowledged_count = half.segments - 1
+        if now_ns - max(behind.time_ns, half.acknowledged_ns) > GRACE_NS:
+            return True
+        return half.segments - max(behind.count, half.acknowledged_count) > GRACE_SEGMENTS
 
     def _sweep(self, segment: Segment, out: list[Chunk]) -> None:
         """Give up the holes that are overdue: of this segment's stream, and now and then of all."""
         half = self._halves[segment.flow]
         for one in (half, half.stream.half(1 - half.direction)):
             if one.waiting:
-                one.hole_segments += 1
+                one.segments += 1
                 while one.waiting and self._overdue(one, segment.time_ns):
                     self._skip_hole(one, out)
         if not 0 <= segment.time_ns - self._swept_ns < GRACE_NS:
@@ -379,7 +387,9 @@ class Reassembler:
             while half.waiting:
                 self._skip_hole(half, out)
             if half.ending == OPEN:
-                if half.delivered and half.acknowledged > half.next + 1 and half.finish == -1:  # 1 may be a FIN
+                if half.finish > half.next:
+                    self._give_up(half, half.finish - half.next)
+                elif half.delivered and half.acknowledged > half.next + 1:  # one more may be a FIN
                     self._give_up(half, half.acknowledged - half.next)
                 self._end(half, ending, out)
 
