@@ -34,6 +34,10 @@ class Connection:
         self.client: i64 = 0 if stream.handshake else -1  # the direction from the client; -1: not known
         self.aliases: list[dict[int, str]] | None = None  # of each direction
 
+    def version_is_known(self) -> bool:
+        """Did a CONNECT tell it?"""
+        return self.version_by == BY_CONNECT
+
     def decode(self, packet: Packet) -> None:
         """Fill in version, sender, fields and notes, and the topic that a topic alias stands for."""
         kind = i64(packet.data[0]) >> 4

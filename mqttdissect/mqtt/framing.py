@@ -5,7 +5,7 @@ Theory of operation
 A packet that lies whole in a chunk is one slice of it. One that does not is kept as the pieces it arrived in, which
 are joined once, when the last has come: the cost is linear in its size, however many segments it took.
 
-A gap inside a packet whose length is known leaves the framing intact: the packet is marked, its end is known. After
+Gaps inside a packet whose length is known leave the framing intact: the packet is marked, its end is known. After
 any other gap, after a Remaining Length that is none, and on a stream that was joined in the middle, the framing is
 lost: bytes are held until a place is found from which everything looks like control packets (`resync`), and those
 before it are handed on as undecoded.
@@ -18,10 +18,10 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.connection import Connection
 from mqttdissect.mqtt.decode import undecoded
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.mqtt.resync import NOT_YET, boundary
+from mqttdissect.mqtt.resync import NOT_YET, Search
 from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk, Stream
 
-HELD_WHILE_LOST: Final = 262144  # bytes; more than this and the older half is given up
+HELD_WHILE_LOST: Final = 32768  # bytes; of more, those that no candidate needs are given up, at least half
 
 INCOMPLETE: Final = 0
 MALFORMED: Final = -1
@@ -55,7 +55,7 @@ class Framer:
     """One direction of a connection: `feed` it chunks; it returns decoded packets. Raises nothing."""
 
     __slots__ = ("_connection", "_direction", "_have", "_hole_bytes", "_hole_offset", "_lost", "_need", "_pieces",
-                 "_reason", "_spans", "_started", "_stream")  # fmt: skip
+                 "_reason", "_search", "_spans", "_started", "_stream")  # fmt: skip
 
     def __init__(self, stream: Stream, direction: i64, connection: Connection) -> None:
         self._stream = stream
@@ -64,6 +64,7 @@ class Framer:
         self._started = False
         self._lost = False
         self._reason = ""  # why the framing is lost
+        self._search: Search | None = None
         self._pieces: list[bytes] = []  # of the packet at hand
         self._spans: list[tuple[int, int]] = []
         self._have: i64 = 0  # bytes of it seen, counting those in its hole
@@ -184,6 +185,7 @@ class Framer:
         self._connection.decode(packet)
         out.append(packet)
         self._lost = True
+        self._search = None
         self._reason = "behind a malformed Remaining Length"
 
     def _gap(self, chunk: Chunk, out: list[Packet]) -> None:
@@ -191,18 +193,20 @@ class Framer:
         gap = chunk.gap
         if not self._started:
             self._started = True
-        elif not self._lost and self._need and self._have + gap <= self._need and self._hole_offset == -1:
-            self._hole_offset = self._have
-            self._hole_bytes = gap
+        elif not self._lost and self._need and self._have + gap <= self._need:
+            if self._hole_offset == -1:
+                self._hole_offset = self._have
+            self._hole_bytes += gap
             self._have += gap
             if self._have == self._need:
                 self._complete(chunk, out)
             return
         if self._lost:
-            self._give_up(chunk, len(self._joined()), out)
+            self._give_up(chunk, self._have, out)
         elif self._have:
             self._cut_off(chunk, "the capture lacks them", out)
         self._lost = True
+        self._search = None
         self._reason = f"behind {gap} bytes that the capture lacks"
 
     def _cut_off(self, chunk: Chunk, why: str, out: list[Packet]) -> None:
@@ -222,6 +226,11 @@ class Framer:
             self._give_up(chunk, self._have, out)
         elif self._have:
             self._cut_off(chunk, ENDINGS[int(chunk.ending)], out)
+        else:
+            return
+        self._lost = True  # should anything follow all the same, it is not the start of a packet
+        self._search = None
+        self._reason = "behind the end of the connection"
 
     def _joined(self) -> bytes:
         """What is held while the framing is lost, in one piece."""
@@ -234,16 +243,23 @@ class Framer:
         starts = self._have
         self._keep(chunk.data, chunk)
         data = self._joined()
-        found = boundary(data, starts, self._connection, self._direction)
+        search = self._search
+        if search is None:
+            self._search = search = Search(self._connection, self._direction)
+        found = search.add(data, starts)
         if found == NOT_YET:
             if self._have > HELD_WHILE_LOST:
-                self._give_up(chunk, self._have // 2, out)
+                needed = search.needed()
+                useless = self._have if needed == NOT_YET else max(needed, self._have // 2)
+                search.drop(useless)
+                self._give_up(chunk, useless, out)
             return
         if found > 0:
             self._give_up(chunk, found, out)
             data = self._joined()
         spans = self._spans
         self._lost = False
+        self._search = None
         self._reset_packet()
         self._cut_held(data, spans, chunk, out)
 

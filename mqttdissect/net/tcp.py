@@ -11,7 +11,11 @@ A hole that will never be filled is given up, and the next chunk says how many b
 - the other side has acknowledged it, so it did arrive and only the capture lacks it; a short grace (`GRACE_SEGMENTS`
   or `GRACE_NS`) lets a capture that swapped packets and acknowledgements catch up;
 - no acknowledgements are captured at all, and it has been open for `PATIENCE_NS`;
-- more than `MAX_WAITING` bytes wait behind it; or the stream or the capture ends.
+- more than `MAX_WAITING` bytes wait behind holes, of all streams together; or the stream or the capture ends.
+
+The table of streams is bounded too: those that have ended are forgotten after `ENDED_KEPT` others have; above
+`MOST_STREAMS` a quarter goes, first those without data, then those that no later stage wants, then the rest, each the
+longest idle first.
 
 A SYN with another initial sequence number, or a segment far from everything expected, is a new stream on the same
 ports. A stream whose SYN was not captured starts with its first segment.
@@ -19,6 +23,7 @@ ports. A stream whose SYN was not captured starts with its first segment.
 Cost: constant time a segment in order; a logarithm of the waiting ones for a segment out of order.
 """
 
+from collections import deque
 from heapq import heappop, heappush
 from typing import Final, final
 
@@ -30,7 +35,10 @@ from mqttdissect.net.sequence import unfold
 GRACE_SEGMENTS: Final = 64
 GRACE_NS: Final = 200_000_000
 PATIENCE_NS: Final = 10_000_000_000
-MAX_WAITING: Final = 8 * 1024 * 1024
+MAX_WAITING: Final = 64 * 1024 * 1024
+WAITING_COST: Final = 256  # bytes that a waiting segment takes besides its payload
+MOST_STREAMS: Final = 32_768
+ENDED_KEPT: Final = 4096  # streams that have ended are kept so long for what comes late
 FAR_BACK: Final = 64 * 1024 * 1024
 FAR_AHEAD: Final = 1024 * 1024 * 1024
 
@@ -39,11 +47,13 @@ FINISHED: Final = 1
 RESET: Final = 2
 REPLACED: Final = 3
 CAPTURE_ENDED: Final = 4
+DROPPED: Final = 5
 ENDINGS: Final = {
     FINISHED: "the sender closed the connection (FIN)",
     RESET: "the connection was reset (RST)",
     REPLACED: "a new connection took over the ports",
     CAPTURE_ENDED: "the capture ends",
+    DROPPED: "the stream was given up, there were too many",
 }
 
 
@@ -51,16 +61,19 @@ ENDINGS: Final = {
 class Stream:
     """A TCP connection. number: from 0 in the order of first segments, as in Wireshark's tcp.stream.
 
+    ignored: set by a later stage that has no use for it: its segments then pass without being put in order.
+
     flow: that of direction 0, from the client (the side that sent the SYN; if none was captured, the side that was
     seen first). transport, application: for the stages that follow; not touched here.
     """
 
-    __slots__ = ("application", "destination", "flow", "handshake", "number", "source", "transport")
+    __slots__ = ("application", "destination", "flow", "handshake", "ignored", "number", "source", "transport")
 
     def __init__(self, number: i64, flow: bytes, handshake: bool) -> None:
         self.number = number
         self.flow = flow
         self.handshake = handshake  # was its SYN or SYN-ACK captured?
+        self.ignored = False
         self.source = Half(self, 0)
         self.destination = Half(self, 1)
         self.transport: object | None = None
@@ -91,6 +104,10 @@ class Waiting:
         self.time_ns = segment.time_ns
 
 
+NOTHING_ORDERED: Final[list[int]] = []  # shared by all that have no hole, never added to
+NOTHING_WAITING: Final[dict[int, Waiting]] = {}
+
+
 @final
 class Half:
     """One direction of a stream: what has been handed on, and what waits behind a hole."""
@@ -114,7 +131,6 @@ class Half:
         "stream",
         "time_ns",
         "waiting",
-        "waiting_bytes",
     )  # fmt: skip
 
     def __init__(self, stream: Stream, direction: i64) -> None:
@@ -128,9 +144,8 @@ class Half:
         self.finish: i64 = -1  # the position behind the last byte, once a FIN was seen
         self.ending: i64 = OPEN
         self.missing: i64 = 0  # bytes given up since the last chunk
-        self.order: list[int] = []  # a heap of the positions in `waiting`
-        self.waiting: dict[int, Waiting] = {}
-        self.waiting_bytes: i64 = 0
+        self.order: list[int] = NOTHING_ORDERED  # a heap of the positions in `waiting`
+        self.waiting: dict[int, Waiting] = NOTHING_WAITING
         self.acknowledged_ns: i64 = -1  # when the hole at `next` was first seen to be acknowledged; -1: not yet
         self.acknowledged_count: i64 = 0  # `segments` then
         self.segments: i64 = 0  # of the stream, while there are holes
@@ -171,13 +186,20 @@ class Chunk:
 class Reassembler:
     """`feed` it segments in the order of capture; `close` at the end. Both return chunks. Raises nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_streams: i64 = MOST_STREAMS, most_waiting: i64 = MAX_WAITING) -> None:
+        self.most_streams = most_streams
+        self.most_waiting = most_waiting
+        self.dropped: i64 = 0  # streams given up, while open and with data, because there were too many
         self.streams: i64 = 0  # seen so far
+        self._live: i64 = 0  # streams in the table
+        self._ended: deque[Stream] = deque()  # those of them that have ended, oldest first
         self.gaps: i64 = 0
         self.gap_bytes: i64 = 0
         self._halves: dict[bytes, Half] = {}
         self._holes: dict[Half, bool] = {}  # the halves with a hole, in the order in which they opened
         self._swept_ns: i64 = 0
+        self._waiting_bytes: i64 = 0  # behind holes, of all streams
+        self._unswept: i64 = 0  # segments since then
         self._frame: i64 = 0  # the frame at hand and its time; 0 once the capture has ended
         self._time_ns: i64 = 0
 
@@ -188,7 +210,12 @@ class Reassembler:
         self._time_ns = segment.time_ns
         half = self._halves.get(segment.flow)
         if half is None:
-            half = self._open(segment)
+            half = self._open(segment, out)
+        elif half.stream.ignored and not segment.flags & SYN:
+            half.time_ns = segment.time_ns
+            if segment.flags & (FIN | RST):
+                self._end_ignored(half.stream)
+            return out
         elif segment.flags & SYN or half.ending != OPEN or segment.length:
             half = self._same_stream(half, segment, out)
         half.frame = segment.frame
@@ -226,13 +253,16 @@ class Reassembler:
         self._halves = {}
         return out
 
-    def _open(self, segment: Segment) -> Half:
+    def _open(self, segment: Segment, out: list[Chunk]) -> Half:
         """A new stream; its direction 0 is the client's where a SYN tells."""
+        if self._live >= self.most_streams:
+            self._make_room(out)
         syn = segment.flags & SYN != 0
         back = reverse(segment.flow)
         from_server = syn and segment.flags & ACK != 0
         stream = Stream(self.streams, back if from_server else segment.flow, syn)
         self.streams += 1
+        self._live += 1
         first, second = (stream.destination, stream.source) if from_server else (stream.source, stream.destination)
         self._halves[segment.flow] = first
         self._halves[back] = second
@@ -258,7 +288,8 @@ class Reassembler:
         if not new:
             return half
         self._finish_stream(half.stream, REPLACED, out)
-        return self._open(segment)
+        self._live -= 1
+        return self._open(segment, out)
 
     def _acknowledge(self, half: Half, segment: Segment, out: list[Chunk]) -> None:
         other = half.stream.half(1 - half.direction)
@@ -308,27 +339,31 @@ class Reassembler:
         if not half.waiting:
             half.acknowledged_ns = -1
             self._holes[half] = True
+            half.order = []
+            half.waiting = {}
         held = half.waiting.get(int(position))
         if held is None:
             heappush(half.order, int(position))
         elif len(held.data) >= len(segment.data):
             return
         else:
-            half.waiting_bytes -= len(held.data)
+            self._waiting_bytes -= len(held.data) + WAITING_COST
         half.waiting[int(position)] = Waiting(segment, half.segments)
-        half.waiting_bytes += len(segment.data)
+        self._waiting_bytes += len(segment.data) + WAITING_COST
 
     def _drain(self, half: Half, out: list[Chunk]) -> None:
         """Hand on what waits and has no hole before it any more."""
         while half.order and half.order[0] <= half.next:
             position: i64 = heappop(half.order)
             held = half.waiting.pop(int(position))
-            half.waiting_bytes -= len(held.data)
+            self._waiting_bytes -= len(held.data) + WAITING_COST
             end = position + held.length
             if end > half.next:
                 data = held.data[half.next - position :] if position < half.next else held.data
                 self._deliver(half, end, data, held.frame, held.time_ns, out)
         if not half.order:
+            half.order = NOTHING_ORDERED
+            half.waiting = NOTHING_WAITING
             self._holes.pop(half, False)
         if half.finish == half.next and half.ending == OPEN:
             self._end(half, FINISHED, out)
@@ -346,13 +381,14 @@ class Reassembler:
         self._drain(half, out)
 
     def _overdue(self, half: Half, now_ns: i64) -> bool:
-        if half.waiting_bytes > MAX_WAITING:
+        if self._waiting_bytes > self.most_waiting:
             return True
         behind = half.waiting[half.order[0]]  # arrived when the hole opened
         if half.acknowledged == -1:
             return now_ns - behind.time_ns > PATIENCE_NS
-        if half.acknowledged < half.order[0]:
-            return False
+        if half.acknowledged < half.order[0]:  # the other side waits too, if it is still there
+            other = half.stream.half(1 - half.direction)
+            return now_ns - max(behind.time_ns, other.time_ns) > PATIENCE_NS
         if half.acknowledged_ns == -1:
             half.acknowledged_ns = now_ns
             half.acknowledged_count = half.segments - 1
@@ -368,8 +404,13 @@ class Reassembler:
                 one.segments += 1
                 while one.waiting and self._overdue(one, segment.time_ns):
                     self._skip_hole(one, out)
-        if not 0 <= segment.time_ns - self._swept_ns < GRACE_NS:
+        self._unswept += 1
+        since = segment.time_ns - self._swept_ns
+        if since < 0:
             self._swept_ns = segment.time_ns
+        elif since >= GRACE_NS and self._unswept * 4 >= len(self._holes):
+            self._swept_ns = segment.time_ns
+            self._unswept = 0
             for one in list(self._holes):
                 while one.waiting and self._overdue(one, segment.time_ns):
                     self._skip_hole(one, out)
@@ -387,14 +428,64 @@ class Reassembler:
             while half.waiting:
                 self._skip_hole(half, out)
             if half.ending == OPEN:
-                if half.finish > half.next:
-                    self._give_up(half, half.finish - half.next)
-                elif half.delivered and half.acknowledged > half.next + 1:  # one more may be a FIN
-                    self._give_up(half, half.acknowledged - half.next)
+                limit = half.next
+                if half.finish > limit:
+                    limit = half.finish
+                elif half.delivered and half.acknowledged > limit + 1:  # one more may be a FIN
+                    limit = half.acknowledged
+                if limit > half.next:
+                    self._give_up(half, limit - half.next)
+                    half.next = limit
                 self._end(half, ending, out)
 
     def _end(self, half: Half, ending: i64, out: list[Chunk]) -> None:
         half.ending = ending
+        stream = half.stream
+        if stream.source.ending != OPEN and stream.destination.ending != OPEN:
+            self._ended.append(stream)
+            if len(self._ended) > ENDED_KEPT:
+                self._forget(self._ended.popleft())
         last = half.frame
         out.append(Chunk(half.stream, half.direction, b"", last, last, half.time_ns, half.missing, ending))
         half.missing = 0
+
+    def _end_ignored(self, stream: Stream) -> None:
+        """A stream that nobody wants has ended, or begins to: it may be forgotten with the ended ones."""
+        if stream.source.ending == OPEN or stream.destination.ending == OPEN:
+            stream.source.ending = stream.destination.ending = FINISHED
+            self._ended.append(stream)
+            if len(self._ended) > ENDED_KEPT:
+                self._forget(self._ended.popleft())
+
+    def _forget(self, stream: Stream) -> None:
+        """Take a stream out of the table, if it is still there and has not come to life again."""
+        source, destination = stream.source, stream.destination
+        if source.ending == OPEN or destination.ending == OPEN:
+            return
+        if self._halves.get(stream.flow) is source:
+            del self._halves[stream.flow]
+            del self._halves[reverse(stream.flow)]
+            self._live -= 1
+
+    def _make_room(self, out: list[Chunk]) -> None:
+        """There are too many streams: the quarter that is worth least goes."""
+        while self._ended:
+            self._forget(self._ended.popleft())
+        streams = [half.stream for half in self._halves.values() if half.direction == 0]
+        streams.sort(key=worth)
+        for stream in streams[: len(streams) // 4]:
+            if stream.source.delivered or stream.destination.delivered:
+                if not stream.ignored:
+                    self.dropped += 1
+                self._finish_stream(stream, DROPPED, out)
+            stream.source.ending = stream.destination.ending = DROPPED
+            self._forget(stream)
+
+
+def worth(stream: Stream) -> tuple[int, int]:
+    """For sorting streams by what is lost without them: do they have data that somebody wants, when was the last?"""
+    source, destination = stream.source, stream.destination
+    wanted = 0
+    if source.delivered or destination.delivered:
+        wanted = 1 if stream.ignored else 2
+    return wanted, int(max(source.time_ns, destination.time_ns))

@@ -131,12 +131,12 @@ class Transport:
             if name is None and chunk.ending == OPEN:
                 return []
             if not name:
-                return self._decide(probe, MQTT)
+                return self._decide(stream, probe, MQTT)
             self.others[name] = self.others.get(name, 0) + 1
-            return self._decide(probe, OTHER)
+            return self._decide(stream, probe, OTHER)
         answer = is_connect(head)
         if answer == YES:
-            return self._decide(probe, MQTT)
+            return self._decide(stream, probe, MQTT)
         other = probe.head[1 - direction]
         client_is_known = stream.handshake and direction == 0
         if answer == NO and (client_is_known or (other and is_connect(other) == NO)):
@@ -144,17 +144,18 @@ class Transport:
                 name = foreign(head)
                 if name:
                     self.others[name] = self.others.get(name, 0) + 1
-            return self._decide(probe, OTHER)
+            return self._decide(stream, probe, OTHER)
         if probe.held_bytes > HELD_BYTES or (chunk.ending != OPEN and direction == 0):
-            return self._decide(probe, OTHER)
+            return self._decide(stream, probe, OTHER)
         return []
 
-    def _decide(self, probe: Probe, verdict: i64) -> list[Chunk]:
+    def _decide(self, stream: Stream, probe: Probe, verdict: i64) -> list[Chunk]:
         probe.verdict = verdict
         held = probe.held
         probe.held = []
         probe.head = []
         if verdict != MQTT:
+            stream.ignored = True
             return []
         self.mqtt_streams += 1
         return held
