@@ -21,7 +21,7 @@ COMPILED = [
         path
         for folder in ("capture", "net", "transport", "mqtt")
         for path in sorted(glob(f"mqttdissect/{folder}/*.py"))
-        if not path.endswith("__init__.py")
+        if not path.endswith(("__init__.py", "net/fallback.py", "capture/compressed.py"))
     ),
     *(
         f"mqttdissect/output/{name}.py"

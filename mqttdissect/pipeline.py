@@ -8,6 +8,7 @@ from typing import final
 from mypy_extensions import i64
 
 from mqttdissect.capture.frame import Damage, Frame
+from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.capture.reader import CaptureReader
 from mqttdissect.mqtt.dissector import MqttDissector
 from mqttdissect.mqtt.packet import Packet
@@ -18,7 +19,8 @@ from mqttdissect.transport.detect import MQTT_PORT, Transport
 
 @final
 class Dissector:
-    """`feed` it a capture from its first byte on, `close` it at the end; both return packets as they complete.
+    """`feed` it a capture from its first byte on, `close` it at the end; both return packets as they complete. Or
+    `feed_frames`, and `flush` at the end. `notes` has the comments on frames.
 
     ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level to assume where
     nothing in a stream tells it (3, 4, 5; 0 for the default). Raises `CaptureError` if the input is no capture.
@@ -32,14 +34,21 @@ class Dissector:
         self.mqtt = MqttDissector(version)
         self.frames: i64 = 0
         self.first_ns: i64 = -1  # time of the first frame; -1 before it
+        self.notes = FrameNotes()
 
     def feed(self, data: bytes) -> list[Packet]:
         """The packets that `data` completes."""
-        return self._frames(self.reader.feed(data))
+        return self.feed_frames(self.reader.feed(data))
 
     def close(self) -> list[Packet]:
         """The packets that only the end of the capture completes."""
-        packets = self._frames(self.reader.close())
+        packets = self.feed_frames(self.reader.close())
+        packets.extend(self.flush())
+        return packets
+
+    def flush(self) -> list[Packet]:
+        """`close` for those who feed frames."""
+        packets: list[Packet] = []
         self._chunks(self.tcp.close(), packets)
         return packets
 
@@ -48,7 +57,8 @@ class Dissector:
         """What could not be read of the capture so far."""
         return self.reader.damage
 
-    def _frames(self, frames: list[Frame]) -> list[Packet]:
+    def feed_frames(self, frames: list[Frame]) -> list[Packet]:
+        """The same as `feed`, from frames that somebody else has read, perhaps from several captures."""
         packets: list[Packet] = []
         if not frames:
             return packets
@@ -57,7 +67,12 @@ class Dissector:
         self.frames += len(frames)
         unwrapper = self.unwrapper
         tcp = self.tcp
+        notes = self.notes
+        file = notes.file
         for frame in frames:
+            if frame.file != file or frame.comments is not None:
+                notes.take(frame)
+                file = frame.file
             segment = unwrapper.segment(frame)
             if segment is not None:
                 chunks = tcp.feed(segment)

@@ -1,58 +1,149 @@
-"""Where bytes come from: a file, standard input, or anything with `read`. The only I/O before the output."""
+"""Where bytes come from: a file, standard input, or anything with `read`; decompressed.
+
+With `files`, the only I/O before the output.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from mqttdissect.capture.compressed import Decompressor
 from mqttdissect.capture.frame import CaptureError
 
 BLOCK = 128 * 1024  # bytes; more objects alive at once than this makes would not fit a core's cache
 
 
-def blocks(path: str) -> Iterator[bytes]:
-    """The bytes of a file, or of standard input for `-`, as they come. Raises `CaptureError` if it cannot be read."""
-    if path == "-":
-        if sys.stdin is None or sys.stdin.closed:
-            raise CaptureError("standard input is closed")
-        yield from _read(sys.stdin.fileno())
-        return
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        raise CaptureError(_reason(error)) from None
-    try:
-        yield from _read(descriptor)
-    finally:
-        os.close(descriptor)
+class Stop:
+    """A wish to stop, from Ctrl-C or a time limit: it breaks into waiting for input, and into nothing else, so that
+    what has been read is dissected to the end. `wanted` is for loops to look at."""
 
+    def __init__(self) -> None:
+        self.wanted = False
+        self._waiting = False
 
-def _read(descriptor: int) -> Iterator[bytes]:
-    while True:
+    def request(self) -> None:
+        """Stop soon; asked a second time, at once."""
+        again, self.wanted = self.wanted, True
+        if self._waiting or again:
+            raise KeyboardInterrupt
+
+    def read(self, descriptor: int, size: int) -> bytes:
+        """`os.read`, which a request breaks off."""
+        self._waiting = True
         try:
-            block = os.read(descriptor, BLOCK)
+            return os.read(descriptor, size)
+        finally:
+            self._waiting = False
+
+    def pause(self, seconds: float) -> None:
+        """`time.sleep`, which a request breaks off."""
+        self._waiting = True
+        try:
+            time.sleep(seconds)
+        finally:
+            self._waiting = False
+
+
+STOP = Stop()
+
+
+class Input:
+    """The bytes of a file, or of standard input for `-`: `pieces()` once.
+
+    block: bytes that are read at once. hold: keep the file open between reads; else it is opened for each, so that
+    thousands of inputs need no more than one descriptor. position: bytes read, of `size` if that is known.
+    """
+
+    def __init__(self, path: str, block: int = BLOCK, hold: bool = True) -> None:
+        self.path = path
+        self.position = 0
+        self.unpacker = Decompressor()
+        self._block = block
+        self._hold = hold
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes as they come, decompressed. Raises `CaptureError` if the file cannot be read."""
+        for block in self._blocks():
+            self.position += len(block)
+            yield from self.unpacker.feed(block)
+            if self.unpacker.ended:
+                break
+        yield from self.unpacker.close()
+
+    def _blocks(self) -> Iterator[bytes]:
+        if self.path == "-":
+            if sys.stdin is None or sys.stdin.closed:
+                raise CaptureError("standard input is closed")
+            yield from self._read(sys.stdin.fileno())
+        elif self._hold:
+            descriptor = opened(self.path)
+            try:
+                yield from self._read(descriptor)
+            finally:
+                os.close(descriptor)
+        else:
+            while block := self._read_at(self.position):
+                yield block
+
+    def _read(self, descriptor: int) -> Iterator[bytes]:
+        while True:
+            try:
+                block = STOP.read(descriptor, self._block)
+            except OSError as error:
+                raise CaptureError(reason(error)) from None
+            if not block:
+                return
+            yield block
+
+    def _read_at(self, position: int) -> bytes:
+        descriptor = opened(self.path)
+        try:
+            os.lseek(descriptor, position, os.SEEK_SET)
+            return os.read(descriptor, self._block)
         except OSError as error:
-            raise CaptureError(_reason(error)) from None
-        if not block:
-            return
-        yield block
+            raise CaptureError(reason(error)) from None
+        finally:
+            os.close(descriptor)
 
 
-def _reason(error: OSError) -> str:
+def opened(path: str) -> int:
+    """A descriptor. Raises `CaptureError`."""
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:
+        raise CaptureError(reason(error)) from None
+
+
+def reason(error: Exception) -> str:
     """`No such file or directory`, in the middle of a line."""
-    text = error.strerror or str(error)
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return text[:1].lower() + text[1:]
+
+
+def regular_size(path: str) -> int:
+    """Bytes of a regular file; -1 for anything else, which cannot be read twice."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return -1
+    return status.st_size if path != "-" and stat.S_ISREG(status.st_mode) else -1
 
 
 def blocks_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[bytes]:
     """The same for what the public functions take: a path, a capture's bytes, or a binary file."""
+    if isinstance(source, (str, os.PathLike)):
+        yield from Input(str(Path(source)) if source != "-" else "-").pieces()
+        return
+    unpacker = Decompressor()
     if isinstance(source, bytes):
-        yield source
-    elif isinstance(source, (str, os.PathLike)):
-        yield from blocks(str(Path(source)) if source != "-" else "-")
+        yield from unpacker.feed(source)
     else:
         while block := source.read(BLOCK):
-            yield block
+            yield from unpacker.feed(block)
+    yield from unpacker.close()

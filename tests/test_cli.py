@@ -44,7 +44,7 @@ def test_files_that_are_no_captures(mqttdissect: Run, tmp_path: Path, content: b
 def test_missing_file_and_directory(mqttdissect: Run, tmp_path: Path) -> None:
     """The reason is the system's."""
     assert "no such file" in one_line(mqttdissect("nowhere.pcap"), 2)
-    assert "is a directory" in one_line(mqttdissect(tmp_path), 2)
+    assert "a directory without captures" in one_line(mqttdissect(tmp_path), 2)
 
 
 def test_truncated_file(mqttdissect: Run, tmp_path: Path) -> None:

@@ -22,10 +22,11 @@ class Frame:
 
     number: from 1, in the order of the file. time_ns: nanoseconds since 1970-01-01 UTC.
     link_type: the LINKTYPE_ value of its interface. data: the bytes captured, perhaps cut by a snap length.
-    original_length: bytes on the wire. interface: index into the reader's `interfaces`.
+    original_length: bytes on the wire. interface: index into the reader's `interfaces`. comments: what somebody wrote
+    about it (pcapng). file: index of its file where several are read as one.
     """
 
-    __slots__ = ("data", "interface", "link_type", "number", "original_length", "time_ns")
+    __slots__ = ("comments", "data", "file", "interface", "link_type", "number", "original_length", "time_ns")
 
     def __init__(
         self, number: i64, time_ns: i64, link_type: i64, data: bytes, original_length: i64, interface: i64
@@ -36,6 +37,8 @@ class Frame:
         self.data = data
         self.original_length = original_length
         self.interface = interface
+        self.comments: list[str] | None = None
+        self.file: i64 = 0
 
     def __repr__(self) -> str:
         return (
@@ -48,10 +51,11 @@ class Interface:
     """A capture interface: its link type, snap length, and how its time stamps count.
 
     resolution: the if_tsresol byte (pcapng, section 4.2): 10 to the minus that, or 2 to the minus its low 7 bits.
-    offset: seconds to add to each stamp.
+    offset: seconds to add to each stamp. dropped: frames that the capturing machine lost, as far as the file says;
+    lost: the same, summed from what each packet says about the time before it.
     """
 
-    __slots__ = ("link_type", "name", "offset", "resolution", "snap_length")
+    __slots__ = ("dropped", "link_type", "lost", "name", "offset", "resolution", "snap_length")
 
     def __init__(self, link_type: i64, snap_length: i64, resolution: i64 = 6, offset: int = 0, name: str = "") -> None:
         self.link_type = link_type
@@ -59,6 +63,8 @@ class Interface:
         self.resolution = resolution
         self.offset = offset
         self.name = name
+        self.dropped: i64 = 0
+        self.lost: i64 = 0
 
     def nanoseconds(self, ticks: int) -> i64:
         """The time of a stamp of `ticks` units, in nanoseconds since 1970, held between 1970 and `LATEST_NS`."""
@@ -87,3 +93,14 @@ class Damage:
 
     def __str__(self) -> str:
         return f"offset {self.offset}: {self.message}"
+
+
+MOST_DAMAGE: Final = 10_000
+
+
+def note_damage(damage: list[Damage], offset: i64, message: str) -> None:
+    """Add to the damage of a file, of which the first `MOST_DAMAGE` places are kept: there may be billions."""
+    if len(damage) < MOST_DAMAGE - 1:
+        damage.append(Damage(offset, message))
+    elif len(damage) == MOST_DAMAGE - 1:
+        damage.append(Damage(offset, f"{message}; further damage is not counted"))

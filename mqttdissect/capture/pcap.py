@@ -2,6 +2,11 @@
 
 Source: draft-ietf-opsawg-pcap. The magic number tells byte order and whether stamps count micro- or nanoseconds.
 A record header that cannot be true is damage; the next two record headers in a row that can be true end it.
+
+Alexey Kuznetzov's patches to libpcap, which distributions of the 1990s shipped, append to the record's header:
+interface index (4 bytes), protocol (2), packet type (1) and a pad (1), and the patch of 1999-09-15 four more. A magic
+number of their own says so, but for the first of them, of 1999-04-17, which kept the usual one. Which record it is, the
+first one tells: by those eight bytes, and by whether a header can stand where its length puts the next one.
 """
 
 from typing import Final, final
@@ -9,7 +14,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.capture.buffer import Buffer
-from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface
+from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface, note_damage
 from mqttdissect.capture.octets import u32be, u32le
 
 MAGICS: Final[dict[bytes, tuple[bool, int]]] = {  # big-endian?, nanoseconds in a unit of the stamp's fraction
@@ -17,9 +22,14 @@ MAGICS: Final[dict[bytes, tuple[bool, int]]] = {  # big-endian?, nanoseconds in 
     b"\xd4\xc3\xb2\xa1": (False, 1000),
     b"\xa1\xb2\x3c\x4d": (True, 1),
     b"\x4d\x3c\xb2\xa1": (False, 1),
+    b"\xa1\xb2\xcd\x34": (True, 1000),  # modified, or Kuznetzov's
+    b"\x34\xcd\xb2\xa1": (False, 1000),
 }
+MODIFIED: Final = frozenset([b"\xa1\xb2\xcd\x34", b"\x34\xcd\xb2\xa1"])
 HEADER: Final = 24
 RECORD: Final = 16
+RECORD_MODIFIED: Final = 24
+RECORD_OF_SEPTEMBER: Final = 28
 DAY: Final = 86400
 LIKELY: Final = 262144  # bytes that no common link type's frames exceed
 
@@ -37,6 +47,8 @@ class PcapReader:
         self._big = False
         self._unit: i64 = 1000
         self._link: i64 = 0
+        self._modified = False
+        self._record: i64 = 0  # bytes of a record's header; 0 until it is known
         self._seconds: i64 = -1  # of the last good record
         self._limit: i64 = MAX_FRAME  # bytes that a frame may have
         self._lost_at: i64 = -1  # offset where records stopped making sense
@@ -49,25 +61,32 @@ class PcapReader:
             return []
         if not self.interfaces:
             self._header()
+        if self._record == 0:
+            self._record = self._kind(False)
+            if self._record == 0:
+                return []
         return self._records(False)
 
     def close(self) -> list[Frame]:
         """The input has ended; what is left over is damage."""
         self._buffer.settle()
         if not self.interfaces:
-            self.damage.append(
-                Damage(0, f"the file ends inside its header ({self._buffer.available()} of {HEADER} bytes)")
+            note_damage(
+                self.damage, 0, f"the file ends inside its header ({self._buffer.available()} of {HEADER} bytes)"
             )
             return []
+        if self._record == 0:
+            self._record = self._kind(True)
+            self._buffer.need = 0
         frames = self._records(True)
         left = self._buffer.available()
         if self._lost_at >= 0 and self._cut_off:
-            self.damage.append(Damage(self._lost_at, self._lost_why))
+            note_damage(self.damage, self._lost_at, self._lost_why)
         elif self._lost_at >= 0:
             self._found(self._buffer.here() + left)
         elif left:
-            self.damage.append(
-                Damage(self._buffer.here(), f"the file ends inside a record ({left} bytes of it are there)")
+            note_damage(
+                self.damage, self._buffer.here(), f"the file ends inside a record ({left} bytes of it are there)"
             )
         return frames
 
@@ -75,6 +94,7 @@ class PcapReader:
         data = self._buffer.data
         self._big, unit = MAGICS[data[:4]]
         self._unit = unit
+        self._modified = data[:4] in MODIFIED
         u32 = u32be(data, 20) if self._big else u32le(data, 20)
         snap = u32be(data, 16) if self._big else u32le(data, 16)
         self._link = u32 & 0xFFFF  # the upper half is about the frame check sequence
@@ -83,17 +103,57 @@ class PcapReader:
             self._limit = LIKELY
         self._buffer.position = HEADER
 
+    def _kind(self, last: bool) -> i64:
+        """Bytes that a record's header has, from the first record; 0 while more of the file is needed to tell."""
+        buffer = self._buffer
+        data = buffer.data
+        at = buffer.position
+        left = len(data) - at
+        if left < RECORD:
+            buffer.need = RECORD
+            return RECORD if last else 0
+        if not self._modified:
+            length = u32be(data, at + 8) if self._big else u32le(data, at + 8)
+            if length < RECORD_MODIFIED - RECORD:
+                return RECORD
+            if left < RECORD_MODIFIED:
+                buffer.need = RECORD_MODIFIED
+                return RECORD if last else 0
+            if not self._appended(at + RECORD):
+                return RECORD
+        usual, other = (RECORD_MODIFIED, RECORD_OF_SEPTEMBER) if self._modified else (RECORD, RECORD_MODIFIED)
+        length = self._plausible(at)
+        if length < 0:
+            return usual
+        if left < other + length + RECORD and not last:
+            buffer.need = other + length + RECORD
+            return 0
+        self._seconds = u32be(data, at) if self._big else u32le(data, at)
+        return other if self._followed(at + other + length) and not self._followed(at + usual + length) else usual
+
+    def _appended(self, at: i64) -> bool:
+        """Can these eight bytes be what Kuznetzov appended: a small index, any protocol, a packet type up to 7, 0?"""
+        data = self._buffer.data
+        index = u32be(data, at) if self._big else u32le(data, at)
+        return index < 65536 and data[at + 6] < 8 and data[at + 7] == 0
+
+    def _followed(self, at: i64) -> bool:
+        """Does the file end here, or can a record's header stand here?"""
+        left = len(self._buffer.data) - at
+        return left == 0 or (left >= RECORD and self._plausible(at) >= 0)
+
     def _records(self, last: bool) -> list[Frame]:
         frames: list[Frame] = []
         buffer = self._buffer
         data = buffer.data
         size: i64 = len(data)
         position = buffer.position
+        header = self._record
         big = self._big
         unit = self._unit
         link = self._link
         number = self.frames
-        while size - position >= RECORD:
+        while size - position >= header:
             if self._lost_at >= 0:
                 position = self._search(position, last)
                 if self._lost_at >= 0:
@@ -108,23 +168,23 @@ class PcapReader:
                 fraction = u32le(data, position + 4)
                 length = u32le(data, position + 8)
                 original = u32le(data, position + 12)
-            end = position + RECORD + length
+            end = position + header + length
             if length > self._limit or (end > size and last):
                 self._lose(buffer.offset + position, length, size - position)
                 position += 1
                 continue
             if end > size:
-                buffer.need = RECORD + length
+                buffer.need = header + length
                 break
             number += 1
             time_ns = seconds * 1_000_000_000 + fraction * unit
-            frames.append(Frame(number, time_ns, link, data[position + RECORD : end], original, 0))
+            frames.append(Frame(number, time_ns, link, data[position + header : end], original, 0))
             self._seconds = seconds
             position = end
         self.frames = number
         buffer.position = position
         if buffer.need == 0:
-            buffer.need = RECORD
+            buffer.need = header
         return frames
 
     def _lose(self, at: i64, length: i64, left: i64) -> None:
@@ -140,11 +200,12 @@ class PcapReader:
         """Where two plausible record headers follow each other, from `position` on; else where to go on looking."""
         data = self._buffer.data
         size: i64 = len(data)
-        while position + RECORD <= size:
+        header = self._record
+        while position + header <= size:
             length = self._plausible(position)
             if length >= 0:
-                after = position + RECORD + length
-                if after + RECORD <= size:
+                after = position + header + length
+                if after + header <= size:
                     if self._plausible(after) >= 0:
                         self._found(self._buffer.offset + position)
                         return position
@@ -152,7 +213,7 @@ class PcapReader:
                     self._found(self._buffer.offset + position)
                     return position
                 elif not last:
-                    self._buffer.need = RECORD + length + RECORD
+                    self._buffer.need = header + length + header
                     return position
             position += 1
         return position
@@ -176,5 +237,5 @@ class PcapReader:
 
     def _found(self, here: i64) -> None:
         skipped = here - self._lost_at
-        self.damage.append(Damage(self._lost_at, f"{self._lost_why}; {skipped} bytes skipped"))
+        note_damage(self.damage, self._lost_at, f"{self._lost_why}; {skipped} bytes skipped")
         self._lost_at = -1

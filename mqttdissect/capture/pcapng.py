@@ -1,6 +1,7 @@
 """pcapng: a file of typed blocks; each section names its own byte order, interfaces and clocks.
 
-Source: draft-ietf-opsawg-pcapng. Blocks of types not known here are stepped over without being held in memory.
+Source: draft-ietf-opsawg-pcapng. Blocks of types not known here, custom blocks among them, are stepped over without
+being held in memory. Names of addresses, counts of dropped packets and decryption secrets are kept for whoever asks.
 A block that cannot be true is damage; the next block whose two lengths agree ends it.
 """
 
@@ -9,14 +10,18 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.capture.buffer import Buffer
-from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface
+from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface, note_damage
 from mqttdissect.capture.octets import u16be, u16le, u32be, u32le
 
 SECTION_HEADER: Final = 0x0A0D0D0A
 INTERFACE_DESCRIPTION: Final = 1
 OBSOLETE_PACKET: Final = 2
 SIMPLE_PACKET: Final = 3
+NAME_RESOLUTION: Final = 4
+INTERFACE_STATISTICS: Final = 5
 ENHANCED_PACKET: Final = 6
+DECRYPTION_SECRETS: Final = 10
+TLS_KEY_LOG: Final = 0x544C534B
 SMALLEST: Final[dict[int, int]] = {  # bytes that a block of each type has at least, with its 12 bytes of frame
     SECTION_HEADER: 28,
     INTERFACE_DESCRIPTION: 20,
@@ -30,11 +35,20 @@ MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDER_BIG: Final = b"\x1a\x2b\x3c\x4d"
 BYTE_ORDER_LITTLE: Final = b"\x4d\x3c\x2b\x1a"
 OPTION_END: Final = 0
+OPTION_COMMENT: Final = 1
 OPTION_NAME: Final = 2
 OPTION_RESOLUTION: Final = 9
 OPTION_OFFSET: Final = 14
+OPTION_DROPS: Final = 4  # of an enhanced packet block: since the packet before it
+OPTION_DROPS_INTERFACE: Final = 5  # of an interface statistics block, and the next, both since the capture began
+OPTION_DROPS_SYSTEM: Final = 7
+NAME_IPV4: Final = 1  # record of a name resolution block
+NAME_IPV6: Final = 2
 LIKELY: Final = 262144  # bytes of a block that is believed in while looking for one
 LARGEST: Final = MAX_FRAME + 65536  # bytes of a block that is read rather than stepped over
+MOST_INTERFACES: Final = 1_000_000
+MOST_NAMES: Final = 100_000
+MOST_SECRETS: Final = 64 * 1024 * 1024  # bytes
 
 
 @final
@@ -45,6 +59,9 @@ class PcapngReader:
         self.interfaces: list[Interface] = []
         self.damage: list[Damage] = []
         self.frames: i64 = 0
+        self.names: dict[bytes, str] = {}  # of IP addresses
+        self.secrets: list[tuple[int, bytes]] = []  # type and contents
+        self._secret_bytes: i64 = 0
         self._buffer = Buffer()
         self._buffer.need = 12
         self._big = False
@@ -66,15 +83,15 @@ class PcapngReader:
         frames = self._blocks(True)
         left = self._buffer.available()
         if self._lost_at >= 0 and self._lost_why.startswith("the file ends"):
-            self.damage.append(Damage(self._lost_at, self._lost_why))
+            note_damage(self.damage, self._lost_at, self._lost_why)
         elif self._lost_at >= 0:
             self._found(self._buffer.here() + left)
         elif self._skip:
             there = self._buffer.here() + left - self._skip_at
-            self.damage.append(Damage(self._skip_at, f"the file ends inside a block ({there} bytes of it are there)"))
+            note_damage(self.damage, self._skip_at, f"the file ends inside a block ({there} bytes of it are there)")
         elif left:
-            self.damage.append(
-                Damage(self._buffer.here(), f"the file ends inside a block ({left} bytes of it are there)")
+            note_damage(
+                self.damage, self._buffer.here(), f"the file ends inside a block ({left} bytes of it are there)"
             )
         return frames
 
@@ -108,7 +125,7 @@ class PcapngReader:
             if why:
                 self._lose(why)
                 continue
-            if kind not in SMALLEST and length > LIKELY:
+            if kind not in SMALLEST and length > (LARGEST if kind == DECRYPTION_SECRETS else LIKELY):
                 self._skip_at = buffer.here()
                 self._skip = length
                 continue
@@ -139,7 +156,7 @@ class PcapngReader:
         length = buffer.here() + 4 - self._skip_at
         if self._u32(buffer.position) != length:
             why = f"a block whose two lengths differ ({length} and {self._u32(buffer.position)})"
-            self.damage.append(Damage(self._skip_at, f"{why}; {length} bytes skipped"))
+            note_damage(self.damage, self._skip_at, f"{why}; {length} bytes skipped")
         buffer.position += 4
         self._skip = 0
         return True
@@ -188,6 +205,12 @@ class PcapngReader:
         elif kind == SECTION_HEADER:
             self._section = len(self.interfaces)
             self._in_section = True
+        elif kind == NAME_RESOLUTION:
+            self._names(at + 8, at + length - 4)
+        elif kind == INTERFACE_STATISTICS and length >= 24:
+            self._statistics(at, length)
+        elif kind == DECRYPTION_SECRETS and length >= 20:
+            self._secrets(at, length)
         return None
 
     def _stamp(self, interface: i64, high: i64, low: i64) -> i64:
@@ -219,31 +242,84 @@ class PcapngReader:
         self.frames += 1
         start = at + head
         data = self._buffer.data[start : start + captured]
-        return Frame(self.frames, time_ns, self.interfaces[index].link_type, data, original, index)
+        frame = Frame(self.frames, time_ns, self.interfaces[index].link_type, data, original, index)
+        padded = head + (captured + 3) // 4 * 4
+        if padded + 4 < length and head == 28:
+            self._options(frame, at + padded, at + length - 4, index)
+        return frame
+
+    def _options(self, frame: Frame, at: i64, limit: i64, interface: i64) -> None:
+        """The options of a packet block."""
+        for code, value in self._list(at, limit):
+            if code == OPTION_COMMENT and value:
+                if frame.comments is None:
+                    frame.comments = []
+                frame.comments.append(value.decode("utf-8", "backslashreplace"))
+            elif code == OPTION_DROPS and len(value) == 8:
+                self.interfaces[interface].lost += self._count(value)
+
+    def _list(self, position: i64, limit: i64) -> list[tuple[int, bytes]]:
+        """Options, or the records of a name resolution block, which look alike: code and value."""
+        found: list[tuple[int, bytes]] = []
+        data = self._buffer.data
+        while position + 4 <= limit:
+            code, size = self._u16(position), self._u16(position + 2)
+            if code == OPTION_END or position + 4 + size > limit:
+                break
+            found.append((int(code), data[position + 4 : position + 4 + size]))
+            position += 4 + (size + 3) // 4 * 4
+        return found
+
+    def _count(self, value: bytes) -> i64:
+        """A count of eight bytes; one that cannot be true means that it is not known."""
+        count = int.from_bytes(value, "big" if self._big else "little")
+        return i64(count) if count < 1 << 48 else 0
+
+    def _names(self, at: i64, limit: i64) -> None:
+        """A name resolution block: an address, and names each with a NUL behind."""
+        for code, value in self._list(at, limit):
+            size = 4 if code == NAME_IPV4 else 16
+            if code in (NAME_IPV4, NAME_IPV6) and len(value) > size and len(self.names) < MOST_NAMES:
+                name = value[size:].split(b"\0")[0].decode("utf-8", "backslashreplace")
+                self.names.setdefault(value[:size], name)
+
+    def _statistics(self, at: i64, length: i64) -> None:
+        """An interface statistics block: what it says replaces what an earlier one said."""
+        index = self._section + self._u32(at + 8)
+        if index >= len(self.interfaces):
+            return
+        dropped: i64 = 0
+        for code, value in self._list(at + 20, at + length - 4):
+            if code in (OPTION_DROPS_INTERFACE, OPTION_DROPS_SYSTEM) and len(value) == 8:
+                dropped += self._count(value)
+        self.interfaces[index].dropped = dropped
+
+    def _secrets(self, at: i64, length: i64) -> None:
+        """A decryption secrets block."""
+        kind, size = self._u32(at + 8), min(self._u32(at + 12), length - 20)
+        if self._secret_bytes + size > MOST_SECRETS:
+            self._note(at, f"more than {MOST_SECRETS} bytes of decryption secrets; these are not kept")
+            return
+        self._secret_bytes += size
+        self.secrets.append((int(kind), self._buffer.data[at + 16 : at + 16 + size]))
 
     def _interface(self, at: i64, length: i64) -> None:
         link_type = self._u16(at + 8)
         interface = Interface(link_type, self._u32(at + 12))
-        position = at + 16
-        limit = at + length - 4
-        data = self._buffer.data
-        while position + 4 <= limit:
-            code = self._u16(position)
-            size = self._u16(position + 2)
-            value = data[position + 4 : position + 4 + size]
-            if code == OPTION_END or position + 4 + size > limit:
-                break
+        for code, value in self._list(at + 16, at + length - 4):
             if code == OPTION_NAME:
                 interface.name = value.decode("utf-8", "replace")
-            elif code == OPTION_RESOLUTION and size >= 1:
+            elif code == OPTION_RESOLUTION and value:
                 interface.resolution = i64(value[0])
-            elif code == OPTION_OFFSET and size == 8:
+            elif code == OPTION_OFFSET and len(value) == 8:
                 interface.offset = int.from_bytes(value, "big" if self._big else "little", signed=True)
-            position += 4 + (size + 3) // 4 * 4
-        self.interfaces.append(interface)
+        if len(self.interfaces) < MOST_INTERFACES:
+            self.interfaces.append(interface)
+        else:
+            self._note(at, f"more than {MOST_INTERFACES} interfaces")
 
     def _note(self, at: i64, message: str) -> None:
-        self.damage.append(Damage(self._buffer.offset + at, message))
+        note_damage(self.damage, self._buffer.offset + at, message)
 
     def _lose(self, why: str) -> None:
         self._lost_at = self._buffer.here()
@@ -273,5 +349,5 @@ class PcapngReader:
         buffer.need = 12
 
     def _found(self, here: i64) -> None:
-        self.damage.append(Damage(self._lost_at, f"{self._lost_why}; {here - self._lost_at} bytes skipped"))
+        note_damage(self.damage, self._lost_at, f"{self._lost_why}; {here - self._lost_at} bytes skipped")
         self._lost_at = -1

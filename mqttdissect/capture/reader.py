@@ -1,6 +1,6 @@
 """The reader for any capture, chosen by the file's first bytes."""
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -8,6 +8,21 @@ from mqttdissect.capture.frame import CaptureError, Damage, Frame, Interface
 from mqttdissect.capture.pcap import MAGICS, PcapReader
 from mqttdissect.capture.pcapng import MAGIC as PCAPNG
 from mqttdissect.capture.pcapng import PcapngReader
+from mqttdissect.capture.snoop import MAGIC as SNOOP
+from mqttdissect.capture.snoop import SnoopReader
+
+OTHERS: Final[dict[bytes, str]] = {  # formats that are recognised, to say so
+    b"GMBU": "a Microsoft Network Monitor",
+    b"RTSS": "a Microsoft Network Monitor",
+    b"btsn": "a btsnoop",
+    b"XCP\0": "a NetXray or Sniffer",
+    b"TRSN": "a Sniffer",
+}
+
+
+def known(head: bytes) -> bool:
+    """Does a capture that is read here start like this? head: 8 bytes or more."""
+    return head[:4] in MAGICS or head[:4] == PCAPNG or head[:8] == SNOOP
 
 
 @final
@@ -15,13 +30,14 @@ class CaptureReader:
     """Sans-IO: `feed` it a capture's bytes in pieces of any size, `close` it at the end; both return `Frame`s.
 
     Raises `CaptureError` when the first bytes are no capture, and from `close` when there were too few to tell.
-    Everything that is wrong later is in `damage`.
+    Everything that is wrong later is in `damage`. Compressed captures go through `Decompressor` first.
     """
 
     def __init__(self) -> None:
         self._head = b""
         self._pcap: PcapReader | None = None
         self._pcapng: PcapngReader | None = None
+        self._snoop: SnoopReader | None = None
         self.bytes: i64 = 0  # taken so far
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -33,6 +49,9 @@ class CaptureReader:
         pcapng = self._pcapng
         if pcapng is not None:
             return pcapng.feed(data)
+        snoop = self._snoop
+        if snoop is not None:
+            return snoop.feed(data)
         self._head += data
         if len(self._head) < 4:
             return []
@@ -44,6 +63,12 @@ class CaptureReader:
         if magic == PCAPNG:
             self._pcapng = pcapng = PcapngReader()
             return pcapng.feed(data)
+        if magic == SNOOP[:4]:
+            self._snoop = snoop = SnoopReader()
+            return snoop.feed(data)
+        other = OTHERS.get(magic)
+        if other is not None:
+            raise CaptureError(f"{other} capture, which is not read here; Wireshark's `editcap -F pcapng` converts it")
         raise CaptureError(f"not a pcap or pcapng capture (it starts with {magic.hex(' ')})")
 
     def close(self) -> list[Frame]:
@@ -52,6 +77,8 @@ class CaptureReader:
             return self._pcap.close()
         if self._pcapng is not None:
             return self._pcapng.close()
+        if self._snoop is not None:
+            return self._snoop.close()
         if not self._head:
             raise CaptureError("empty: not a single byte to read")
         raise CaptureError(f"not a capture: it ends after {len(self._head)} bytes")
@@ -63,7 +90,7 @@ class CaptureReader:
             return self._pcap.damage
         if self._pcapng is not None:
             return self._pcapng.damage
-        return []
+        return self._snoop.damage if self._snoop is not None else []
 
     @property
     def interfaces(self) -> list[Interface]:
@@ -72,4 +99,14 @@ class CaptureReader:
             return self._pcap.interfaces
         if self._pcapng is not None:
             return self._pcapng.interfaces
-        return []
+        return self._snoop.interfaces if self._snoop is not None else []
+
+    @property
+    def names(self) -> dict[bytes, str]:
+        """The first name that the capture gives to an IP address (pcapng)."""
+        return self._pcapng.names if self._pcapng is not None else {}
+
+    @property
+    def secrets(self) -> list[tuple[int, bytes]]:
+        """Decryption secrets so far (pcapng): type, such as `TLS_KEY_LOG`, and contents."""
+        return self._pcapng.secrets if self._pcapng is not None else []

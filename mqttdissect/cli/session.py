@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
+import threading
+from collections.abc import Callable
 
 import click
 
-from mqttdissect.capture.frame import CaptureError
+from mqttdissect.capture.frame import CaptureError, Frame
 from mqttdissect.cli.errors import DAMAGED, DONE, UNUSABLE, complain
+from mqttdissect.cli.progress import Progress
+from mqttdissect.cli.recorder import Recorder
+from mqttdissect.files import CaptureFile, Listener, Source
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.net.fallback import advice
+from mqttdissect.net.names import link_name
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.writer import Writer
 from mqttdissect.pipeline import Dissector
-from mqttdissect.source import blocks
+from mqttdissect.source import STOP
 
 COLLECT_EVERY = 500_000  # objects; nearly none of ours are in cycles, so the collector mostly finds nothing
 PACKETS_AT_ONCE = 256  # in one write
@@ -25,60 +33,113 @@ class Enough(Exception):
 
 
 class Session:
-    """`run(paths)` returns the exit status. count: stop after so many packets."""
+    """`run(...)` returns the exit status.
 
-    def __init__(self, writer: Writer, clock: Clock, ports: frozenset[int], version: int, count: int | None) -> None:
+    count: stop after so many packets. duration: after so many seconds. recorder: writes down the frames.
+    """
+
+    def __init__(
+        self, writer: Writer, clock: Clock, dissector: Dissector, count: int | None = None,
+        duration: float | None = None, recorder: Recorder | None = None,
+    ) -> None:  # fmt: skip
         self._writer = writer
         self._clock = clock
-        self._ports = ports
-        self._version = version
+        self._dissector = dissector
         self._left = count
+        self._duration = duration
+        self._recorder = recorder
         self._status = DONE
+        self._usable = False
+        self._progress = Progress()
 
-    def run(self, paths: list[str], heading: str) -> int:
-        """Dissect one capture after the other."""
+    def run(self, open_source: Callable[[Listener], Source], heading: str) -> int:
+        """Dissect what the source has, as one capture."""
         gc.freeze()
         gc.set_threshold(COLLECT_EVERY, 50, 100)
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         sys.stdout.write(heading)
+        arm(self._duration)
+        captures = open_source(self)
+        dissector = self._dissector
+        dissector.notes.files = captures.names
         try:
-            for path in paths:
-                self._one(path)
+            self._all(captures)
         except Enough:
             pass
+        finally:
+            self._progress.stop()
+        captures.close()
+        if self._recorder is not None:
+            self._recorder.close()
+        if self._usable or dissector.frames:
+            self._end(captures.names[0] if len(captures.names) == 1 else "")
         sys.stdout.flush()
         return self._status
 
-    def _one(self, path: str) -> None:
-        dissector = Dissector(self._ports, self._version)
-        name = "standard input" if path == "-" else path
-        self._clock.first_ns = -1
-        usable = True
+    def _all(self, captures: Source) -> None:
+        """Read, dissect and write, until the end, or Ctrl-C, or enough."""
+        dissector = self._dissector
         try:
-            for block in blocks(path):
-                self._write(dissector, dissector.feed(block))
-            self._write(dissector, dissector.close())
-        except CaptureError as error:
-            usable = False
-            sys.stdout.flush()
-            complain(f"{name}: {error}")
-            self._status = UNUSABLE
+            for frames in captures.frames():
+                if self._recorder is not None:
+                    self._record(self._recorder, frames)
+                self._write(dissector.feed_frames(frames))
+                self._progress.show(captures)
+                if STOP.wanted:
+                    break
         except KeyboardInterrupt:
-            self._write(dissector, dissector.close())
-            self._left = 0
-        except Enough:
-            self._left = 0
-        if usable or dissector.frames:
-            self._end(dissector, name)
-        if self._left == 0:
-            raise Enough
+            pass
+        except CaptureError as error:
+            self.failed(captures.names[0], error)
+        self._write(dissector.flush())
 
-    def _write(self, dissector: Dissector, packets: list[Packet]) -> None:
+    def _record(self, recorder: Recorder, frames: list[Frame]) -> None:
+        """Write frames down; that this cannot go on is said once, and the dissection goes on."""
+        try:
+            recorder.write(frames)
+        except CaptureError as error:
+            self._recorder = None
+            self._say(str(error))
+            self._status = UNUSABLE
+
+    def failed(self, name: str, error: CaptureError) -> None:
+        """One line; the others are still read."""
+        self._say(f"{name}: {error}")
+        self._status = UNUSABLE
+
+    def passed_over(self, name: str, count: int) -> None:
+        """Files in a directory that are no captures."""
+        self._say(f"{name}: {count} files that are no captures were passed over")
+
+    def ended(self, file: CaptureFile) -> None:
+        """What is left to say of one capture: damage, and what its machine dropped."""
+        damage = file.damage
+        for one in damage[:MOST_DAMAGE]:
+            self._say(f"{file.name}: damaged at {one}")
+        if len(damage) > MOST_DAMAGE:
+            self._say(f"{file.name}: … and {len(damage) - MOST_DAMAGE} more damaged places")
+        if damage and self._status == DONE:
+            self._status = DAMAGED
+        for interface in file.reader.interfaces:
+            self._usable = True
+            dropped = max(interface.dropped, interface.lost)
+            if dropped:
+                where = f" (interface {interface.name})" if interface.name else ""
+                self._say(f"{file.name}: {dropped:,} packets were dropped while capturing{where}")
+
+    def _say(self, line: str) -> None:
+        """A line on standard error, behind what has been written so far."""
+        self._progress.stop()
+        sys.stdout.flush()
+        complain(line)
+
+    def _write(self, packets: list[Packet]) -> None:
         """Write packets; they leave at once, because whoever feeds us live waits for them."""
         if not packets:
             return
+        self._progress.make_way()
         if self._clock.first_ns < 0:
-            self._clock.first_ns = dissector.first_ns
+            self._clock.first_ns = self._dissector.first_ns
         if self._left is not None:
             packets = packets[: self._left]
             self._left -= len(packets)
@@ -89,34 +150,41 @@ class Session:
         if self._left == 0:
             raise Enough
 
-    def _end(self, dissector: Dissector, name: str) -> None:
-        """Damage and, on a terminal, a line about what was seen."""
-        sys.stdout.flush()
-        damage = dissector.damage
-        for one in damage[:MOST_DAMAGE]:
-            complain(f"{name}: damaged at {one}")
-        if len(damage) > MOST_DAMAGE:
-            complain(f"{name}: … and {len(damage) - MOST_DAMAGE} more damaged places")
-        if damage and self._status == DONE:
-            self._status = DAMAGED
-        for hint in hints(dissector):
-            complain(f"{name}: {hint}")
+    def _end(self, name: str) -> None:
+        """What a user should know and, on a terminal, a line about what was seen."""
+        for hint in hints(self._dissector):
+            self._say(f"{name}: {hint}" if name else hint)
         if sys.stdout.isatty():
-            click.echo(totals(dissector), err=True)
+            click.echo(totals(self._dissector), err=True)
+
+
+def arm(duration: float | None) -> None:
+    """Let Ctrl-C, and the end of `duration` seconds, stop the run once what was read is dissected."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    signal.signal(signal.SIGINT, lambda *_: STOP.request())
+    if duration is not None and hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, lambda *_: STOP.request())
+        signal.setitimer(signal.ITIMER_REAL, duration)
 
 
 def hints(dissector: Dissector) -> list[str]:
     """What a user who sees less than expected should know."""
+    unwrapper = dissector.unwrapper
     found = [
-        f"{count} frames of link type {link_type}, which is not known here, were passed over"
-        for link_type, count in sorted(dissector.unwrapper.unknown_links.items())
+        f"{count} frames of link type {link_name(link_type)} cannot be read here{advice(link_type)}"
+        for link_type, count in sorted(unwrapper.unknown_links.items())
     ]
     found += [
         f"{count} TCP streams on ports that brokers use are {what}, which is not dissected"
         for what, count in sorted(dissector.transport.others.items())
     ]
-    if dissector.unwrapper.fragments:
-        found.append(f"{dissector.unwrapper.fragments} IP fragments were passed over")
+    if unwrapper.fragments_dropped:
+        found.append(f"{unwrapper.fragments_dropped} IP fragments were passed over: their packets are not there whole")
+    if unwrapper.in_parts:
+        found.append(f"{unwrapper.in_parts} frames hold parts of what PPP or 802.11 cut up, which is not put together")
+    if unwrapper.encrypted:
+        found.append(f"{unwrapper.encrypted} frames are encrypted below TCP (802.11, MACsec or IPsec)")
     if not dissector.mqtt.packets:
         found.append(
             f"no MQTT in {dissector.frames:,} frames and {dissector.tcp.streams:,} TCP streams; "

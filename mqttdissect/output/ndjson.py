@@ -1,9 +1,11 @@
 """`-T json`: one object a line, a line a packet."""
 
+import json
 from typing import Final, final
 
 import orjson
 
+from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt.codes import VERSIONS
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, UNDECODED, Field
 from mqttdissect.mqtt.packet import UNDECODED as NO_PACKET
@@ -19,9 +21,11 @@ VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
 
 @final
 class JsonWriter:
-    """`text(packet)`: the object, with its newline. secrets: show passwords and authentication data."""
+    """`text(packet)`: the object, with its newline. secrets: show passwords and authentication data. about: what is
+    known of frames."""
 
-    def __init__(self, theme: Theme, secrets: bool) -> None:
+    def __init__(self, theme: Theme, secrets: bool, about: FrameNotes | None = None) -> None:
+        self.about = about if about is not None else FrameNotes()
         self.secrets = secrets
         self._gist = Gist(theme)
 
@@ -60,6 +64,12 @@ class JsonWriter:
             line["version_by"] = VERSION_SOURCES[int(packet.version_by)]
         if packet.spans:
             line["frames"] = [[start, frame] for start, frame in packet.spans]
+        file = self.about.name(int(packet.frame))
+        if file:
+            line["file"] = file
+        comments = self.about.comments(int(packet.frame), packet.spans)
+        if comments:
+            line["comments"] = [comment for _, comment in comments]
         notes = packet.notes
         if notes is not None:
             line["malformed"] = note(notes[0])
@@ -67,7 +77,8 @@ class JsonWriter:
                 line["notes"] = [note(one) for one in notes]
         if packet.type == NO_PACKET:
             line["packet"] = None
-        return orjson.dumps(line).decode() + "\n"
+        text = orjson.dumps(line).decode()
+        return (text if text.isprintable() else escaped(text)) + "\n"
 
     def _entry(self, field: Field, mqtt: dict[str, object]) -> dict[str, object]:
         """One field, its bits within; its values go into `mqtt` too."""
@@ -103,6 +114,11 @@ class JsonWriter:
                              "display": values.bits(bit, byte)})  # fmt: skip
             entry["bits"] = bits
         return entry
+
+
+def escaped(text: str) -> str:
+    """JSON in which nothing is left that a terminal would obey or hide; all of it is inside strings."""
+    return "".join([char if char.isprintable() else json.dumps(char)[1:-1] for char in text.replace("\x7f", "\\u007f")])
 
 
 def put(mqtt: dict[str, object], name: str, value: object) -> None:

@@ -8,6 +8,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.output import values
@@ -34,9 +35,13 @@ class TreeWriter:
     """`text(packet)`: the packet's tree, with a blank line behind it.
 
     width: columns of the terminal, 0 for any. fold: bytes of a field that are shown, 0 for all. secrets: show them.
+    about: what is known of frames.
     """
 
-    def __init__(self, theme: Theme, clock: Clock, width: int, fold: int, secrets: bool) -> None:
+    def __init__(
+        self, theme: Theme, clock: Clock, width: int, fold: int, secrets: bool, about: FrameNotes | None = None
+    ) -> None:
+        self.about = about if about is not None else FrameNotes()
         self.theme = theme
         self.clock = clock
         self.gist = Gist(theme)
@@ -60,7 +65,8 @@ class TreeWriter:
         sections = self._sections(packet)
         notes = packet.notes or []
         spans = packet.spans or []
-        left = len(sections) + len(notes) + (1 if spans else 0)
+        comments = self.about.comments(int(packet.frame), packet.spans)
+        left = len(sections) + len(notes) + (1 if spans else 0) + len(comments)
         for title, start, end in sections:
             left -= 1
             self._out.append(f"{self._tee if left else self._elbow}{self.theme.paint(self.theme.heading, title)}\n")
@@ -68,6 +74,9 @@ class TreeWriter:
         if spans:
             left -= 1
             self._out.append(f"{self._tee if left else self._elbow}{self._frames(packet, spans)}\n")
+        for frame, comment in comments:
+            left -= 1
+            self._out.append(f"{self._tee if left else self._elbow}Comment on frame #{frame}  {visible(comment)}\n")
         for note in notes:
             left -= 1
             text = f"Malformed at offset {note.offset:04x}: expected {visible(note.expected)}. See {note.section}."
@@ -81,6 +90,9 @@ class TreeWriter:
         stream = packet.stream
         where = f"stream {stream.number}" if stream is not None else ""
         time = theme.paint(theme.time, self.clock.text(packet.time_ns))
+        file = self.about.name(int(packet.frame))
+        if file:
+            time += "  " + theme.paint(theme.frame, visible(file))
         return (
             f"{theme.paint(theme.frame, f'#{packet.frame}')}  {time}  "
             f"{theme.paint(theme.address, source)} → {theme.paint(theme.address, destination)}  {where}  "
