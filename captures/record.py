@@ -66,9 +66,7 @@ class Run:
 
     # Processes
 
-    def spawn(
-        self, *argv: str | Path, env: Mapping[str, str] | None = None, log: str = ""
-    ) -> subprocess.Popen[str]:
+    def spawn(self, *argv: str | Path, env: Mapping[str, str] | None = None, log: str = "") -> subprocess.Popen[str]:
         """Starts a program that goes on in the background; its output goes to `log`, or to pipes."""
         with contextlib.ExitStack() as stack:
             out: int | None = subprocess.PIPE
@@ -86,9 +84,7 @@ class Run:
         self.processes.append(process)
         return process
 
-    def call(
-        self, *argv: str | Path, env: Mapping[str, str] | None = None, text: str = "", check: bool = True
-    ) -> str:
+    def call(self, *argv: str | Path, env: Mapping[str, str] | None = None, text: str = "", check: bool = True) -> str:
         """Runs a program to its end and returns what it printed."""
         done = subprocess.run(
             [str(arg) for arg in argv],
@@ -158,9 +154,7 @@ class Run:
         self.recorder = self.spawn(*argv, log="recorder.log")
         log = self.folder / "recorder.log"
         for _ in range(100):
-            if "listening on" in log.read_text() or (
-                self.capture.exists() and self.capture.stat().st_size > 20
-            ):
+            if "listening on" in log.read_text() or (self.capture.exists() and self.capture.stat().st_size > 20):
                 break
             time.sleep(0.05)
         else:
@@ -176,14 +170,10 @@ class Run:
     # Clients
 
     def python(self, script: str, scenario: str, *args: str | Path, **env: str) -> None:
-        click.echo(
-            self.call(self.cache / "venv/bin/python", SCENARIOS / script, scenario, *args, env=env), nl=False
-        )
+        click.echo(self.call(self.cache / "venv/bin/python", SCENARIOS / script, scenario, *args, env=env), nl=False)
 
     def node(self, scenario: str, **env: str) -> None:
-        click.echo(
-            self.call("node", SCENARIOS / "mqttjs.mjs", scenario, env={**self.node_env(), **env}), nl=False
-        )
+        click.echo(self.call("node", SCENARIOS / "mqttjs.mjs", scenario, env={**self.node_env(), **env}), nl=False)
 
     def node_env(self) -> dict[str, str]:
         return {"NODE_MODULES_OF": str(self.cache / "npm" / "package.json")}
@@ -202,9 +192,7 @@ class Run:
 
     # Brokers
 
-    def mosquitto(
-        self, *lines: str, name: str = "mosquitto", ports: Sequence[int] = (1883,)
-    ) -> subprocess.Popen[str]:
+    def mosquitto(self, *lines: str, name: str = "mosquitto", ports: Sequence[int] = (1883,)) -> subprocess.Popen[str]:
         config = self.folder / f"{name}.conf"
         config.write_text("\n".join(["user root", "log_dest stdout", "log_type all", *lines, ""]))
         process = self.spawn("mosquitto", "-c", config, log=f"{name}.log")
@@ -378,9 +366,7 @@ def will(run: Run) -> None:
     frozen = run.sub(
         "-i", "frozen", "--will-topic", "will/frozen", "--will-payload", "silent", "-k", "5", "-t", "other"
     )
-    clean = run.sub(
-        "-i", "clean", "--will-topic", "will/clean", "--will-payload", "never seen", "-t", "other"
-    )
+    clean = run.sub("-i", "clean", "--will-topic", "will/clean", "--will-payload", "never seen", "-t", "other")
     time.sleep(0.3)
     run.stop(doomed, signal.SIGKILL)
     run.stop(clean)
@@ -699,9 +685,7 @@ def server_disconnect(run: Run) -> None:
 @recording("mqttools-5.0-qos0-only.pcap")
 def mqttools(run: Run) -> None:
     """A broker with QoS 0 only, no wildcards, no shared subscriptions; CONNACK 0x86; DISCONNECT 0x81."""
-    run.spawn(
-        run.cache / "venv/bin/mqttools", "broker", "--host", "127.0.0.1", "--port", "1883", log="mqttools.log"
-    )
+    run.spawn(run.cache / "venv/bin/mqttools", "broker", "--host", "127.0.0.1", "--port", "1883", log="mqttools.log")
     run.wait_listening(1883)
     run.record()
     run.node("small")
@@ -769,9 +753,7 @@ def run_tshark(path: Path) -> int:
 @click.argument("names", nargs=-1)
 @click.option("--list", "listing", is_flag=True, help="Print the names of the recordings and end.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder for the PyPI and npm programs.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=HERE, help="Where recordings go."
-)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=HERE, help="Where recordings go.")
 def main(names: tuple[str, ...], listing: bool, cache: Path | None, out: Path) -> None:
     """Makes the recordings NAMES (parts of names will do), or all of them."""
     chosen = [name for name in RECORDINGS if not names or any(part in name for part in names)]

@@ -27,7 +27,8 @@ def main() -> None:
     console.print(Text("..."))
     console.print(tree)
     svg = console.export_svg(title="mqttdissect", theme=MONOKAI)
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # no fonts from elsewhere: the reader's own will do
+    # no fonts from elsewhere: the reader's own will do
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     (ROOT / "docs" / "tree.svg").write_text(svg, encoding="utf-8")
 
 

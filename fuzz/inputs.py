@@ -6,8 +6,12 @@ anew and out of order, in a sound file. packet: control packets, damaged.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import struct
 import sys
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -24,6 +28,60 @@ LARGEST_SEED = 48_000  # bytes; of larger captures only the start is used
 MOST_FRAMES = 300  # of one connection, about
 UNITS = [b"\xc0\x00", b"\x30\x80", b"\x40\x02\0\1", b"\x30", b"\x10", b"\xd0\0\xc0\0", b"\x30\x03\0\1a"]
 LINKS = [0, 1, 12, 14, 101, 108, 113, 228, 229, 276, 147]
+
+
+COMPRESSORS = [
+    gzip.compress,
+    bz2.compress,
+    lzma.compress,
+    zlib.compress,
+    lambda data: gzip.compress(bz2.compress(data)),
+]
+
+
+def encapsulated() -> list[bytes]:
+    """A short conversation in each link type and tunnel, some to a file."""
+    from encapsulations import CASES
+
+    stream = support.Stream().handshake().client(support.connect()).server(support.CONNACK)
+    stream.client(support.publish("a/b", b"x" * 40), support.DISCONNECT).fin()
+    names = sorted(CASES)
+    files = []
+    for at in range(0, len(names), 8):
+        some = names[at : at + 8]
+        parts = [support.section(), *(support.interface(CASES[name][0]) for name in some)]
+        for index, name in enumerate(some):
+            parts += [support.enhanced(CASES[name][1](frame[14:]), 1_000_000, index) for frame in stream.frames]
+        files.append(b"".join(parts))
+    return files
+
+
+def records(pcap: bytes) -> list[bytes]:
+    """The frames of a little-endian pcap file."""
+    found = []
+    at = 24
+    while at + 16 <= len(pcap):
+        size = struct.unpack_from("<I", pcap, at + 8)[0]
+        found.append(pcap[at + 16 : at + 16 + size])
+        at += 16 + size
+    return found
+
+
+def as_snoop(pcap: bytes) -> bytes:
+    """The same frames in a snoop file (RFC 1761)."""
+    out = [b"snoop\0\0\0" + struct.pack(">II", 2, 4)]
+    for frame in records(pcap):
+        pad = -len(frame) % 4
+        out.append(struct.pack(">IIIIII", len(frame), len(frame), 24 + len(frame) + pad, 0, 1, 0) + frame + bytes(pad))
+    return b"".join(out)
+
+
+def as_modified(pcap: bytes) -> bytes:
+    """The same frames in a modified pcap file, whose record headers have eight bytes more."""
+    out = [struct.pack("<IHHiIII", 0xA1B2CD34, 2, 4, 0, 0, 65535, 1)]
+    for frame in records(pcap):
+        out.append(struct.pack("<IIIIIHBB", 1, 0, len(frame), len(frame), 1, 8, 0, 0) + frame)
+    return b"".join(out)
 
 
 @dataclass(frozen=True)
@@ -47,6 +105,7 @@ class Inputs:
         if corpus is not None:
             files += sorted(path for path in corpus.iterdir() if path.is_file())
         self.seeds = [path.read_bytes()[:LARGEST_SEED] for path in files]
+        self.seeds += encapsulated() + [as_snoop(self.seeds[0]), as_modified(self.seeds[0])]
 
     def case(self, target: str, seed: int, number: int) -> Case:
         """The input of this number."""
@@ -64,6 +123,13 @@ class Inputs:
         return Case(target, rng.choice([version, 3, 4, 5]), data)
 
     def _capture(self, rng: Random) -> bytes:
+        data = self._plain(rng)
+        if rng.random() < 0.1:
+            data = rng.choice(COMPRESSORS)(data)
+            return mutated(rng, data) if rng.random() < 0.6 else data
+        return data
+
+    def _plain(self, rng: Random) -> bytes:
         choice = rng.random()
         if choice < 0.15 or not self.seeds:
             return made_up(rng)

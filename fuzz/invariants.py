@@ -18,6 +18,7 @@ import support
 from inputs import Case
 
 from mqttdissect import CaptureError, Dissector, Packet, decode
+from mqttdissect.capture.compressed import Decompressor
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP
 from mqttdissect.net.tcp import Chunk
 from mqttdissect.output.clock import Clock
@@ -83,14 +84,18 @@ def dissected(version: int, parts: list[bytes]) -> tuple[list[Packet], Told]:
     dissector = Dissector(version=version)
     packets: list[Packet] = []
     error = ""
+    unpacker = Decompressor()
     try:
         for part in parts:
-            packets += dissector.feed(part)
+            for piece in unpacker.feed(part):
+                packets += dissector.feed(piece)
+        for piece in unpacker.close():
+            packets += dissector.feed(piece)
         packets += dissector.close()
     except CaptureError as refused:
         error = str(refused)
         require(error.isprintable() and bool(error), "an error that is not a line", error)
-    damage = [(int(one.offset), one.message) for one in dissector.damage]
+    damage = [(int(one.offset), one.message) for one in [*dissector.damage, *unpacker.damage]]
     counts = [int(count) for count in (dissector.frames, dissector.first_ns, dissector.tcp.streams, dissector.tcp.gaps,
               dissector.tcp.gap_bytes, dissector.mqtt.packets, dissector.mqtt.malformed, dissector.unwrapper.broken,
               dissector.unwrapper.fragments)]  # fmt: skip
@@ -186,7 +191,9 @@ def nothing_lost(case: Case, packets: list[Packet]) -> None:
         require(mqtt.get(key, b"") == bytes(found.get(key, b"")), "packets are not the bytes of their stream", key)
     if case.expected is not None:
         for direction, expected in enumerate(case.expected):
-            require(everything.get((0, direction), expected) == expected, "TCP does not hand on what was sent", direction)
+            require(
+                everything.get((0, direction), expected) == expected, "TCP does not hand on what was sent", direction
+            )
 
 
 def writers(first_ns: int) -> dict[str, Write]:

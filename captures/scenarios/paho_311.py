@@ -23,9 +23,7 @@ def messages(version: int = MQTTv311) -> None:
     reader.subscribe(("home/binary", 1))
     for qos in (0, 1, 2):
         writer.publish(f"home/kitchen/qos{qos}", f"text at QoS {qos}", qos)
-        writer.publish(
-            f"home/hall/qos{qos}", json.dumps({"temperature": 21.5, "qos": qos, "unit": "°C"}), qos
-        )
+        writer.publish(f"home/hall/qos{qos}", json.dumps({"temperature": 21.5, "qos": qos, "unit": "°C"}), qos)
     writer.publish(f"{UNICODE}/температура", "二十一度 ✓", 1)
     writer.publish("home/binary", bytes(range(256)), 1)
     writer.publish("home/binary", b"", 1)
@@ -106,9 +104,7 @@ def joined() -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(6):
-        writer.publish(
-            f"joined/{number}", json.dumps({"number": number}), number % 3, MessageExpiryInterval=60
-        )
+        writer.publish(f"joined/{number}", json.dumps({"number": number}), number % 3, MessageExpiryInterval=60)
     reader.receive(6)
     time.sleep(2.5)
     reader.disconnect()

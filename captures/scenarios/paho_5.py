@@ -43,9 +43,7 @@ def every_property() -> None:
         CorrelationData=question["CorrelationData"], ContentType="text/plain; charset=utf-8",
     )  # fmt: skip
     asker.receive()
-    asker.publish(
-        "ask/binary", bytes(range(64)), 0, PayloadFormatIndicator=0, ContentType="application/octet-stream"
-    )
+    asker.publish("ask/binary", bytes(range(64)), 0, PayloadFormatIndicator=0, ContentType="application/octet-stream")
     asker.publish("nobody/listens", "no matching subscribers", 1)
     asker.publish("nobody/listens", "no matching subscribers", 2)
     replier.receive()
@@ -231,9 +229,7 @@ def ejabberd() -> None:
     client.publish("$SYS/forbidden", "hello", 1)
     client.publish("$SYS/forbidden", "hello", 2)
     client.receive(2)
-    client.client.publish(
-        "tea/utf8", b"\xff\xfe not UTF-8", 1, False, properties("PUBLISH", PayloadFormatIndicator=1)
-    )
+    client.client.publish("tea/utf8", b"\xff\xfe not UTF-8", 1, False, properties("PUBLISH", PayloadFormatIndicator=1))
     client.wait_gone()
     print("bad password:", Peer("", MQTTv5).login("alice@localhost", "queen-of-hearts").connect())
     alias = Peer("alias", MQTTv5).login("alice@localhost", "wonderland")

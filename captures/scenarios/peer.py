@@ -74,9 +74,7 @@ class Peer:
         self.client.username_pw_set(user, password)
         return self
 
-    def will(
-        self, topic: str, payload: bytes | str, qos: int = 0, retain: bool = False, **values: Any
-    ) -> Peer:
+    def will(self, topic: str, payload: bytes | str, qos: int = 0, retain: bool = False, **values: Any) -> Peer:
         given = properties("WILLMESSAGE", **values) if values else None
         self.client.will_set(topic, payload, qos, retain, given)
         return self
@@ -94,9 +92,7 @@ class Peer:
     def subscribe(self, *filters: tuple[str, int | SubscribeOptions], **values: Any) -> list[ReasonCode]:
         given = properties("SUBSCRIBE", **values) if values else None
         if self.version == MQTTv5:
-            options = [
-                (name, o if isinstance(o, SubscribeOptions) else SubscribeOptions(o)) for name, o in filters
-            ]
+            options = [(name, o if isinstance(o, SubscribeOptions) else SubscribeOptions(o)) for name, o in filters]
             self.client.subscribe(options, properties=given)
         else:
             self.client.subscribe([(name, o) for name, o in filters if isinstance(o, int)])
