@@ -11,6 +11,7 @@ import re
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -79,23 +80,35 @@ def pieces(data: bytes) -> list[bytes]:
     return found
 
 
+def unpacked(data: bytes, parts: list[bytes]) -> bytes:
+    """What `data` holds, if it is compressed; the same however it was cut, unless it is corrupt."""
+    found = []
+    for cut in ([data], parts):
+        unpacker = Decompressor()
+        try:
+            held = [piece for part in cut for piece in unpacker.feed(part)]
+            held += unpacker.close()
+        except CaptureError:
+            return b""
+        require(all(len(piece) <= 131072 or not unpacker.name for piece in held), "a piece beyond the bound", len(cut))
+        found.append((b"".join(held), bool(unpacker.damage)))
+    require(found[0] == found[1] or found[0][1] or found[1][1], "cut into pieces, it unpacks to something else", "")
+    return found[0][0]
+
+
 def dissected(version: int, parts: list[bytes]) -> tuple[list[Packet], Told]:
     """The packets, and all that can be told of the run: it has to be the same however the input was cut."""
     dissector = Dissector(version=version)
     packets: list[Packet] = []
     error = ""
-    unpacker = Decompressor()
     try:
         for part in parts:
-            for piece in unpacker.feed(part):
-                packets += dissector.feed(piece)
-        for piece in unpacker.close():
-            packets += dissector.feed(piece)
+            packets += dissector.feed(part)
         packets += dissector.close()
     except CaptureError as refused:
         error = str(refused)
         require(error.isprintable() and bool(error), "an error that is not a line", error)
-    damage = [(int(one.offset), one.message) for one in [*dissector.damage, *unpacker.damage]]
+    damage = [(int(one.offset), one.message) for one in dissector.damage]
     counts = [int(count) for count in (dissector.frames, dissector.first_ns, dissector.tcp.streams, dissector.tcp.gaps,
               dissector.tcp.gap_bytes, dissector.mqtt.packets, dissector.mqtt.malformed, dissector.unwrapper.broken,
               dissector.unwrapper.fragments)]  # fmt: skip
@@ -274,6 +287,8 @@ def check(case: Case) -> list[object]:
         told: Told = (support.told(packets), [placed(one) for one in packets])
         timed("decoding", began)
     else:
+        data = unpacked(case.data, pieces(case.data))
+        case = replace(case, data=data)
         packets, told = dissected(case.version, [case.data])
         timed("dissecting", began)
         began = time.process_time()

@@ -13,7 +13,8 @@ from mqttdissect.capture.reader import CaptureReader
 from mqttdissect.mqtt.dissector import MqttDissector
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.ip import Unwrapper
-from mqttdissect.net.tcp import Chunk, Reassembler
+from mqttdissect.net.overlap import FIRST
+from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Chunk, Reassembler
 from mqttdissect.transport.detect import MQTT_PORT, Transport
 
 
@@ -23,13 +24,23 @@ class Dissector:
     `feed_frames`, and `flush` at the end. `notes` has the comments on frames.
 
     ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level to assume where
-    nothing in a stream tells it (3, 4, 5; 0 for the default). Raises `CaptureError` if the input is no capture.
+    nothing in a stream tells it (3, 4, 5; 0 for the default). check: leave out segments whose checksum is wrong.
+    overlap: one of `net.overlap`, whose bytes count where segments differ. most_streams, most_waiting: bounds of
+    `net.tcp`. Raises `CaptureError` if the input is no capture.
     """
 
-    def __init__(self, ports: frozenset[int] = frozenset([MQTT_PORT]), version: i64 = 0) -> None:
+    def __init__(
+        self,
+        ports: frozenset[int] = frozenset([MQTT_PORT]),
+        version: i64 = 0,
+        check: bool = False,
+        overlap: i64 = FIRST,
+        most_streams: i64 = MOST_STREAMS,
+        most_waiting: i64 = MAX_WAITING,
+    ) -> None:
         self.reader = CaptureReader()
-        self.unwrapper = Unwrapper()
-        self.tcp = Reassembler()
+        self.unwrapper = Unwrapper(check)
+        self.tcp = Reassembler(most_streams, most_waiting, overlap)
         self.transport = Transport(ports)
         self.mqtt = MqttDissector(version)
         self.frames: i64 = 0
@@ -49,6 +60,7 @@ class Dissector:
     def flush(self) -> list[Packet]:
         """`close` for those who feed frames."""
         packets: list[Packet] = []
+        self.unwrapper.close()
         self._chunks(self.tcp.close(), packets)
         return packets
 
@@ -78,6 +90,9 @@ class Dissector:
                 chunks = tcp.feed(segment)
                 if chunks:
                     self._chunks(chunks, packets)
+                if unwrapper.more:  # an A-MSDU has several
+                    for other in unwrapper.more:
+                        self._chunks(tcp.feed(other), packets)
         return packets
 
     def _chunks(self, chunks: list[Chunk], packets: list[Packet]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("tree", "summary", "json", "fields", "csv")
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5, "5": 5, "3": 3, "4": 4}
+OVERLAPS = ("first", "last", "bsd", "linux", "windows")  # numbered as in net.overlap
 TIMES = ("r", "d", "e", "a", "ad", "u", "ud")
 
 
@@ -156,6 +157,19 @@ def print_interfaces() -> int:
 @click.option(
     "--fold", type=click.IntRange(0), default=56, metavar="N", help="Show N bytes of a long field; 0 shows all (56)."
 )
+@click.option("--check-checksums", is_flag=True, help="Leave out TCP segments whose checksum is wrong.")
+@click.option(
+    "--overlap",
+    type=click.Choice(OVERLAPS),
+    default="first",
+    help="Whose bytes count where copies of a segment differ: the first or last, or as these systems do (first).",
+)
+@click.option(
+    "--max-streams", type=click.IntRange(16), default=32768, metavar="N", help="TCP streams at a time (32768)."
+)
+@click.option(
+    "--max-waiting", type=click.IntRange(1), default=64, metavar="MIB", help="MiB that wait behind lost segments (64)."
+)
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
 @click.option(
@@ -168,7 +182,7 @@ def dissect(
     captures: tuple[str, ...], form: str, names: tuple[str, ...], dump: bool, read: tuple[str, ...], merge: bool,
     ports: tuple[int, ...], times: str, count: int | None, fold: int, color: str, show_secrets: bool,
     mqtt_version: str | None, interface: str | None, capture_filter: str, list_interfaces: bool, follow: bool,
-    duration: float | None, write: str | None,
+    duration: float | None, write: str | None, check_checksums: bool, overlap: str, max_streams: int, max_waiting: int,
 ) -> int:  # fmt: skip
     """Print the MQTT in captures as annotated trees of bytes.
 
@@ -197,7 +211,14 @@ def dissect(
     from mqttdissect.pipeline import Dissector
 
     clock = Clock(times)
-    dissector = Dissector(frozenset([1883, *ports]), VERSIONS.get(mqtt_version or "", 0))
+    dissector = Dissector(
+        frozenset([1883, *ports]),
+        VERSIONS.get(mqtt_version or "", 0),
+        check_checksums,
+        OVERLAPS.index(overlap),
+        max_streams,
+        max_waiting * 1024 * 1024,
+    )
     writer, heading = make_writer(form, list(names), clock, dissector.notes, color, fold, show_secrets, dump)
     recorder = recording(write, [*read, *captures]) if write else None
     return Session(writer, clock, dissector, count, duration, recorder).run(open_source, heading)

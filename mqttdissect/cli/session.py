@@ -181,6 +181,17 @@ def hints(dissector: Dissector) -> list[str]:
     ]
     if unwrapper.fragments_dropped:
         found.append(f"{unwrapper.fragments_dropped} IP fragments were passed over: their packets are not there whole")
+    if unwrapper.wrong:
+        found.append(f"{unwrapper.wrong} TCP segments with a wrong checksum were left out")
+    if dissector.tcp.conflicts:
+        found.append(
+            f"{dissector.tcp.conflicts} TCP segments differ from another copy of the same bytes; --overlap says which "
+            "copy counts"
+        )
+    if dissector.tcp.dropped:
+        found.append(
+            f"{dissector.tcp.dropped:,} open streams were given up, as there were more than --max-streams at a time"
+        )
     if unwrapper.in_parts:
         found.append(f"{unwrapper.in_parts} frames hold parts of what PPP or 802.11 cut up, which is not put together")
     if unwrapper.encrypted:

@@ -14,6 +14,7 @@ from mypy_extensions import i64
 
 from mqttdissect.capture.frame import Frame
 from mqttdissect.capture.octets import u16be, u32be
+from mqttdissect.net.checksum import tcp_is_right
 from mqttdissect.net.fallback import ip_packet
 from mqttdissect.net.fragments import LONGEST, Fragments
 from mqttdissect.net.layers import CARRIERS, walk
@@ -55,7 +56,9 @@ class Unwrapper:
     A frame may hold several (an A-MSDU of 802.11 does): `more` has the others until the next call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, check: bool = False) -> None:
+        self.check = check  # leave segments out whose TCP checksum is wrong?
+        self.wrong: i64 = 0  # such segments
         self.unknown_links: dict[int, int] = {}  # LINKTYPE_ value: frames
         self.fragments: i64 = 0  # of IP packets that carry TCP, at whatever depth
         self.broken: i64 = 0  # frames whose headers break off or contradict themselves
@@ -266,6 +269,9 @@ class Unwrapper:
         payload = at + (i64(data[at + 12]) >> 4) * 4
         if payload < at + 20 or payload > end:
             self.broken += 1
+            return None
+        if self.check and end <= size and not tcp_is_right(flow, data, at, end):
+            self.wrong += 1
             return None
         return Segment(
             flow,

@@ -29,6 +29,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from mqttdissect.net.overlap import FIRST, later_wins
 from mqttdissect.net.segment import ACK, FIN, RST, SYN, Segment, reverse
 from mqttdissect.net.sequence import unfold
 
@@ -36,9 +37,10 @@ GRACE_SEGMENTS: Final = 64
 GRACE_NS: Final = 200_000_000
 PATIENCE_NS: Final = 10_000_000_000
 MAX_WAITING: Final = 64 * 1024 * 1024
+MOST_COMPARED: Final = 32  # waiting segments that are looked through for overlaps
 WAITING_COST: Final = 256  # bytes that a waiting segment takes besides its payload
 MOST_STREAMS: Final = 32_768
-ENDED_KEPT: Final = 4096  # streams that have ended are kept so long for what comes late
+ENDED_KEPT: Final = 1024  # streams that have ended are kept so long for what comes late
 FAR_BACK: Final = 64 * 1024 * 1024
 FAR_AHEAD: Final = 1024 * 1024 * 1024
 
@@ -126,11 +128,13 @@ class Half:
         "missing",
         "next",
         "order",
+        "recent",
+        "recent_start",
         "segments",
-        "started_by",
         "stream",
         "time_ns",
         "waiting",
+        "widest",
     )  # fmt: skip
 
     def __init__(self, stream: Stream, direction: i64) -> None:
@@ -144,8 +148,11 @@ class Half:
         self.finish: i64 = -1  # the position behind the last byte, once a FIN was seen
         self.ending: i64 = OPEN
         self.missing: i64 = 0  # bytes given up since the last chunk
+        self.recent = b""  # the last bytes handed on, and their position: for comparing with what comes again
+        self.recent_start: i64 = 0
         self.order: list[int] = NOTHING_ORDERED  # a heap of the positions in `waiting`
         self.waiting: dict[int, Waiting] = NOTHING_WAITING
+        self.widest: i64 = 0  # the longest segment that ever waited
         self.acknowledged_ns: i64 = -1  # when the hole at `next` was first seen to be acknowledged; -1: not yet
         self.acknowledged_count: i64 = 0  # `segments` then
         self.segments: i64 = 0  # of the stream, while there are holes
@@ -186,7 +193,9 @@ class Chunk:
 class Reassembler:
     """`feed` it segments in the order of capture; `close` at the end. Both return chunks. Raises nothing."""
 
-    def __init__(self, most_streams: i64 = MOST_STREAMS, most_waiting: i64 = MAX_WAITING) -> None:
+    def __init__(self, most_streams: i64 = MOST_STREAMS, most_waiting: i64 = MAX_WAITING, overlap: i64 = FIRST) -> None:
+        self.overlap = overlap
+        self.conflicts: i64 = 0  # segments that differ from another one where they overlap
         self.most_streams = most_streams
         self.most_waiting = most_waiting
         self.dropped: i64 = 0  # streams given up, while open and with data, because there were too many
@@ -307,6 +316,9 @@ class Reassembler:
             self._wait(half, position, segment)
             return
         end = position + segment.length
+        probe = segment.length == 1 and end == half.next  # a keep-alive, whose byte means nothing
+        if position < half.next and segment.data and not probe:
+            self._compare(half.recent, half.recent_start, segment.data, position)
         if end <= half.next:
             return
         data = segment.data if position == half.next else segment.data[half.next - position :]
@@ -330,6 +342,8 @@ class Reassembler:
             out.append(Chunk(half.stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN))
             half.missing = 0
             half.delivered = True
+            half.recent = data
+            half.recent_start = half.next
         cut = end - half.next - captured
         if cut:
             self._give_up(half, cut)
@@ -341,15 +355,64 @@ class Reassembler:
             self._holes[half] = True
             half.order = []
             half.waiting = {}
+        new = Waiting(segment, half.segments)
+        self._settle(half, position, new)
         held = half.waiting.get(int(position))
         if held is None:
             heappush(half.order, int(position))
-        elif len(held.data) >= len(segment.data):
+        elif held.length >= new.length and len(held.data) >= len(new.data):
             return
         else:
             self._waiting_bytes -= len(held.data) + WAITING_COST
-        half.waiting[int(position)] = Waiting(segment, half.segments)
-        self._waiting_bytes += len(segment.data) + WAITING_COST
+        half.waiting[int(position)] = new
+        self._waiting_bytes += len(new.data) + WAITING_COST
+        if new.length > half.widest:
+            half.widest = new.length
+
+    def _settle(self, half: Half, position: i64, new: Waiting) -> None:
+        """Settle whose bytes count where `new` overlaps what waits.
+
+        Only what differs matters: the bytes that win are written over the others, so that the order in which they
+        are handed on does not. Where all is the same, which is nearly always, nothing is done.
+        """
+        end = position + new.length
+        if not half.waiting or len(new.data) != new.length:
+            return
+        for start in self._neighbours(half, position, end):
+            held = half.waiting[int(start)]
+            if not self._compare(held.data, start, new.data, position):
+                continue
+            low, high = max(start, position), min(start + len(held.data), end)
+            if later_wins(self.overlap, start, start + held.length, position, end):
+                middle = new.data[low - position : high - position]
+                held.data = held.data[: low - start] + middle + held.data[high - start :]
+            else:
+                middle = held.data[low - start : high - start]
+                new.data = new.data[: low - position] + middle + new.data[high - position :]
+
+    def _neighbours(self, half: Half, position: i64, end: i64) -> list[int]:
+        """The positions of waiting segments that may overlap bytes from `position` to `end`."""
+        if len(half.order) <= MOST_COMPARED:
+            return [at for at in half.order if at < end and at + half.waiting[at].length > position]
+        found: list[int] = []
+        at = max(position - half.widest, half.next)
+        if end - at <= len(half.order) + MOST_COMPARED:  # few places to look at: each is one look-up
+            while at < end:
+                if int(at) in half.waiting and at + half.waiting[int(at)].length > position:
+                    found.append(int(at))
+                at += 1
+        elif int(position) in half.waiting:
+            found.append(int(position))
+        return found
+
+    def _compare(self, data: bytes, start: i64, other: bytes, position: i64) -> bool:
+        """Do bytes from `start` and others from `position` differ where they overlap? Counts it."""
+        low = max(start, position)
+        high = min(start + len(data), position + len(other))
+        if low >= high or data[low - start : high - start] == other[low - position : high - position]:
+            return False
+        self.conflicts += 1
+        return True
 
     def _drain(self, half: Half, out: list[Chunk]) -> None:
         """Hand on what waits and has no hole before it any more."""
@@ -440,6 +503,7 @@ class Reassembler:
 
     def _end(self, half: Half, ending: i64, out: list[Chunk]) -> None:
         half.ending = ending
+        half.recent = b""
         stream = half.stream
         if stream.source.ending != OPEN and stream.destination.ending != OPEN:
             self._ended.append(stream)

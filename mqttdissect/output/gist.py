@@ -34,12 +34,12 @@ from mqttdissect.mqtt.registry import (
     WILL_TOPIC,
 )
 from mqttdissect.net.address import endpoint
-from mqttdissect.net.tcp import Stream
 from mqttdissect.output.text import decoded, shortened, visible
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.values import number, size_of
 
 LONGEST: Final = 80  # characters of one topic or identifier
+MOST_FLOWS: Final = 2048  # whose addresses are kept as text
 MOST_FILTERS: Final = 4
 REASON_SPECS: Final = frozenset([
     CONNACK_REASON, RETURN_CODE, PUBACK_REASON, PUBREC_REASON, PUBREL_REASON, PUBCOMP_REASON, SUBACK_REASON,
@@ -65,20 +65,20 @@ class Gist:
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
-        self._endpoints: dict[Stream, list[str]] = {}
+        self._endpoints: dict[bytes, list[str]] = {}  # by flow, not by stream: that would keep streams alive
 
     def ends(self, packet: Packet) -> list[str]:
         """Source and destination of the packet, as text."""
         stream = packet.stream
         if stream is None:
             return ["", ""]
-        known = self._endpoints.get(stream)
+        known = self._endpoints.get(stream.flow)
         if known is None:
             source, destination = endpoint(stream.flow, True), endpoint(stream.flow, False)
             known = [source, destination, source]
-            if len(self._endpoints) > 10_000:
+            if len(self._endpoints) >= MOST_FLOWS:
                 self._endpoints.clear()
-            self._endpoints[stream] = known
+            self._endpoints[stream.flow] = known
         return known[packet.direction : packet.direction + 2]
 
     def line(self, packet: Packet) -> str:

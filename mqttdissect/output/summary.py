@@ -10,7 +10,7 @@ from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.address import endpoint
 from mqttdissect.net.tcp import Stream
 from mqttdissect.output.clock import Clock
-from mqttdissect.output.gist import Gist
+from mqttdissect.output.gist import MOST_FLOWS, Gist
 from mqttdissect.output.theme import Theme
 
 
@@ -26,7 +26,7 @@ class SummaryWriter:
         self._time_width = 10
         self._source_width = 15
         self._destination_width = 15
-        self._addresses: dict[Stream, list[str]] = {}  # of both directions, as wide as the columns are now
+        self._addresses: dict[bytes, list[str]] = {}  # of both directions, as wide as the columns are now
 
     def text(self, packet: Packet) -> str:
         """One line."""
@@ -55,13 +55,13 @@ class SummaryWriter:
         stream = packet.stream
         if stream is None:
             return ""
-        known = self._addresses.get(stream)
+        known = self._addresses.get(stream.flow)
         if known is None:
             known = [self._aligned(stream, 0), self._aligned(stream, 1)]
-            if self._aligned(stream, 0) != known[0] or len(self._addresses) > MOST_STREAMS:  # a column grew
+            if self._aligned(stream, 0) != known[0] or len(self._addresses) >= MOST_FLOWS:  # a column grew
                 self._addresses.clear()
                 known = [self._aligned(stream, 0), self._aligned(stream, 1)]
-            self._addresses[stream] = known
+            self._addresses[stream.flow] = known
         return known[packet.direction]
 
     def _aligned(self, stream: Stream, direction: int) -> str:
@@ -75,5 +75,4 @@ class SummaryWriter:
 
 
 WIDEST: Final = 11
-MOST_STREAMS: Final = 10_000  # whose addresses are kept as text
 NAMES: Final = [PACKET_TYPES[number].ljust(WIDEST) for number in range(16)] + ["UNDECODED".ljust(WIDEST)]  # [-1]

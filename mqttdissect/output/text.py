@@ -58,4 +58,5 @@ def wrapped(text: str, width: int) -> list[str]:
         return [text[at : at + width] for at in range(0, len(text), width)] or [""]
     from rich.cells import chop_cells
 
-    return chop_cells(text, width) or [""]
+    lines = chop_cells(text, width)
+    return lines if "".join(lines) == text else [text]  # rich loses a modifier that stands alone

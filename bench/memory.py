@@ -1,0 +1,55 @@
+"""Peak memory against the length of the capture: `python bench/memory.py`.
+
+Runs `mqttdissect -P` and tshark on synthetic captures of growing length, each once, and prints their peaks and the
+ratio of the longest to the shortest. `--check`: exit status 1 if ours grows by more than 1.2 times or over 100 MiB.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.compare import capture, find_command, run_once
+
+GROWTH = 1.2
+MOST_MIB = 100.0
+
+
+@click.command()
+@click.option("--frames", multiple=True, type=int, default=(200_000, 2_000_000), show_default=True)
+@click.option("--scenario", multiple=True, default=("mixed", "many-clients"), show_default=True)
+@click.option("--tshark/--no-tshark", default=shutil.which("tshark") is not None, help="Beside tshark.")
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path(tempfile.gettempdir(), "bench"))
+@click.option("--command", help="The mqttdissect to run.")
+@click.option("--check", is_flag=True, help="Exit status 1 where the bounds are missed.")
+def main(
+    frames: tuple[int, ...], scenario: tuple[str, ...], tshark: bool, folder: Path, command: str | None, check: bool
+) -> None:
+    """Print peak memory by length of the capture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = find_command(command)
+    table = Table("capture", "frames", "mqttdissect -P", "tshark -Y mqtt")
+    missed = False
+    for name in scenario:
+        peaks = []
+        for count in frames:
+            path, _ = capture(folder, name, count, 1)
+            peaks.append(run_once([*ours, "-P", str(path)])["peak_kib"] / 1024)
+            theirs = run_once(["tshark", "-n", "-r", str(path), "-Y", "mqtt"])["peak_kib"] / 1024 if tshark else None
+            table.add_row(name, f"{count:,}", f"{peaks[-1]:.0f} MiB", f"{theirs:.0f} MiB" if theirs else "-")
+        table.add_row(name, "growth", f"{peaks[-1] / peaks[0]:.2f} times", "")
+        missed = missed or peaks[-1] / peaks[0] > GROWTH or max(peaks) > MOST_MIB
+    Console().print(table)
+    sys.exit(1 if check and missed else 0)
+
+
+if __name__ == "__main__":
+    main()

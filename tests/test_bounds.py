@@ -1,0 +1,162 @@
+"""What bounds memory, time and belief: floods, copies that differ, wrong checksums. The rest is still decoded."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+from support import ACK, CONNACK, PINGREQ, PSH, SYN, Stream, connect, dissect, names, packet, pcap, publish, text
+
+from mqttdissect.net.overlap import POLICIES
+from mqttdissect.pipeline import Dissector
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def host(number: int) -> tuple[bytes, int]:
+    """A socket of its own for each number."""
+    return bytes([10, 1 + (number >> 16), number >> 8 & 255, number & 255]), 40000
+
+
+def copies(first: bytes, second: bytes, shift: int = 0) -> list[bytes]:
+    """A session in which two copies of the same bytes wait behind a hole, the second `shift` bytes later."""
+    stream = Stream().handshake().client(connect())
+    begin = packet(0x30, text("t") + bytes(40))[:5]  # first byte, length, topic: the message is what follows
+    at = stream.sequence[0]
+    stream.add(0, first, PSH | ACK, at + len(begin) + 10)
+    stream.add(0, second, PSH | ACK, at + len(begin) + 10 + shift)
+    stream.add(0, begin + b"0123456789", PSH | ACK, at)
+    return stream.frames
+
+
+@pytest.mark.parametrize(
+    ("policy", "shift", "expected"),
+    [
+        ("first", 0, b"A" * 30), ("last", 0, b"B" * 30), ("bsd", 0, b"A" * 30), ("linux", 0, b"A" * 30),
+        ("windows", 0, b"A" * 30), ("bsd", -5, b"BBBBB" + b"B" * 25), ("first", -5, b"A" * 30),
+    ],
+)  # fmt: skip
+def test_overlap_policies(policy: str, shift: int, expected: bytes) -> None:
+    """Whose bytes count; that they differ is counted."""
+    later = b"B" * 30 if shift == 0 else b"56789" + b"B" * 30
+    dissector = Dissector(overlap=POLICIES[policy])
+    packets = dissector.feed(pcap(copies(b"A" * 30, later, shift)))
+    assert packets[1].data[5:] == b"0123456789" + expected
+    assert dissector.tcp.conflicts == 1
+
+
+def test_conflicts_are_said(mqttdissect: Run, tmp_path: Path) -> None:
+    """Copies that are the same are not."""
+    path = tmp_path / "copies.pcap"
+    path.write_bytes(pcap(copies(b"A" * 30, b"B" * 30)))
+    assert "1 TCP segments differ from another copy" in mqttdissect("-P", path).stderr
+    path.write_bytes(pcap(copies(b"A" * 30, b"A" * 30)))
+    assert mqttdissect("-P", path).stderr == ""
+
+
+def test_a_retransmission_that_differs_from_what_was_handed_on() -> None:
+    """It comes too late to count, and is noticed."""
+    stream = Stream().handshake().client(connect(), publish("a", b"one"))
+    stream.add(0, publish("a", b"two"), PSH | ACK, stream.sequence[0] - len(publish("a", b"one")))
+    dissector = Dissector()
+    assert names(dissector.feed(pcap(stream.frames))) == ["CONNECT", "PUBLISH"]
+    assert dissector.tcp.conflicts == 1
+
+
+def test_keep_alive_probes_are_no_conflict() -> None:
+    """Their byte means nothing."""
+    stream = Stream().handshake().client(connect())
+    stream.add(0, b"\0", ACK, stream.sequence[0] - 1)
+    dissector = Dissector()
+    dissector.feed(pcap(stream.frames))
+    assert dissector.tcp.conflicts == 0
+
+
+def checked(data: bytes, spoil: bool) -> bytes:
+    """A frame with checksums as scapy writes them, or with a wrong one."""
+    segment = TCP(sport=40000, dport=1883, flags="PA", seq=1001 if len(data) > 10 else 1001 + len(connect()))
+    frame = Ether(
+        bytes(Ether(dst="2:0:0:0:0:1", src="2:0:0:0:0:2") / IP(src="10.0.0.1", dst="10.0.0.2") / segment / Raw(data))
+    )
+    if spoil:
+        frame[TCP].chksum ^= 1
+    return bytes(frame)
+
+
+def test_checksums(mqttdissect: Run, tmp_path: Path) -> None:
+    """Off by default, as offloading leaves them wrong; asked for, what is wrong is left out and counted."""
+    path = tmp_path / "sums.pcap"
+    path.write_bytes(pcap([checked(connect(), False), checked(PINGREQ, True)]))
+    assert len(mqttdissect("-P", path).stdout.splitlines()) == 2
+    asked = mqttdissect("-P", "--check-checksums", path)
+    assert len(asked.stdout.splitlines()) == 1
+    assert "1 TCP segments with a wrong checksum were left out" in asked.stderr
+
+
+def test_syn_flood() -> None:
+    """A hundred thousand half-open connections go before the one that has data; it goes on."""
+    real = Stream().handshake().client(connect())
+    dissector = Dissector(most_streams=1000)
+    packets = dissector.feed(pcap(real.frames))
+    for start in range(0, 100_000, 20_000):
+        flood = [Stream(host(n)).segment(0, flags=SYN) for n in range(start, start + 20_000)]
+        dissector.feed_frames([])
+        packets += dissector.feed(pcap(flood)[24:])
+    packets += dissector.feed(pcap(Stream(sequence=list(real.sequence)).client(PINGREQ).server(CONNACK).frames)[24:])
+    assert names(packets) == ["CONNECT", "PINGREQ", "CONNACK"]
+    assert dissector.tcp.dropped == 0
+
+
+def test_too_many_streams_with_data(mqttdissect: Run, tmp_path: Path) -> None:
+    """The longest idle ones are given up, and that is said; what they sent before is printed."""
+    path = tmp_path / "many.pcap"
+    frames = [frame for n in range(100) for frame in Stream(host(n)).handshake().client(connect(str(n))).frames]
+    path.write_bytes(pcap(frames))
+    done = mqttdissect("-P", "--max-streams", "64", path)
+    assert len(done.stdout.splitlines()) == 100
+    assert "open streams were given up" in done.stderr
+
+
+def test_ended_streams_are_forgotten() -> None:
+    """Ten thousand short connections keep no more than a thousand in the table."""
+    dissector = Dissector()
+    frames = [frame for n in range(5000) for frame in Stream(host(n)).handshake().client(connect()).fin().frames]
+    assert len(dissector.feed(pcap(frames))) == 5000
+    assert len(dissector.tcp._halves) < 2 * 1100
+
+
+def test_what_waits_is_bounded() -> None:
+    """Behind a hole that is never filled; the gap is said, and what follows it is found."""
+    stream = Stream().handshake().client(connect()).lose(0, 100)
+    for number in range(300):
+        stream.client(publish("plant/line", b"%d" % number))
+    dissector = Dissector(most_waiting=20_000)
+    packets = dissector.feed(pcap(stream.frames, step_ns=1000))
+    assert 50 < len(packets) < 302
+    assert dissector.tcp.gap_bytes == 100
+    assert len(packets + dissector.close()) == 301
+
+
+def test_a_large_publish_passes_through() -> None:
+    """32 MiB in segments; the packet is whole and knows its frames."""
+    size = 32 * 1024 * 1024
+    message = publish("big", bytes(size))
+    stream = Stream().handshake().client(connect())
+    pieces = [message[at : at + 60000] for at in range(0, len(message), 60000)]
+    packets = dissect(pcap(stream.client(*pieces).frames))
+    assert len(packets[1].data) == len(message)
+    assert len(packets[1].frames) == len(pieces)
+
+
+def test_payload_behind_the_end_of_a_connection_is_no_packet() -> None:
+    """Bytes that go on after a RST cut a packet in two are not taken for the start of one."""
+    forged = publish("topic", publish("a", b"HI") * 20)
+    stream = Stream().handshake().client(connect(), forged[:9]).add(1, flags=4 | ACK).client(forged[9:])
+    packets = dissect(pcap(stream.frames))
+    assert names(packets)[:2] == ["CONNECT", "PUBLISH"]
+    assert "PUBLISH" not in names(packets)[2:] or packets[2].type < 0
