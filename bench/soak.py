@@ -1,4 +1,4 @@
-"""A live pipe under load for minutes: `python bench/soak.py --seconds 600` (root, Debian's mosquitto and tcpdump, paho).
+"""A live pipe under load: `python bench/soak.py --seconds 600` (root, Debian's mosquitto and tcpdump, paho).
 
 A broker, publishers at QoS 0, 1 and 2, and a subscriber on loopback, `tcpdump -U -w - | mqttdissect -` beside them.
 At the end every PUBLISH that the clients sent and received by their own count has to have been printed, and the memory
