@@ -123,7 +123,10 @@ def print_interfaces() -> int:
     return 0
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    short_help="Dissect captures: what happens without a command.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.argument("captures", nargs=-1, metavar="CAPTURE...", type=click.Path())
 @click.option("-T", "--format", "form", type=click.Choice(FORMATS), default="tree", help="What to print (tree).")
 @click.option("-P", "--summary", "form", flag_value="summary", help="One line a packet: short for -T summary.")

@@ -7,7 +7,7 @@ import sys
 import click
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(short_help="List the fields that -e takes.", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("words", nargs=-1)
 def fields(words: tuple[str, ...]) -> None:
     """List the fields that -e takes: name, type, meaning, section of MQTT 5.0.

@@ -15,8 +15,9 @@ class Commands(click.Group):
     """A group whose first argument may also be an option or a capture: then it is for `dissect`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Name the default command where the user did not."""
-        if args and args[0] not in self.commands and args[0] not in ("--help", "-h", "--version"):
+        """Name the default command where the user did not; without any word, show the help."""
+        args = args or ["--help"]
+        if args[0] not in self.commands and args[0] not in ("--help", "-h", "--version"):
             args = ["dissect", *args]
         return super().parse_args(ctx, args)
 
@@ -47,7 +48,7 @@ def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=version, help="Show the version.")
 def cli() -> None:
     """See and understand MQTT on the wire."""
