@@ -26,6 +26,7 @@ from support import (
 )
 
 from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION
+from mqttdissect.output.gist import gap
 from mqttdissect.pipeline import Dissector
 
 SESSION = [
@@ -208,6 +209,8 @@ def test_gap_between_packets() -> None:
     stream = Stream().handshake().client(connect()).lose(0, 500).client(publish("plant/line", b"ok")).add(1)
     packets = dissect(pcap(stream.frames))
     assert names(packets) == ["CONNECT", "PUBLISH"]
+    assert [(one.gap_bytes, one.gap_after) for one in packets] == [(0, 0), (500, 4)]
+    assert gap(packets[1]) == "[gap: 500 bytes missing between #4 and #5]"
 
 
 def test_packet_cut_off_by_the_end_of_the_connection() -> None:

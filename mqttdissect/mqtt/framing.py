@@ -54,8 +54,8 @@ def packet_length(data: bytes, at: i64, size: i64) -> i64:
 class Framer:
     """One direction of a connection: `feed` it chunks; it returns decoded packets. Raises nothing."""
 
-    __slots__ = ("_connection", "_direction", "_have", "_hole_bytes", "_hole_offset", "_lost", "_need", "_pieces",
-                 "_reason", "_search", "_spans", "_started", "_stream")  # fmt: skip
+    __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_hole_bytes", "_hole_offset",
+                 "_lost", "_need", "_pieces", "_reason", "_search", "_spans", "_started", "_stream")  # fmt: skip
 
     def __init__(self, stream: Stream, direction: i64, connection: Connection) -> None:
         self._stream = stream
@@ -71,12 +71,16 @@ class Framer:
         self._need: i64 = 0  # bytes it has in all; 0 until its Remaining Length is complete
         self._hole_offset: i64 = -1
         self._hole_bytes: i64 = 0
+        self._gap_bytes: i64 = 0  # before the next packet, and the frame before them
+        self._gap_after: i64 = 0
 
     def feed(self, chunk: Chunk) -> list[Packet]:
         """The packets that `chunk` completes."""
         out: list[Packet] = []
-        if chunk.gap:
-            self._gap(chunk, out)
+        if chunk.gap and not self._gap(chunk, out):
+            self._gap_bytes += chunk.gap
+            self._gap_after = chunk.before
+        following: i64 = len(out)  # index of the first packet behind the gap
         if chunk.ending != OPEN:
             self._end(chunk, out)
             return out
@@ -91,6 +95,10 @@ class Framer:
             self._continue(chunk, out)
         else:
             self._cut(chunk.data, 0, chunk, out)
+        if self._gap_bytes and len(out) > following:
+            out[following].gap_bytes = self._gap_bytes
+            out[following].gap_after = self._gap_after
+            self._gap_bytes = 0
         return out
 
     def _cut(self, data: bytes, at: i64, chunk: Chunk, out: list[Packet]) -> None:
@@ -188,8 +196,8 @@ class Framer:
         self._search = None
         self._reason = "behind a malformed Remaining Length"
 
-    def _gap(self, chunk: Chunk, out: list[Packet]) -> None:
-        """Bytes are missing before `chunk`."""
+    def _gap(self, chunk: Chunk, out: list[Packet]) -> bool:
+        """Bytes are missing before `chunk`. True if all of them belong to the packet at hand."""
         gap = chunk.gap
         if not self._started:
             self._started = True
@@ -200,7 +208,7 @@ class Framer:
             self._have += gap
             if self._have == self._need:
                 self._complete(chunk, out)
-            return
+            return True
         if self._lost:
             self._give_up(chunk, self._have, out)
         elif self._have:
@@ -208,6 +216,7 @@ class Framer:
         self._lost = True
         self._search = None
         self._reason = f"behind {gap} bytes that the capture lacks"
+        return False
 
     def _cut_off(self, chunk: Chunk, why: str, out: list[Packet]) -> None:
         """The packet at hand will not be completed."""

@@ -42,12 +42,14 @@ class Packet:
     first byte. version: the protocol level 3, 4 or 5; version_by: how that is known.
     fields: in the order of their bytes. payload: index of the first field of the payload; len(fields) if it has none.
     data: its bytes. spans: (offset, frame) where it spans frames, else None. hole_offset, hole_bytes,
-    hole_why: where bytes of it are missing, how many, and why; offset -1 for none.
+    hole_why: where bytes of it are missing, how many, and why; offset -1 for none. gap_bytes, gap_after: bytes of the
+    stream that the capture lacks before the packet, and the frame that carried those before them.
     """
 
     __slots__ = (
-        "data", "direction", "fields", "flags", "frame", "hole_bytes", "hole_offset", "hole_why", "notes", "payload",
-        "sender", "spans", "stream", "time_ns", "type", "version", "version_by",
+        "data", "direction", "fields", "flags", "frame", "gap_after", "gap_bytes", "hole_bytes",
+        "hole_offset", "hole_why", "notes", "payload", "sender", "spans", "stream", "time_ns", "type",
+        "version", "version_by",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +72,8 @@ class Packet:
         self.hole_offset: i64 = -1
         self.hole_bytes: i64 = 0
         self.hole_why = ""
+        self.gap_bytes: i64 = 0
+        self.gap_after: i64 = 0
 
     @property
     def name(self) -> str:

@@ -118,6 +118,7 @@ class Half:
         "acknowledged",
         "acknowledged_count",
         "acknowledged_ns",
+        "carried",
         "delivered",
         "direction",
         "ending",
@@ -148,6 +149,7 @@ class Half:
         self.finish: i64 = -1  # the position behind the last byte, once a FIN was seen
         self.ending: i64 = OPEN
         self.missing: i64 = 0  # bytes given up since the last chunk
+        self.carried: i64 = 0  # the frame that carried the last bytes handed on
         self.recent = b""  # the last bytes handed on, and their position: for comparing with what comes again
         self.recent_start: i64 = 0
         self.order: list[int] = NOTHING_ORDERED  # a heap of the positions in `waiting`
@@ -165,16 +167,18 @@ class Chunk:
     """In-order bytes of one direction, from one segment.
 
     frame: the one that carried them. arrival, time_ns: the frame with which they could be handed on, which is a later
-    one for bytes that waited behind a hole, and its time. gap: bytes missing immediately before `data`.
+    one for bytes that waited behind a hole, and its time. gap: bytes missing immediately before `data`; before: the
+    frame that carried the bytes before them, 0 for none.
     ending: why nothing follows (`OPEN` while something may); an ending chunk has no data.
     """
 
-    __slots__ = ("arrival", "data", "direction", "ending", "frame", "gap", "stream", "time_ns")
+    __slots__ = ("arrival", "before", "data", "direction", "ending", "frame", "gap", "stream", "time_ns")
 
     def __init__(
         self, stream: Stream, direction: i64, data: bytes, frame: i64, arrival: i64, time_ns: i64, gap: i64, ending: i64
     ) -> None:
         self.arrival = arrival
+        self.before: i64 = 0
         self.stream = stream
         self.direction = direction
         self.data = data
@@ -339,7 +343,10 @@ class Reassembler:
                 time_ns = self._time_ns
             else:
                 arrival = frame
-            out.append(Chunk(half.stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN))
+            chunk = Chunk(half.stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN)
+            chunk.before = half.carried
+            half.carried = frame
+            out.append(chunk)
             half.missing = 0
             half.delivered = True
             half.recent = data

@@ -98,6 +98,8 @@ class Gist:
         parts = f"{text}  {size_of(len(packet.data))}" if text else size_of(len(packet.data))
         if packet.version_by != BY_CONNECT:
             parts += f"  {version_source(packet)}"
+        if packet.gap_bytes:
+            parts += "  " + theme.paint(theme.error, gap(packet))
         notes = packet.notes
         if notes is not None:
             parts += "  " + theme.paint(theme.error, f"malformed: expected {visible(notes[0].expected)}")
@@ -182,6 +184,13 @@ class Gist:
         text = number(field.spec, value)
         bad = value >= 0x80 or (field.spec is RETURN_CODE and value > 0)
         return self.theme.paint(self.theme.error, text) if bad else text
+
+
+def gap(packet: Packet) -> str:
+    """What the capture lacks before a packet, and the frames around that."""
+    after = packet.frames[0][1]
+    start = f"#{packet.gap_after}" if packet.gap_after else "the start"
+    return f"[gap: {size_of(int(packet.gap_bytes))} missing between {start} and #{after}]"
 
 
 def some(parts: list[str]) -> str:

@@ -70,6 +70,8 @@ class JsonWriter:
         comments = self.about.comments(int(packet.frame), packet.spans)
         if comments:
             line["comments"] = [comment for _, comment in comments]
+        if packet.gap_bytes:
+            line["gap"] = {"bytes": int(packet.gap_bytes), "after": int(packet.gap_after)}
         notes = packet.notes
         if notes is not None:
             line["malformed"] = note(notes[0])
