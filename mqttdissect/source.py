@@ -10,7 +10,6 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from mqttdissect.capture.compressed import Decompressor
@@ -138,7 +137,7 @@ def regular_size(path: str) -> int:
 def blocks_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[bytes]:
     """The same for what the public functions take: a path, a capture's bytes, or a binary file."""
     if isinstance(source, (str, os.PathLike)):
-        yield from Input(str(Path(source)) if source != "-" else "-").pieces()
+        yield from Input(os.fspath(source)).pieces()
         return
     unpacker = Decompressor()
     if isinstance(source, bytes):

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import orjson
-
 from mqttdissect.mqtt.fields import TEXT, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, WILL_PAYLOAD
 from mqttdissect.output.text import decoded, shortened, visible
@@ -42,6 +40,8 @@ def bits(spec: BitSpec, byte: int) -> str:
 def what_is(raw: bytes) -> str:
     """What an application message looks like: JSON, text or binary."""
     if raw[:1] in (b"{", b"[") and len(raw) <= LARGEST_JSON:
+        import orjson  # not needed for a summary, and it loads a good deal
+
         try:
             orjson.loads(raw)
         except ValueError:
