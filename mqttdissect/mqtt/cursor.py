@@ -39,7 +39,7 @@ class Cursor:
     def note(self, offset: i64, expected: str, clause: Clause) -> None:
         """Say that something is malformed, and go on."""
         packet = self.packet
-        note = Note(offset, expected, clause.of(packet.version))
+        note = Note(offset, expected, clause, packet.version)
         if packet.notes is None:
             packet.notes = [note]
         else:

@@ -4,6 +4,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from mqttdissect.mqtt.clauses import Clause
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.fields import GROUP, Field, FieldSpec
 from mqttdissect.net.tcp import Stream
@@ -20,14 +21,18 @@ BY_DEFAULT: Final = 3
 
 @final
 class Note:
-    """Something malformed: at which byte of the packet, what was expected there, and where the standard says so."""
+    """Something malformed: at which byte of the packet, what was expected there, and where the standard says so.
 
-    __slots__ = ("expected", "offset", "section")
+    clause: the rule that is broken, as in `clauses`. section: where the standard of the packet's version states it.
+    """
 
-    def __init__(self, offset: i64, expected: str, section: str) -> None:
+    __slots__ = ("clause", "expected", "offset", "section")
+
+    def __init__(self, offset: i64, expected: str, clause: Clause, version: i64) -> None:
         self.offset = offset
         self.expected = expected
-        self.section = section
+        self.clause = clause
+        self.section = clause.of(version)
 
     def __str__(self) -> str:
         return f"offset {self.offset}: {self.expected} ({self.section})"
