@@ -1,0 +1,1 @@
+"""What a sequence of packets means: sessions, handshakes, deliveries, and findings by the standard."""

@@ -1,0 +1,50 @@
+"""One thing that is wrong in a capture: which rule, who, where, and what exactly."""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis.rule import Rule
+
+
+@final
+class Finding:
+    """rule: what was broken. severity: as the user wants it for this rule. fault: who broke it, one of `rule`.
+
+    what: one sentence about this very case. version: the protocol level. stream: number of the TCP stream; -1 for none.
+    client: client identifier, empty if not known. packet: name of the control packet, empty for none. frame, time_ns:
+    of the packet, or of what showed it. start, end: the bytes of the packet that are wrong; -1 for none.
+    frames: the bytes' frames (number of each frame that carried the packet). related: (frame, what is there).
+    """
+
+    __slots__ = (
+        "client", "end", "fault", "frame", "frames", "packet", "related", "rule", "severity", "start", "stream",
+        "time_ns", "version", "what",
+    )  # fmt: skip
+
+    def __init__(self, rule: Rule, severity: i64, fault: str, what: str, frame: i64, time_ns: i64) -> None:
+        self.rule = rule
+        self.severity = severity
+        self.fault = fault
+        self.what = what
+        self.frame = frame
+        self.time_ns = time_ns
+        self.version: i64 = 4
+        self.stream: i64 = -1
+        self.client = ""
+        self.packet = ""
+        self.start: i64 = -1
+        self.end: i64 = -1
+        self.frames: list[int] = []
+        self.related: list[tuple[int, str]] = []
+
+    @property
+    def clause(self) -> str:
+        """`[MQTT-3.1.0-2]`, or `MQTT 3.1, section 3.1`; empty where it is bad practice only."""
+        place = self.rule.clause(self.version)
+        if not place or place.startswith("["):
+            return place
+        return f"MQTT {'5.0' if self.version == 5 else '3.1' if self.version == 3 else '3.1.1'}, section {place}"
+
+    def __repr__(self) -> str:
+        return f"Finding({self.rule.id!r}, frame={self.frame}, {self.what!r})"
