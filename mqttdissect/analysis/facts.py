@@ -48,11 +48,6 @@ NEVER_EXPIRES: Final = 0xFFFF_FFFF
 class Limits:
     """What one side has said that it takes (5.0: CONNECT and CONNACK properties), with the standard's defaults."""
 
-    __slots__ = (
-        "alias_maximum", "maximum_packet", "maximum_qos", "receive_maximum", "retain", "shared",
-        "subscription_identifiers", "wildcards",
-    )  # fmt: skip
-
     def __init__(self) -> None:
         self.receive_maximum: i64 = 65535  # QoS 1 and 2 messages in flight
         self.maximum_packet: i64 = 0  # bytes; 0: no limit
@@ -67,8 +62,6 @@ class Limits:
 @final
 class Will:
     """A will as it stands in a CONNECT. delay: seconds. fired: frame of the PUBLISH that the broker made of it."""
-
-    __slots__ = ("cancelled", "delay", "expiry", "fired", "payload", "properties", "qos", "retain", "topic")
 
     def __init__(self, topic: str, payload: bytes, qos: i64, retain: bool) -> None:
         self.topic = topic
@@ -89,11 +82,6 @@ class Subscription:
     qos: requested; granted: -1 while no SUBACK was seen. frame, time_ns: of the SUBSCRIBE; granted_ns: of its SUBACK.
     renewed: the SUBSCRIBE replaced one that stood.
     """
-
-    __slots__ = (
-        "filter", "frame", "granted", "granted_ns", "identifier", "no_local", "qos", "renewed", "retain_as_published",
-        "retain_handling", "share", "time_ns", "topic",
-    )  # fmt: skip
 
     def __init__(self, filter: str, options: i64, version: i64, frame: i64, time_ns: i64) -> None:
         self.filter = filter
@@ -180,15 +168,6 @@ class Link:
     then may it be said that something did not happen. partial: why it is not, in words.
     """
 
-    __slots__ = (
-        "aliases", "auth_method", "auth_pending", "bytes", "clean", "client", "client_id", "connack_frame",
-        "connack_ns", "code", "connect_frame", "connect_ns", "disconnect_code", "disconnect_frame", "disconnect_side",
-        "end", "end_frame", "end_ns", "end_side", "expiry", "first_frame", "first_ns", "gap", "keep_alive",
-        "keep_alive_told", "last_ns", "limits", "messages", "number", "packets", "partial", "pending", "pings",
-        "problem_information", "response_information", "seen", "session_present", "state", "stream", "user_name",
-        "version", "will",
-    )  # fmt: skip
-
     def __init__(self, stream: Stream, first_frame: i64, first_ns: i64) -> None:
         self.stream = stream
         self.number = stream.number
@@ -255,11 +234,6 @@ class Client:
     known: is its session state at the broker known, since a Clean Start of it was seen? subscriptions: by filter.
     carried: requests of either side that were in flight when its last connection ended.
     """
-
-    __slots__ = (
-        "broker", "carried", "expiry", "id", "known", "link", "links", "messages", "previous", "previous_end_ns", "seen_ns",
-        "session", "subscriptions", "takeovers",
-    )  # fmt: skip
 
     def __init__(self, id: str, broker: bytes) -> None:
         self.id = id
