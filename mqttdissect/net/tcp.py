@@ -66,14 +66,42 @@ class Stream:
     ignored: set by a later stage that has no use for it: its segments then pass without being put in order.
 
     flow: that of direction 0, from the client (the side that sent the SYN; if none was captured, the side that was
-    seen first). transport, application: for the stages that follow; not touched here.
+    seen first). opened_ns, opened_frame: of its first segment. synack_ns: of the first SYN-ACK; established_ns: of the
+    client's first segment after it; -1 for none. closed_by, closed_how, closed_ns, closed_frame: direction, kind
+    (`FINISHED` or `RESET`), time and frame of the first FIN or RST; -1, `OPEN`, -1 and 0 for none.
+    transport, application: for the stages that follow; not touched here.
     """
 
-    __slots__ = ("application", "destination", "flow", "handshake", "ignored", "number", "source", "transport")
+    __slots__ = (
+        "application",
+        "closed_by",
+        "closed_frame",
+        "closed_how",
+        "closed_ns",
+        "destination",
+        "established_ns",
+        "flow",
+        "handshake",
+        "ignored",
+        "number",
+        "opened_frame",
+        "opened_ns",
+        "source",
+        "synack_ns",
+        "transport",
+    )  # fmt: skip
 
-    def __init__(self, number: i64, flow: bytes, handshake: bool) -> None:
+    def __init__(self, number: i64, flow: bytes, handshake: bool, opened_frame: i64 = 0, opened_ns: i64 = -1) -> None:
         self.number = number
         self.flow = flow
+        self.opened_frame = opened_frame
+        self.opened_ns = opened_ns
+        self.synack_ns: i64 = -1
+        self.established_ns: i64 = -1
+        self.closed_by: i64 = -1
+        self.closed_how: i64 = OPEN
+        self.closed_ns: i64 = -1
+        self.closed_frame: i64 = 0
         self.handshake = handshake  # was its SYN or SYN-ACK captured?
         self.ignored = False
         self.source = Half(self, 0)
@@ -112,7 +140,12 @@ NOTHING_WAITING: Final[dict[int, Waiting]] = {}
 
 @final
 class Half:
-    """One direction of a stream: what has been handed on, and what waits behind a hole."""
+    """One direction of a stream: what has been handed on, and what waits behind a hole.
+
+    retransmissions: its segments whose payload had all been seen before, keep-alive probes left out; retransmitted_ns:
+    time of the last one, -1 for none. zero_windows: how often it closed its window (it announced that it takes no more
+    data); zero_since_ns: since when the window is closed, -1 while it is open. `seen`: was any segment of it captured?
+    """
 
     __slots__ = (
         "acknowledged",
@@ -131,11 +164,15 @@ class Half:
         "order",
         "recent",
         "recent_start",
+        "retransmissions",
+        "retransmitted_ns",
         "segments",
         "stream",
         "time_ns",
         "waiting",
         "widest",
+        "zero_since_ns",
+        "zero_windows",
     )  # fmt: skip
 
     def __init__(self, stream: Stream, direction: i64) -> None:
@@ -160,6 +197,15 @@ class Half:
         self.segments: i64 = 0  # of the stream, while there are holes
         self.frame: i64 = 0  # last frame seen, and its time
         self.time_ns: i64 = 0
+        self.retransmissions: i64 = 0
+        self.retransmitted_ns: i64 = -1
+        self.zero_windows: i64 = 0
+        self.zero_since_ns: i64 = -1
+
+    @property
+    def seen(self) -> bool:
+        """Was any segment of this direction captured?"""
+        return self.frame != 0
 
 
 @final
@@ -227,6 +273,7 @@ class Reassembler:
         elif half.stream.ignored and not segment.flags & SYN:
             half.time_ns = segment.time_ns
             if segment.flags & (FIN | RST):
+                closes(half, segment)
                 self._end_ignored(half.stream)
             return out
         elif segment.flags & SYN or half.ending != OPEN or segment.length:
@@ -234,6 +281,10 @@ class Reassembler:
         half.frame = segment.frame
         half.time_ns = segment.time_ns
         flags = segment.flags
+        if segment.window == 0 or half.zero_since_ns != -1:
+            watch_window(half, segment)
+        if half.stream.established_ns == -1:
+            watch_handshake(half, segment)
         if flags & ACK:
             self._acknowledge(half, segment, out)
         if flags & RST:
@@ -249,6 +300,7 @@ class Reassembler:
             if segment.length:
                 self._data(half, position, segment, out)
             if flags & FIN and half.ending == OPEN:
+                closes(half, segment)
                 half.finish = position + segment.length
             if half.finish == half.next and half.ending == OPEN:
                 self._end(half, FINISHED, out)
@@ -273,7 +325,7 @@ class Reassembler:
         syn = segment.flags & SYN != 0
         back = reverse(segment.flow)
         from_server = syn and segment.flags & ACK != 0
-        stream = Stream(self.streams, back if from_server else segment.flow, syn)
+        stream = Stream(self.streams, back if from_server else segment.flow, syn, segment.frame, segment.time_ns)
         self.streams += 1
         self._live += 1
         first, second = (stream.destination, stream.source) if from_server else (stream.source, stream.destination)
@@ -324,6 +376,9 @@ class Reassembler:
         if position < half.next and segment.data and not probe:
             self._compare(half.recent, half.recent_start, segment.data, position)
         if end <= half.next:
+            if not probe:
+                half.retransmissions += 1
+                half.retransmitted_ns = segment.time_ns
             return
         data = segment.data if position == half.next else segment.data[half.next - position :]
         self._deliver(half, end, data, segment.frame, segment.time_ns, out)
@@ -368,6 +423,8 @@ class Reassembler:
         if held is None:
             heappush(half.order, int(position))
         elif held.length >= new.length and len(held.data) >= len(new.data):
+            half.retransmissions += 1
+            half.retransmitted_ns = segment.time_ns
             return
         else:
             self._waiting_bytes -= len(held.data) + WAITING_COST
@@ -491,6 +548,7 @@ class Reassembler:
             position = unfold(segment.sequence, half.next)
             if not half.next - 1 <= position <= half.next + FAR_BACK and segment.sequence != 0:
                 return
+        closes(half, segment)
         self._finish_stream(half.stream, RESET, out)
 
     def _finish_stream(self, stream: Stream, ending: i64, out: list[Chunk]) -> None:
@@ -551,6 +609,36 @@ class Reassembler:
                 self._finish_stream(stream, DROPPED, out)
             stream.source.ending = stream.destination.ending = DROPPED
             self._forget(stream)
+
+
+def watch_window(half: Half, segment: Segment) -> None:
+    """Note when a side's window closes and opens again; what a SYN, FIN or RST says of it does not count."""
+    if segment.window:
+        half.zero_since_ns = -1
+    elif half.zero_since_ns == -1 and not segment.flags & (SYN | FIN | RST):
+        half.zero_windows += 1
+        half.zero_since_ns = segment.time_ns
+
+
+def watch_handshake(half: Half, segment: Segment) -> None:
+    """Note the SYN-ACK, and the client's answer to it."""
+    stream = half.stream
+    flags = segment.flags
+    if flags & SYN:
+        if flags & ACK and stream.synack_ns == -1:
+            stream.synack_ns = segment.time_ns
+    elif stream.synack_ns != -1 and half.direction == 0 and flags & ACK and not flags & RST:
+        stream.established_ns = segment.time_ns
+
+
+def closes(half: Half, segment: Segment) -> None:
+    """A FIN, or a RST that counts: the first of a stream says who ended it, and how."""
+    stream = half.stream
+    if stream.closed_by == -1:
+        stream.closed_by = half.direction
+        stream.closed_how = RESET if segment.flags & RST else FINISHED
+        stream.closed_ns = segment.time_ns
+        stream.closed_frame = segment.frame
 
 
 def worth(stream: Stream) -> tuple[int, int]:
