@@ -207,6 +207,8 @@ class Link:
         self.seen: list[bool] = [False, False]  # has this side sent anything?
         self.gap: list[bool] = [False, False]  # is anything of this side missing?
         self.partial: list[str] = []
+        self.broken = False  # did anything get lost of it, since its first packet that was seen?
+        self.findings: i64 = 0
         # end
         self.disconnect_side: i64 = UNKNOWN
         self.disconnect_frame: i64 = 0

@@ -1,0 +1,85 @@
+"""Where findings are made: what the user wants of a rule, whose fault it is, which bytes show it."""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis.facts import Link
+from mqttdissect.analysis.finding import Finding
+from mqttdissect.analysis.rule import BROKER, CLIENT, OFF, SENDER, Rule
+from mqttdissect.mqtt.codes import FROM_CLIENT
+from mqttdissect.mqtt.packet import Packet
+
+
+@final
+class Report:
+    """`at` reports what a packet shows, `of` what a connection shows; `take` hands out what was found since.
+
+    severities: what the user wants, by rule id. counts: findings made, by rule id.
+    """
+
+    def __init__(self, severities: dict[str, int] | None = None) -> None:
+        self.severities: dict[str, int] = severities or {}
+        self.counts: dict[str, int] = {}
+        self.link: Link | None = None  # the connection at hand
+        self._found: list[Finding] = []
+
+    def at(
+        self, rule: Rule, packet: Packet, what: str, start: i64 = -1, end: i64 = -1,
+        related: list[tuple[int, str]] | None = None, fault: str = "", link: Link | None = None,
+    ) -> None:  # fmt: skip
+        """`packet` shows it, in its bytes from `start` to `end`. link: the packet's, if it is not the one at hand."""
+        severity = self._severity(rule)
+        if severity == OFF:
+            return
+        party = fault or rule.fault
+        if party == SENDER:
+            party = CLIENT if packet.sender == FROM_CLIENT else BROKER
+        finding = self._add(rule, severity, party, what, packet.frame, packet.time_ns, related)
+        finding.version = packet.version
+        finding.packet = packet.name
+        finding.start = start
+        finding.end = end
+        finding.frames = [frame for _, frame in packet.frames]
+        if packet.stream is not None:
+            finding.stream = packet.stream.number
+        whose = link if link is not None else self.link
+        if whose is not None and whose.number == finding.stream:
+            finding.client = whose.client_id
+            whose.findings += 1
+
+    def of(
+        self, rule: Rule, link: Link, frame: i64, time_ns: i64, what: str,
+        related: list[tuple[int, str]] | None = None, fault: str = "",
+    ) -> None:  # fmt: skip
+        """The connection shows it, at `frame`."""
+        severity = self._severity(rule)
+        if severity == OFF:
+            return
+        finding = self._add(rule, severity, fault or rule.fault, what, frame, time_ns, related)
+        finding.version = link.version
+        finding.stream = link.number
+        finding.client = link.client_id
+        finding.frames = [int(frame)]
+        link.findings += 1
+
+    def _severity(self, rule: Rule) -> i64:
+        return self.severities.get(rule.id, int(rule.severity)) if self.severities else rule.severity
+
+    def _add(
+        self, rule: Rule, severity: i64, fault: str, what: str, frame: i64, time_ns: i64,
+        related: list[tuple[int, str]] | None,
+    ) -> Finding:  # fmt: skip
+        finding = Finding(rule, severity, fault, what, frame, time_ns)
+        if related is not None:
+            finding.related = related
+        self.counts[rule.id] = self.counts.get(rule.id, 0) + 1
+        self._found.append(finding)
+        return finding
+
+    def take(self) -> list[Finding]:
+        """The findings since this was last asked."""
+        found = self._found
+        if found:
+            self._found = []
+        return found
