@@ -1,29 +1,30 @@
-"""mqttdissect beside tshark: the same work on the same captures, in one run, as one table.
+"""mqttdissect beside its peers: the same work on the same captures, in one run, as one table and one plot.
 
-    python bench/compare.py                       the table
-    python bench/compare.py --check               exit status 1 where a goal below is missed
-    python bench/compare.py --markdown --json FILE
+    python bench/compare.py                         everything
+    python bench/compare.py --works summary,small   some of it
+    python bench/compare.py --check                 exit status 1 where a goal below is missed
+    python bench/compare.py --markdown --plot docs/performance.svg --json FILE
 
-Makes the captures (or finds them in `--dir`), checks that mqttdissect prints exactly the packets that were
-put in, then runs whole commands in turn with their output discarded. Times are medians of `--reps` runs,
-peaks are the highest; `measure` says what peak memory is. Exit status: 0; 1 when a goal is missed or other
-packets are printed than were put in (the latter also without `--check`); 2 when something could not be run.
+Makes the captures (or finds them in `--dir`), checks that mqttdissect prints exactly the packets that were put in,
+then runs whole commands in turn with their output discarded. Times are medians of `--reps` runs, peaks are the
+highest; `measure` says what peak memory is, `curve` what the exponent is. Exit status: 0; 1 when a goal is missed or
+other packets are printed than were put in (the latter also without `--check`); 2 when something could not be run.
 """
+
+from __future__ import annotations
 
 import json
 import os
 import platform
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import IO
 
 import click
 from rich.console import Console
@@ -31,147 +32,128 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import mqtt
-from bench.generate import GENERATOR, SCENARIOS, Truth, write_capture
+from bench import curve, mqtt
+from bench.generate import Truth
+from bench.runs import OURS, Failure, Runs, capture, find_command, first_line, read_output, run_once
 
-SMALL_FRAMES = 16  # the smallest session with ten control packets
-OURS, THEIRS = "mqttdissect", "tshark"
+ONE = f"{OURS} --jobs 1"
+TSHARK = "tshark"
+PEERS = {"dpkt": 1_000_000, "scapy": 100_000, "pyshark": 10_000}  # the most frames that each can stand
+MOST_FRAMES = PEERS | {TSHARK: 1_000_000}
+MOST_MIB = 80.0  # peak memory with one process, on any capture
+EXPONENT = (0.95, 1.05)  # of cost against size, with one process
 NAMED = ("-e", "frame.number", "-e", "mqtt.topic", "-e", "mqtt.msgid")
 
 
 @dataclass(frozen=True)
 class Work:
-    """One kind of work: the capture it runs on, the options of both commands, the goals of `--check`."""
+    """One kind of work: the options of both commands, the capture, and the goals: tshark's time by ours, at least."""
 
-    capture: str  # full, part or small
-    ours: tuple[str, ...]
-    theirs: tuple[str, ...]
-    floor: float = 0.0  # tshark's time divided by ours, at least
-    ceiling: float = float("inf")  # peak memory in MiB, less than
+    ours: tuple[str, ...] = ("-P",)
+    theirs: tuple[str, ...] = ("-Y", "mqtt")
+    goal: float = 0.0
+    goal_one: float = 0.0  # with one process
+    scenario: str = "mixed"
+    share: float = 1.0  # of --frames
+    frames: int = 0  # whatever --frames says
+    peers: bool = False  # can they do something like it?
 
 
 WORKS = {
-    "summary": Work("full", ("-P",), ("-Y", "mqtt"), floor=4.0, ceiling=100.0),
-    "fields": Work("full", ("-T", "fields", *NAMED), ("-Y", "mqtt", "-T", "fields", *NAMED)),
-    "tree": Work("part", ("--color", "never"), ("-Y", "mqtt", "-V", "-O", "mqtt"), floor=2.0),
-    "json": Work("part", ("-T", "json"), ("-Y", "mqtt", "-T", "json", "-J", "mqtt")),
-    "small": Work("small", ("-P",), ("-Y", "mqtt"), floor=2.5),  # at most 0.4 of tshark's time
+    "summary": Work(goal=10.0, goal_one=6.0, peers=True),
+    "fields": Work(("-T", "fields", *NAMED), ("-Y", "mqtt", "-T", "fields", *NAMED), 20.0, 12.0),
+    "tree": Work(("--color", "never"), ("-Y", "mqtt", "-V", "-O", "mqtt"), 6.0, 3.6, share=0.1),
+    "json": Work(("-T", "json"), ("-Y", "mqtt", "-T", "json", "-J", "mqtt"), 6.0, 3.6, share=0.1),
+    "mostly-other": Work(goal=10.0, scenario="mostly-other"),
+    "many-clients": Work(scenario="many-clients"),
+    "few-clients": Work(scenario="few-clients"),
+    "large-payloads": Work(scenario="large-payloads"),
+    "lossy-order": Work(theirs=("-Y", "mqtt", "-o", "tcp.reassemble_out_of_order:TRUE"), scenario="lossy-order"),
+    "small": Work(goal=1 / 0.3, frames=16, peers=True),  # the smallest session with ten packets
 }
-
-
-class Failure(click.ClickException):
-    """Something could not be run; shown as one line."""
-
-    exit_code = 2
-
-
-@dataclass
-class Runs:
-    """What the runs of one command cost, a list item a run."""
-
-    wall: list[float] = field(default_factory=list)  # seconds
-    cpu: list[float] = field(default_factory=list)  # seconds, user and system, all processes
-    peak: list[float] = field(default_factory=list)  # MiB
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 
 
 @dataclass
 class Result:
-    """One row pair of the table."""
+    """What one work cost each tool, and how many packets each found."""
 
-    work: str
-    frames: int
-    packets: int  # in the capture
-    printed: int  # by mqttdissect
-    ours: Runs = field(default_factory=Runs)
-    theirs: Runs = field(default_factory=Runs)
+    name: str
+    truth: Truth
+    runs: dict[str, Runs] = field(default_factory=dict)
+    found: dict[str, int] = field(default_factory=dict)
+
+    def ratio(self, tool: str) -> float | None:
+        """How many times as long tshark takes."""
+        return self.runs[TSHARK].seconds / self.runs[tool].seconds if TSHARK in self.runs else None
+
+    def expected(self, tool: str) -> int:
+        """The packets that a tool should find."""
+        return self.truth.packets["PUBLISH"] if tool in PEERS else self.truth.mqtt_packets
 
     @property
-    def ratio(self) -> float:
-        """How many times as long tshark takes."""
-        return median(self.theirs.wall) / median(self.ours.wall)
-
-    def misses(self) -> list[str]:
-        """What does not reach its goal, a sentence each."""
-        work, peak = WORKS[self.work], max(self.ours.peak)
-        found = []
-        if self.ratio < work.floor:
-            found.append(f"{self.work}: {self.ratio:.2f} times tshark's speed, the goal is {work.floor:g}")
-        if peak >= work.ceiling:
-            found.append(f"{self.work}: {peak:.0f} MiB, the goal is less than {work.ceiling:g}")
-        return found
+    def wrong(self) -> bool:
+        """Has mqttdissect printed other packets than there are?"""
+        return any(self.found[tool] != self.expected(tool) for tool in (OURS, ONE) if tool in self.found)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """The commands and captures of one run."""
+    """Who does what on which captures."""
 
-    command: list[str]
-    captures: dict[str, tuple[Path, Truth]]
+    command: list[str]  # mqttdissect
+    tools: list[str]
+    works: dict[str, Work]
+    folder: Path
+    frames: int
+    seed: int
 
-    def line(self, work: str, tool: str) -> list[str]:
-        """The whole command line of one tool."""
-        job = WORKS[work]
-        path = str(self.captures[job.capture][0])
-        return [*self.command, *job.ours, path] if tool == OURS else ["tshark", "-n", "-r", path, *job.theirs]
+    def capture(self, name: str) -> tuple[Path, Truth]:
+        """The capture of a work."""
+        work = self.works[name]
+        return capture(self.folder, work.scenario, work.frames or max(100, int(self.frames * work.share)), self.seed)
 
+    def line(self, name: str, tool: str) -> list[str]:
+        """The whole command line of a tool."""
+        work, path = self.works[name], str(self.capture(name)[0])
+        if tool == TSHARK:
+            return [TSHARK, "-n", "-r", path, *work.theirs]
+        if tool in PEERS:
+            return [sys.executable, str(Path(__file__).with_name("peers") / f"with_{tool}.py"), path]
+        return [*self.command, *(("--jobs", "1") if tool == ONE else ()), *work.ours, path]
 
-def capture(folder: Path, scenario: str, frames: int, seed: int) -> tuple[Path, Truth]:
-    """A capture and what is in it; made unless `folder` has it from the same generator and seed."""
-    path = folder / f"{scenario}-{frames}.pcap"
-    beside = path.with_suffix(".json")
-    if path.exists() and beside.exists():
-        known = json.loads(beside.read_text())
-        if (known["generator"], known["seed"], known["bytes"]) == (GENERATOR, seed, path.stat().st_size):
-            return path, Truth(**known)
-    with path.open("wb") as out:
-        truth = write_capture(out, frames, scenario, seed)
-    beside.write_text(json.dumps(asdict(truth), indent=2) + "\n")
-    return path, truth
+    def tools_for(self, name: str) -> list[str]:
+        """Those that can do the work, and stand its capture."""
+        frames = self.capture(name)[1].frames
+        able = [tool for tool in self.tools if self.works[name].peers or tool not in PEERS]
+        return [tool for tool in able if frames <= MOST_FRAMES.get(tool, frames)]
 
+    @property
+    def one(self) -> str:
+        """The tool that is mqttdissect with one process."""
+        return ONE if ONE in self.tools else OURS
 
-def run_once(line: list[str]) -> dict[str, float]:
-    """Measure one run of a command line; Failure when it can't be run or fails."""
-    launcher = [sys.executable, "-I", "-S", "-E", str(Path(__file__).with_name("measure.py"))]
-    done = subprocess.run([*launcher, *line], capture_output=True, text=True, check=False)
-    result: dict[str, float] = json.loads(done.stdout) if done.returncode == 0 else {"status": -1}
-    if result["status"]:
-        raise Failure(f"{shlex.join(line)}: {_last_line(done.stderr) or 'failed'}")
-    return result
-
-
-def read_output(line: list[str], count: Callable[[Iterable[bytes]], Counter[int]]) -> Counter[int]:
-    """Run a command and count its output as it comes."""
-    try:
-        with (
-            tempfile.TemporaryFile() as errors,
-            subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process,
-        ):
-            result = count(_lines(process.stdout))
-            if process.wait():
-                errors.seek(0)
-                raise Failure(f"{shlex.join(line)}: {_last_line(errors.read().decode()) or 'failed'}")
-            return result
-    except OSError as error:
-        raise Failure(f"{shlex.join(line)}: {error.strerror}") from error
+    def misses(self, result: Result) -> list[str]:
+        """What does not reach its goal, a sentence each."""
+        work, peak, found = self.works[result.name], max(result.runs[self.one].peak), []
+        for tool, goal in ((OURS, work.goal), (self.one, work.goal_one)):
+            ratio = result.ratio(tool)
+            if ratio is not None and ratio < goal:
+                found.append(f"{result.name}: {tool} has {ratio:.2f} times tshark's speed, the goal is {goal:.3g}")
+        if peak >= MOST_MIB:
+            found.append(f"{result.name}: {self.one} takes {peak:.0f} MiB, the goal is less than {MOST_MIB:g}")
+        return found
 
 
-def _lines(stream: IO[bytes] | None) -> Iterable[bytes]:
-    return stream if stream is not None else ()
-
-
-def _last_line(text: str) -> str:
-    return next(reversed(text.strip().splitlines()), "")
-
-
-def packets_printed(bench: Bench, work: str) -> int:
-    """How many packets mqttdissect prints in this work: lines, or in the tree the headings."""
-    mark = b"#" if work == "tree" else b""
-    return read_output(bench.line(work, OURS), lambda lines: Counter(line.startswith(mark) for line in lines))[1]
+def packets_found(bench: Bench, name: str, tool: str) -> int:
+    """How many packets a tool prints: lines, or in the tree the headings."""
+    mark = b"#" if name == "tree" else b""
+    return read_output(bench.line(name, tool), lambda lines: sum(line.startswith(mark) for line in lines))
 
 
 def check_types(bench: Bench, name: str) -> list[str]:
     """Compare the number of packets of each type with what was put in; what differs, a sentence each."""
-    path, truth = bench.captures[name]
+    path, truth = bench.capture(name)
     line = [*bench.command, "-T", "fields", "-e", "mqtt.msgtype", str(path)]
     printed = read_output(line, lambda lines: Counter(int(row) if row.strip().isdigit() else 0 for row in lines))
     return [
@@ -181,159 +163,166 @@ def check_types(bench: Bench, name: str) -> list[str]:
     ]
 
 
-def compare(bench: Bench, works: list[str], reps: int, say: Callable[[str], None]) -> list[Result]:
-    """Run both tools in turn, `reps` times each, for every work."""
-    results = []
-    for work in works:
-        truth = bench.captures[WORKS[work].capture][1]
-        say(f"{work}: counting packets")
-        result = Result(work, truth.frames, truth.mqtt_packets, packets_printed(bench, work))
-        for number in range(reps):
-            for tool, runs in ((OURS, result.ours), (THEIRS, result.theirs)):
-                say(f"{work}: {tool}, {number + 1} of {reps}")
-                cost = run_once(bench.line(work, tool))
-                runs.wall.append(cost["wall"])
-                runs.cpu.append(cost["user"] + cost["system"])
-                runs.peak.append(cost["peak_kib"] / 1024)
-        results.append(result)
-    return results
+def compare(bench: Bench, name: str, reps: int, say: Callable[[str], None]) -> Result:
+    """Run all tools in turn, `reps` times each."""
+    say(f"{name}: making the capture")
+    tools = bench.tools_for(name)
+    result = Result(name, bench.capture(name)[1], {tool: Runs() for tool in tools})
+    for tool in tools:
+        if tool != TSHARK:  # which prints frames, not packets
+            say(f"{name}: counting what {tool} finds")
+            result.found[tool] = packets_found(bench, name, tool)
+    for number in range(reps):
+        for tool in tools:
+            say(f"{name}: {tool}, {number + 1} of {reps}")
+            result.runs[tool].add(run_once(bench.line(name, tool)))
+    return result
 
 
-COLUMNS = (
-    "work",
-    "tool",
-    "frames",
-    "seconds",
-    "min-max",
-    "CPU s",
-    "peak MiB",
-    "frames/s",
-    "x tshark",
-    "packets",
-)
+def costs(results: list[Result], bench: Bench) -> dict[str, list[curve.Point]]:
+    """The cost of the same work (the summary of `mixed`) by size, of each tool."""
+    same = [result for result in results if bench.works[result.name].peers]
+    return {
+        tool: sorted(
+            curve.Point(result.truth.frames, runs.seconds, min(runs.wall), max(runs.wall))
+            for result in same
+            if (runs := result.runs.get(tool))
+        )
+        for tool in bench.tools
+    }
 
 
-def rows(results: list[Result]) -> list[tuple[str, ...]]:
-    """The table, two rows a work."""
+COLUMNS = ("work", "tool", "frames", "seconds", "min-max", "CPU s", "peak MiB", "frames/s", "x tshark", "goal", "found")
+
+
+def rows(results: list[Result], bench: Bench) -> list[tuple[str, ...]]:
+    """The table, a row for each work and tool."""
     out: list[tuple[str, ...]] = []
     for result in results:
-        correct = "all" if result.printed == result.packets else "WRONG"
-        printed = f"{result.printed:,} ({correct})"
-        for tool, runs, ratio, packets in (
-            (OURS, result.ours, f"{result.ratio:.2f}", printed),
-            (THEIRS, result.theirs, "1.00", ""),
-        ):
-            wall = median(runs.wall)
-            digits = 2 if wall >= 1 else 3
-            spread = f"{min(runs.wall):.{digits}f}-{max(runs.wall):.{digits}f}"
-            costs = (f"{wall:.{digits}f}", spread, f"{median(runs.cpu):.{digits}f}", f"{max(runs.peak):.0f}")
-            speed = f"{result.frames / wall:,.0f}"
-            out.append((result.work, tool, f"{result.frames:,}", *costs, speed, ratio, packets))
+        work = bench.works[result.name]
+        for tool, runs in result.runs.items():
+            digits = 2 if runs.seconds >= 1 else 3
+            ratio, goal = result.ratio(tool), {OURS: work.goal, ONE: work.goal_one}.get(tool, 0.0)
+            count, expected = result.found.get(tool), result.expected(tool)
+            found = "" if count is None else "all" if count == expected else f"{count:,} of {expected:,}"
+            out.append(
+                (
+                    result.name,
+                    tool,
+                    f"{result.truth.frames:,}",
+                    f"{runs.seconds:.{digits}f}",
+                    f"{min(runs.wall):.{digits}f}-{max(runs.wall):.{digits}f}",
+                    f"{median(runs.cpu):.{digits}f}",
+                    f"{max(runs.peak):.0f}",
+                    f"{result.truth.frames / runs.seconds:,.0f}",
+                    "" if ratio is None else f"{ratio:.2f}",
+                    f"{goal:.3g}" if goal else "",
+                    found,
+                )
+            )
     return out
 
 
-def show(results: list[Result], about: list[str], markdown: bool) -> None:
+def show(table: list[tuple[str, ...]], about: list[str], markdown: bool) -> None:
     """Print the table and what it was measured with."""
     if markdown:
-        lines = ["| " + " | ".join(cells) + " |" for cells in (COLUMNS, *rows(results))]
+        lines = ["| " + " | ".join(cells) + " |" for cells in (COLUMNS, *table)]
         lines.insert(1, "| --- | --- |" + " ---: |" * (len(COLUMNS) - 2))
-        print("\n".join([*lines, "", *about]))
+        print("\n".join([*lines, "", *(f"- {line}" for line in about)]))
         return
     console = Console()
     if not console.is_terminal:
-        console = Console(width=140)
-    table = Table(caption="\n".join(about), caption_justify="left")
+        console = Console(width=150)
+    grid = Table(caption="\n".join(about), caption_justify="left")
     for number, column in enumerate(COLUMNS):
-        table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
-    for cells in rows(results):
-        table.add_row(*cells, end_section=cells[1] == THEIRS)
-    console.print(table)
-
-
-def find_command(command: str | None) -> list[str]:
-    """The mqttdissect named, beside this Python, or on PATH; Failure without it or without tshark."""
-    if not shutil.which(THEIRS):
-        raise Failure("tshark is not installed; the comparison needs it (apt install tshark)")
-    if command:
-        return shlex.split(command)
-    beside = Path(sys.executable).with_name(OURS)
-    found = str(beside) if beside.exists() else shutil.which(OURS)
-    if not found:
-        raise Failure("mqttdissect is neither beside this Python nor on PATH; name it with --command")
-    return [found]
-
-
-def version(command: list[str]) -> str:
-    """The first line of `--version`."""
-    try:
-        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise Failure(f"{shlex.join(command)}: {error.strerror}") from error
-    return next(iter(done.stdout.strip().splitlines()), "unknown version")
+        grid.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
+    for number, cells in enumerate(table):
+        last = number + 1 == len(table) or table[number + 1][0] != cells[0]
+        grid.add_row(*cells, end_section=last)
+    console.print(grid)
 
 
 def report(results: list[Result], about: list[str]) -> str:
     """Everything that was measured, as JSON."""
-    works = [{**asdict(result), "ratio": result.ratio, "goals_missed": result.misses()} for result in results]
-    return json.dumps({"about": about, "works": works}, indent=2) + "\n"
+    return json.dumps({"about": about, "works": [asdict(result) for result in results]}, indent=2) + "\n"
 
 
-def _works(context: click.Context, parameter: click.Parameter, value: str) -> list[str]:
+def installed(command: list[str], peers: bool) -> list[str]:
+    """The tools there are. `--jobs` is asked for in the help, so that older versions can be measured."""
+    if not shutil.which(TSHARK):
+        raise Failure("tshark is not installed; the comparison needs it (apt install tshark)")
+    text = subprocess.run([*command, "--help"], capture_output=True, text=True, check=False).stdout
+    tools = [OURS, *([ONE] if "--jobs" in text else []), TSHARK]
+    if peers:
+        probe = "import sys, importlib.util as i; sys.exit(not i.find_spec(sys.argv[1]))"
+        tools += [name for name in PEERS if not subprocess.run([sys.executable, "-c", probe, name]).returncode]
+    return tools
+
+
+def chosen(context: click.Context, parameter: click.Parameter, value: str) -> list[str]:
+    """The works named. Raises `BadParameter`."""
     names = value.split(",")
     for name in names:
-        if name not in WORKS:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(WORKS)}", context, parameter)
+        if name not in WORKS and name != "sizes":
+            raise click.BadParameter(f"{name!r} is none of {', '.join(WORKS)}, sizes", context, parameter)
     return names
 
 
+def numbers(context: click.Context, parameter: click.Parameter, value: str) -> list[int]:
+    """Numbers with commas between. Raises `BadParameter`."""
+    try:
+        return sorted(int(number) for number in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} are not numbers with commas between", context, parameter) from None
+
+
 @click.command()
-@click.option("--frames", default=1_000_000, show_default=True, type=click.IntRange(100), help="Frames.")
-@click.option("--tree-frames", type=click.IntRange(10), help="Frames for tree and json.  [default: a tenth]")
-@click.option("--works", default=",".join(WORKS), show_default=True, callback=_works, help="What to compare.")
+@click.option("--frames", default=1_000_000, show_default=True, type=click.IntRange(100), help="Frames of a capture.")
+@click.option("--works", default=",".join([*WORKS, "sizes"]), show_default=True, callback=chosen, help="What to do.")
+@click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, callback=numbers, help="For the plot.")
 @click.option("--reps", default=5, show_default=True, type=click.IntRange(1), help="Runs of each command.")
-@click.option("--scenario", default="mixed", show_default=True, type=click.Choice(list(SCENARIOS)))
+@click.option("--peers/--no-peers", default=True, help="Beside dpkt, scapy and pyshark, as far as installed.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the captures.")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Keeps captures.  [default: TMP/bench]")
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path(tempfile.gettempdir(), "bench"))
 @click.option("--command", help="The mqttdissect command.  [default: beside this Python, or from PATH]")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw cost against size to this SVG file.")
 @click.option("--json", "report_to", type=click.Path(path_type=Path), help="Write every figure to this file.")
 @click.option("--check", is_flag=True, help="Exit with 1 where a goal is missed.")
 def main(
-    frames: int,
-    tree_frames: int | None,
-    works: list[str],
-    reps: int,
-    scenario: str,
-    seed: int,
-    folder: Path | None,
-    command: str | None,
-    markdown: bool,
-    report_to: Path | None,
-    check: bool,
-) -> None:
-    """Compare mqttdissect with tshark on synthetic captures."""
+    frames: int, works: list[str], sizes: list[int], reps: int, peers: bool, seed: int, folder: Path,
+    command: str | None, markdown: bool, plot: Path | None, report_to: Path | None, check: bool,
+) -> None:  # fmt: skip
+    """Compare mqttdissect with its peers on synthetic captures."""
     ours = find_command(command)
-    folder = folder or Path(tempfile.gettempdir()) / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    sizes = {"full": frames, "part": tree_frames or max(10, frames // 10), "small": SMALL_FRAMES}
-    used = {WORKS[work].capture for work in works}
+    jobs = {name: WORKS[name] for name in works if name != "sizes"}
+    if "sizes" in works:
+        known = frames if "summary" in works else 0  # no need to measure that size twice
+        jobs |= {f"size {size:.0e}": Work(frames=size, peers=True) for size in sizes if size != known}
+    bench = Bench(ours, installed(ours, peers), jobs, folder, frames, seed)
     about = [
-        f"{version(ours)}; {version([THEIRS])}",
+        f"{first_line(*ours, '--version')}; {first_line(TSHARK, '--version')}",
         f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}",
-        f"scenario {scenario}, seed {seed}; median of {reps} runs, highest peak; x tshark: its time by this",
+        f"seed {seed}; median of {reps} runs, highest peak; x tshark: its time by this",
     ]
-    with Console(stderr=True).status("making captures") as status:
-        captures = {name: capture(folder, scenario, size, seed) for name, size in sizes.items() if name in used}
-        bench = Bench(ours, captures)
-        wrong = [difference for name in captures for difference in check_types(bench, name)]
-        results = compare(bench, works, reps, status.update)
-    show(results, about, markdown)
+    with Console(stderr=True).status("starting") as status:
+        results = [compare(bench, name, reps, status.update) for name in jobs]
+        status.update("counting packets of each type")
+        wrong = [line for name in jobs if name in WORKS for line in check_types(bench, name)]
+    missed = [miss for result in results for miss in bench.misses(result)]
+    points = costs(results, bench)
+    for tool, found in curve.exponents(points).items():
+        about.append(f"{tool}: cost grows with the {found:.3f}th power of the number of frames, start-up taken off")
+        if tool == bench.one and not EXPONENT[0] <= found <= EXPONENT[1]:
+            missed.append(f"{tool}: the exponent is {found:.3f}, the goal is {EXPONENT[0]} to {EXPONENT[1]}")
+    show(rows(results, bench), about, markdown)
     if report_to:
         report_to.write_text(report(results, about))
-    missed = [miss for result in results for miss in result.misses()] if check else []
-    for line in wrong + missed:
+    if plot:
+        curve.draw(points, plot)
+    for line in wrong + (missed if check else []):
         click.echo(line, err=True)
-    if wrong or missed or any(result.printed != result.packets for result in results):
+    if wrong or (missed and check) or any(result.wrong for result in results):
         sys.exit(1)
 
 

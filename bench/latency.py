@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 
 from support import Stream, connect, pcap, publish
 
-from bench.compare import find_command
+from bench.runs import find_command
 
 
 def records(rate: int, seconds: float) -> tuple[bytes, list[bytes]]:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.compare import capture, find_command, run_once
+from bench.runs import capture, find_command, run_once
 
 GROWTH = 1.2
 MOST_MIB = 100.0

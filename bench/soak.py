@@ -23,7 +23,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.compare import find_command
+from bench.runs import find_command
 
 PUBLISHERS = 4
 TOPIC = "soak/"
