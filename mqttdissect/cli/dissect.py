@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from mqttdissect.cli.inputs import Inputs, with_inputs
 
+if TYPE_CHECKING:
     from mqttdissect.capture.notes import FrameNotes
-    from mqttdissect.cli.recorder import Recorder
-    from mqttdissect.files import Listener, Source
     from mqttdissect.output.clock import Clock
     from mqttdissect.output.writer import Writer
 
 FORMATS = ("tree", "summary", "json", "fields", "csv")
-VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5, "5": 5, "3": 3, "4": 4}
-OVERLAPS = ("first", "last", "bsd", "linux", "windows")  # numbered as in net.overlap
 TIMES = ("r", "d", "e", "a", "ad", "u", "ud")
-
-
-class DecodeAs(click.ParamType[int]):
-    """tcp.port==N,mqtt"""
-
-    name = "tcp.port==N,mqtt"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The port."""
-        match = re.fullmatch(r"\s*tcp\.port\s*==\s*(\d+)\s*,\s*mqtt\s*", str(value))
-        if not match or not 0 < int(match[1]) < 65536:
-            self.fail(f"{value!r} is not of the form tcp.port==1884,mqtt", param, ctx)
-        return int(match[1])
 
 
 def make_writer(
@@ -72,44 +53,6 @@ def make_writer(
     return writer, ""
 
 
-def chosen(
-    paths: list[str], merge: bool, interface: str | None, capture_filter: str, follow: bool
-) -> Callable[[Listener], Source]:
-    """Where the frames come from. Raises `UsageError` if the options do not say one thing."""
-    if interface:
-        if paths or follow:
-            raise click.UsageError("-i captures live: it goes without a file and without --follow")
-        from mqttdissect.live import Live
-
-        return lambda listener: Live(interface, capture_filter)
-    if capture_filter:
-        raise click.UsageError("-f goes with -i; what a file holds was filtered when it was captured")
-    if not paths:
-        raise click.UsageError("name a capture, or - for standard input, or an interface with -i")
-    if follow:
-        if len(paths) != 1 or paths[0] == "-":
-            raise click.UsageError("--follow takes one file")
-        from mqttdissect.follow import Followed
-
-        return lambda listener: Followed(paths[0], listener)
-    from mqttdissect.files import Captures
-
-    return lambda listener: Captures(paths, merge, listener)
-
-
-def recording(path: str, inputs: list[str]) -> Recorder:
-    """The writer of -w. Raises `UsageError` if the file cannot be, or is one of those that are read."""
-    from mqttdissect.capture.frame import CaptureError
-    from mqttdissect.cli.recorder import Recorder
-
-    if any(os.path.exists(one) and os.path.exists(path) and os.path.samefile(one, path) for one in inputs):
-        raise click.UsageError(f"-w {path} is the file that is read")
-    try:
-        return Recorder(path)
-    except CaptureError as error:
-        raise click.UsageError(str(error)) from None
-
-
 def print_interfaces() -> int:
     """-D"""
     from mqttdissect.capture.frame import CaptureError
@@ -127,7 +70,6 @@ def print_interfaces() -> int:
     short_help="Dissect captures: what happens without a command.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.argument("captures", nargs=-1, metavar="CAPTURE...", type=click.Path())
 @click.option("-T", "--format", "form", type=click.Choice(FORMATS), default="tree", help="What to print (tree).")
 @click.option("-P", "--summary", "form", flag_value="summary", help="One line a packet: short for -T summary.")
 @click.option("-V", "--tree", "form", flag_value="tree", help="Short for -T tree.")
@@ -136,13 +78,6 @@ def print_interfaces() -> int:
 )
 @click.option("-x", "--hex", "dump", is_flag=True, help="With a hex dump, coloured by field.")
 @click.option(
-    "-r", "--read", "read", multiple=True, metavar="FILE", type=click.Path(), help="The same as naming the capture."
-)
-@click.option(
-    "--merge/--no-merge", default=True, help="Several captures in order of time (default), or one after the other."
-)
-@click.option("-d", "--decode-as", "ports", multiple=True, type=DecodeAs(), help="Take streams of this port for MQTT.")
-@click.option(
     "-t",
     "--time-format",
     "times",
@@ -150,42 +85,16 @@ def print_interfaces() -> int:
     default="r",
     help="r: since the first frame, d: since the packet before, e: since 1970, a/ad: local time/with date, u/ud: UTC.",
 )
-@click.option("-i", "--interface", metavar="IF", help="Capture live from an interface (needs scapy and privileges).")
-@click.option("-f", "--capture-filter", metavar="BPF", default="", help="With -i: only what this filter lets through.")
-@click.option("-D", "--list-interfaces", is_flag=True, help="List the interfaces that -i takes.")
-@click.option("--follow", is_flag=True, help="Wait for more at the end of the capture, also when it is rotated.")
-@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after S seconds.")
-@click.option("-w", "--write", metavar="FILE", type=click.Path(), help="Write the frames to FILE too, as pcapng.")
-@click.option("-c", "--count", type=click.IntRange(1), metavar="N", help="Stop after N packets.")
 @click.option(
     "--fold", type=click.IntRange(0), default=56, metavar="N", help="Show N bytes of a long field; 0 shows all (56)."
 )
-@click.option("--check-checksums", is_flag=True, help="Leave out TCP segments whose checksum is wrong.")
-@click.option(
-    "--overlap",
-    type=click.Choice(OVERLAPS),
-    default="first",
-    help="Whose bytes count where copies of a segment differ: the first or last, or as these systems do (first).",
-)
-@click.option(
-    "--max-streams", type=click.IntRange(16), default=32768, metavar="N", help="TCP streams at a time (32768)."
-)
-@click.option(
-    "--max-waiting", type=click.IntRange(1), default=64, metavar="MIB", help="MiB that wait behind lost segments (64)."
-)
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
-@click.option(
-    "--mqtt-version",
-    type=click.Choice(list(VERSIONS)),
-    metavar="V",
-    help="3.1, 3.1.1 or 5.0: for streams that do not tell theirs.",
-)
+@click.option("-D", "--list-interfaces", is_flag=True, help="List the interfaces that -i takes.")
+@with_inputs
 def dissect(
-    captures: tuple[str, ...], form: str, names: tuple[str, ...], dump: bool, read: tuple[str, ...], merge: bool,
-    ports: tuple[int, ...], times: str, count: int | None, fold: int, color: str, show_secrets: bool,
-    mqtt_version: str | None, interface: str | None, capture_filter: str, list_interfaces: bool, follow: bool,
-    duration: float | None, write: str | None, check_checksums: bool, overlap: str, max_streams: int, max_waiting: int,
+    inputs: Inputs, form: str, names: tuple[str, ...], dump: bool, times: str, fold: int, color: str,
+    show_secrets: bool, list_interfaces: bool,
 ) -> int:  # fmt: skip
     """Print the MQTT in captures as annotated trees of bytes.
 
@@ -204,24 +113,15 @@ def dissect(
     """
     if list_interfaces:
         return print_interfaces()
-    open_source = chosen([*read, *captures], merge, interface, capture_filter, follow)
     if names and form not in ("fields", "csv"):
         raise click.UsageError("-e goes with -T fields or -T csv")
     if form in ("fields", "csv") and not names:
         raise click.UsageError(f"-T {form} needs the fields to print, such as -e frame.number -e mqtt.topic")
-    from mqttdissect.cli.session import Session
+    inputs.source()
+    from mqttdissect.cli.session import Printer
     from mqttdissect.output.clock import Clock
-    from mqttdissect.pipeline import Dissector
 
     clock = Clock(times)
-    dissector = Dissector(
-        frozenset([1883, *ports]),
-        VERSIONS.get(mqtt_version or "", 0),
-        check_checksums,
-        OVERLAPS.index(overlap),
-        max_streams,
-        max_waiting * 1024 * 1024,
-    )
+    dissector = inputs.dissector()
     writer, heading = make_writer(form, list(names), clock, dissector.notes, color, fold, show_secrets, dump)
-    recorder = recording(write, [*read, *captures]) if write else None
-    return Session(writer, clock, dissector, count, duration, recorder).run(open_source, heading)
+    return inputs.run(dissector, Printer(writer, clock, heading))

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import click
 
 from mqttdissect import __version__
-from mqttdissect.cli.dissect import dissect
-from mqttdissect.cli.fields import fields
+
+COMMANDS = {  # loaded when they are used: module, its function, and what it is for
+    "dissect": ("mqttdissect.cli.dissect", "dissect", "Dissect captures: what happens without a command."),
+    "fields": ("mqttdissect.cli.fields", "fields", "List the fields that -e takes."),
+}
 
 
 class Commands(click.Group):
     """A group whose first argument may also be an option or a capture: then it is for `dissect`."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All of them, by name."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), function)
+        return command
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Name the default command where the user did not; without any word, show the help."""
         args = args or ["--help"]
-        if args[0] not in self.commands and args[0] not in ("--help", "-h", "--version"):
+        if args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
             args = ["dissect", *args]
         return super().parse_args(ctx, args)
 
@@ -32,11 +48,12 @@ class Commands(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The help of `dissect`, then the other commands."""
-        command = self.commands["dissect"]
+        command = self.get_command(ctx, "dissect")
+        assert command is not None
         with click.Context(command, info_name=ctx.info_name) as inner:
             command.format_help(inner, formatter)
         with formatter.section("Commands"):
-            formatter.write_dl([(name, one.get_short_help_str()) for name, one in sorted(self.commands.items())])
+            formatter.write_dl([(name, about) for name, (_, _, about) in sorted(COMMANDS.items())])
 
 
 def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -52,10 +69,6 @@ def version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=version, help="Show the version.")
 def cli() -> None:
     """See and understand MQTT on the wire."""
-
-
-cli.add_command(dissect)
-cli.add_command(fields)
 
 
 def main() -> None:

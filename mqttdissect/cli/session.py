@@ -1,4 +1,4 @@
-"""One run over captures: read, dissect, write as packets complete, and say at the end what was seen."""
+"""One run over captures: read, dissect, hand on packets as they complete, and say at the end what was seen."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 import click
 
@@ -32,6 +33,51 @@ class Enough(Exception):
     """As many packets as were asked for have been printed."""
 
 
+class Consumer(Protocol):
+    """Who wants the packets of a run. prints: does it write to standard output while the run goes on?"""
+
+    prints: bool
+
+    def start(self) -> None:
+        """Before anything is read."""
+
+    def take(self, packets: list[Packet], dissector: Dissector) -> None:
+        """The packets that have completed since, which may be none."""
+
+    def end(self, dissector: Dissector) -> int:
+        """There are no more. The exit status, as far as it is for the consumer to say."""
+
+
+class Printer:
+    """Writes each packet at once."""
+
+    prints = True
+
+    def __init__(self, writer: Writer, clock: Clock, heading: str) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._heading = heading
+
+    def start(self) -> None:
+        """Write the heading."""
+        sys.stdout.write(self._heading)
+
+    def take(self, packets: list[Packet], dissector: Dissector) -> None:
+        """Write packets; they leave at once, because whoever feeds us live waits for them."""
+        if not packets:
+            return
+        if self._clock.first_ns < 0:
+            self._clock.first_ns = dissector.first_ns
+        text = self._writer.text
+        for at in range(0, len(packets), PACKETS_AT_ONCE):
+            sys.stdout.write("".join([text(packet) for packet in packets[at : at + PACKETS_AT_ONCE]]))
+        sys.stdout.flush()
+
+    def end(self, dissector: Dissector) -> int:
+        """Everything has been written."""
+        return DONE
+
+
 class Session:
     """`run(...)` returns the exit status.
 
@@ -39,12 +85,11 @@ class Session:
     """
 
     def __init__(
-        self, writer: Writer, clock: Clock, dissector: Dissector, count: int | None = None,
+        self, dissector: Dissector, consumer: Consumer, count: int | None = None,
         duration: float | None = None, recorder: Recorder | None = None,
     ) -> None:  # fmt: skip
-        self._writer = writer
-        self._clock = clock
         self._dissector = dissector
+        self._consumer = consumer
         self._left = count
         self._duration = duration
         self._recorder = recorder
@@ -52,12 +97,12 @@ class Session:
         self._usable = False
         self._progress = Progress()
 
-    def run(self, open_source: Callable[[Listener], Source], heading: str) -> int:
+    def run(self, open_source: Callable[[Listener], Source]) -> int:
         """Dissect what the source has, as one capture."""
         gc.freeze()
         gc.set_threshold(COLLECT_EVERY, 50, 100)
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-        sys.stdout.write(heading)
+        self._consumer.start()
         arm(self._duration)
         captures = open_source(self)
         dissector = self._dissector
@@ -71,6 +116,8 @@ class Session:
         captures.close()
         if self._recorder is not None:
             self._recorder.close()
+        if self._status == DONE or self._usable or dissector.frames:
+            self._status = max(self._status, self._consumer.end(dissector))
         if self._usable or dissector.frames:
             self._end(captures.names[0] if len(captures.names) == 1 else "")
         sys.stdout.flush()
@@ -83,7 +130,7 @@ class Session:
             for frames in captures.frames():
                 if self._recorder is not None:
                     self._record(self._recorder, frames)
-                self._write(dissector.feed_frames(frames))
+                self._hand_on(dissector.feed_frames(frames))
                 self._progress.show(captures)
                 if STOP.wanted:
                     break
@@ -91,7 +138,7 @@ class Session:
             pass
         except CaptureError as error:
             self.failed(captures.names[0], error)
-        self._write(dissector.flush())
+        self._hand_on(dissector.flush())
 
     def _record(self, recorder: Recorder, frames: list[Frame]) -> None:
         """Write frames down; that this cannot go on is said once, and the dissection goes on."""
@@ -133,20 +180,14 @@ class Session:
         sys.stdout.flush()
         complain(line)
 
-    def _write(self, packets: list[Packet]) -> None:
-        """Write packets; they leave at once, because whoever feeds us live waits for them."""
-        if not packets:
-            return
-        self._progress.make_way()
-        if self._clock.first_ns < 0:
-            self._clock.first_ns = self._dissector.first_ns
+    def _hand_on(self, packets: list[Packet]) -> None:
+        """Packets for the consumer, as many as are wanted."""
+        if self._consumer.prints and packets:
+            self._progress.make_way()
         if self._left is not None:
             packets = packets[: self._left]
             self._left -= len(packets)
-        text = self._writer.text
-        for at in range(0, len(packets), PACKETS_AT_ONCE):
-            sys.stdout.write("".join([text(packet) for packet in packets[at : at + PACKETS_AT_ONCE]]))
-        sys.stdout.flush()
+        self._consumer.take(packets, self._dissector)
         if self._left == 0:
             raise Enough
 

@@ -1,0 +1,198 @@
+"""The options that every command on captures has, and what they make: a source of frames, and a pipeline for them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mqttdissect.cli.recorder import Recorder
+    from mqttdissect.cli.session import Consumer
+    from mqttdissect.files import Listener, Source
+    from mqttdissect.pipeline import Dissector
+
+VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5, "5": 5, "3": 3, "4": 4}
+OVERLAPS = ("first", "last", "bsd", "linux", "windows")  # numbered as in net.overlap
+
+Command = TypeVar("Command", bound="Callable[..., object]")
+
+
+class DecodeAs(click.ParamType[int]):
+    """tcp.port==N,mqtt"""
+
+    name = "tcp.port==N,mqtt"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The port."""
+        match = re.fullmatch(r"\s*tcp\.port\s*==\s*(\d+)\s*,\s*mqtt\s*", str(value))
+        if not match or not 0 < int(match[1]) < 65536:
+            self.fail(f"{value!r} is not of the form tcp.port==1884,mqtt", param, ctx)
+        return int(match[1])
+
+
+OPTIONS = [
+    click.argument("captures", nargs=-1, metavar="CAPTURE...", type=click.Path()),
+    click.option(
+        "-r", "--read", "read", multiple=True, metavar="FILE", type=click.Path(), help="The same as naming the capture."
+    ),
+    click.option(
+        "--merge/--no-merge", default=True, help="Several captures in order of time (default), or one after the other."
+    ),
+    click.option(
+        "-d", "--decode-as", "ports", multiple=True, type=DecodeAs(), help="Take streams of this port for MQTT."
+    ),
+    click.option(
+        "-i", "--interface", metavar="IF", help="Capture live from an interface (needs scapy and privileges)."
+    ),
+    click.option(
+        "-f", "--capture-filter", metavar="BPF", default="", help="With -i: only what this filter lets through."
+    ),
+    click.option("--follow", is_flag=True, help="Wait for more at the end of the capture, also when it is rotated."),
+    click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after S seconds."),
+    click.option("-w", "--write", metavar="FILE", type=click.Path(), help="Write the frames to FILE too, as pcapng."),
+    click.option("-c", "--count", type=click.IntRange(1), metavar="N", help="Stop after N packets."),
+    click.option("--check-checksums", is_flag=True, help="Leave out TCP segments whose checksum is wrong."),
+    click.option(
+        "--overlap",
+        type=click.Choice(OVERLAPS),
+        default="first",
+        help="Whose bytes count where copies of a segment differ: the first or last, or as these systems do (first).",
+    ),
+    click.option(
+        "--max-streams", type=click.IntRange(16), default=32768, metavar="N", help="TCP streams at a time (32768)."
+    ),
+    click.option(
+        "--max-waiting",
+        type=click.IntRange(1),
+        default=64,
+        metavar="MIB",
+        help="MiB that wait behind lost segments (64).",
+    ),
+    click.option(
+        "--mqtt-version",
+        type=click.Choice(list(VERSIONS)),
+        metavar="V",
+        help="3.1, 3.1.1 or 5.0: for streams that do not tell theirs.",
+    ),
+]
+
+
+def with_inputs(command: Command) -> Callable[..., object]:
+    """Give a command these options; it is handed what they say as its keyword argument `inputs`."""
+
+    @functools.wraps(command)
+    def wrapped(
+        captures: tuple[str, ...], read: tuple[str, ...], merge: bool, ports: tuple[int, ...], interface: str | None,
+        capture_filter: str, follow: bool, duration: float | None, write: str | None, count: int | None,
+        check_checksums: bool, overlap: str, max_streams: int, max_waiting: int, mqtt_version: str | None,
+        **others: object,
+    ) -> object:  # fmt: skip
+        inputs = Inputs([*read, *captures])
+        inputs.merge = merge
+        inputs.ports = ports
+        inputs.interface = interface
+        inputs.capture_filter = capture_filter
+        inputs.follow = follow
+        inputs.duration = duration
+        inputs.write = write
+        inputs.count = count
+        inputs.check_checksums = check_checksums
+        inputs.overlap = OVERLAPS.index(overlap)
+        inputs.max_streams = max_streams
+        inputs.max_waiting = max_waiting * 1024 * 1024
+        inputs.version = VERSIONS.get(mqtt_version or "", 0)
+        return command(inputs=inputs, **others)
+
+    decorated: Callable[..., object] = wrapped
+    for option in reversed(OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+class Inputs:
+    """What the options say. Its methods raise `UsageError` if that is not one thing."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self.paths = paths
+        self.merge = True
+        self.ports: tuple[int, ...] = ()
+        self.interface: str | None = None
+        self.capture_filter = ""
+        self.follow = False
+        self.duration: float | None = None
+        self.write: str | None = None
+        self.count: int | None = None
+        self.check_checksums = False
+        self.overlap = 0
+        self.max_streams = 32768
+        self.max_waiting = 64 * 1024 * 1024  # bytes
+        self.version = 0
+
+    @property
+    def live(self) -> bool:
+        """Do frames come as they happen, or from a pipe, rather than from files that are there?"""
+        return bool(self.interface) or self.follow or "-" in self.paths
+
+    def source(self) -> Callable[[Listener], Source]:
+        """Where the frames come from."""
+        paths, interface, capture_filter = self.paths, self.interface, self.capture_filter
+        if interface:
+            if paths or self.follow:
+                raise click.UsageError("-i captures live: it goes without a file and without --follow")
+            from mqttdissect.live import Live
+
+            return lambda listener: Live(interface, capture_filter)
+        if capture_filter:
+            raise click.UsageError("-f goes with -i; what a file holds was filtered when it was captured")
+        if not paths:
+            raise click.UsageError("name a capture, or - for standard input, or an interface with -i")
+        if self.follow:
+            if len(paths) != 1 or paths[0] == "-":
+                raise click.UsageError("--follow takes one file")
+            from mqttdissect.follow import Followed
+
+            return lambda listener: Followed(paths[0], listener)
+        from mqttdissect.files import Captures
+
+        return lambda listener: Captures(paths, self.merge, listener)
+
+    def dissector(self) -> Dissector:
+        """The pipeline."""
+        from mqttdissect.pipeline import Dissector
+
+        return Dissector(
+            frozenset([1883, *self.ports]),
+            self.version,
+            self.check_checksums,
+            self.overlap,
+            self.max_streams,
+            self.max_waiting,
+        )
+
+    def recorder(self) -> Recorder | None:
+        """The writer of -w."""
+        path = self.write
+        if not path:
+            return None
+        from mqttdissect.capture.frame import CaptureError
+        from mqttdissect.cli.recorder import Recorder
+
+        if any(os.path.exists(one) and os.path.exists(path) and os.path.samefile(one, path) for one in self.paths):
+            raise click.UsageError(f"-w {path} is the file that is read")
+        try:
+            return Recorder(path)
+        except CaptureError as error:
+            raise click.UsageError(str(error)) from None
+
+    def run(self, dissector: Dissector, consumer: Consumer) -> int:
+        """Dissect it all, and hand the packets to `consumer` as they complete. Returns the exit status."""
+        from mqttdissect.cli.session import Session
+
+        source = self.source()
+        return Session(dissector, consumer, self.count, self.duration, self.recorder()).run(source)
