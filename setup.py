@@ -20,7 +20,7 @@ COMPILED = [
     "mqttdissect/pipeline.py",
     *(
         path
-        for folder in ("capture", "net", "transport", "mqtt")
+        for folder in ("capture", "net", "transport", "mqtt", "analysis")
         for path in sorted(glob(f"mqttdissect/{folder}/*.py"))
         if not path.endswith(("__init__.py", "net/fallback.py", "capture/compressed.py"))
     ),
