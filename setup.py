@@ -16,7 +16,6 @@ from setuptools import Extension, setup
 
 WRITERS = ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns")
 COMPILED = [
-    "mqttdissect/analysis/histogram.py",
     "mqttdissect/pipeline.py",
     *(
         path

@@ -7,6 +7,7 @@ from typing import final
 
 from mypy_extensions import i64
 
+from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.capture.frame import Damage, Frame
 from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.capture.reader import CaptureReader
@@ -21,7 +22,8 @@ from mqttdissect.transport.detect import MQTT_PORT, Transport
 @final
 class Dissector:
     """`feed` it a capture from its first byte on, `close` it at the end; both return packets as they complete. Or
-    `feed_frames`, and `flush` at the end. `notes` has the comments on frames.
+    `feed_frames`, and `flush` at the end. `notes` has the comments on frames. `analysis` looks at every packet,
+    if it is set.
 
     ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level to assume where
     nothing in a stream tells it (3, 4, 5; 0 for the default). check: leave out segments whose checksum is wrong.
@@ -46,6 +48,7 @@ class Dissector:
         self.frames: i64 = 0
         self.first_ns: i64 = -1  # time of the first frame; -1 before it
         self.notes = FrameNotes()
+        self.analysis: Analysis | None = None  # set it before anything is fed
 
     def feed(self, data: bytes) -> list[Packet]:
         """The packets that `data` completes."""
@@ -62,6 +65,8 @@ class Dissector:
         packets: list[Packet] = []
         self.unwrapper.close()
         self._chunks(self.tcp.close(), packets)
+        if self.analysis is not None:
+            self.analysis.close()
         return packets
 
     @property
@@ -98,4 +103,7 @@ class Dissector:
     def _chunks(self, chunks: list[Chunk], packets: list[Packet]) -> None:
         for chunk in chunks:
             for mqtt in self.transport.feed(chunk):
-                packets.extend(self.mqtt.feed(mqtt))
+                found = self.mqtt.feed(mqtt)
+                if self.analysis is not None:
+                    self.analysis.chunk(mqtt, found)
+                packets.extend(found)

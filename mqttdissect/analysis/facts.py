@@ -72,7 +72,8 @@ class Will:
         self.expiry: i64 = UNKNOWN
         self.fired: i64 = 0  # 0: not seen
         self.cancelled = False  # by a DISCONNECT that says so
-        self.properties: list[tuple[int, object]] = []  # (property identifier, value)
+        self.witness: i64 = UNKNOWN  # number of a connection that would see it
+        self.due_ns: i64 = UNKNOWN  # when the broker owes it: the connection's end, or later by the delay
 
 
 @final
@@ -95,8 +96,12 @@ class Subscription:
         self.retain_handling: i64 = options >> 4 & 3 if version >= 5 else 0
         self.identifier: i64 = 0  # Subscription Identifier; 0: none
         self.granted: i64 = UNKNOWN
-        self.granted_ns: i64 = 0
+        self.granted_ns: i64 = UNKNOWN
         self.renewed = False
+        self.stood_ns: i64 = UNKNOWN  # since when it stands without a break
+        self.before: i64 = UNKNOWN  # the QoS granted to the one that it replaced
+        self.left_frame: i64 = 0  # of an UNSUBSCRIBE of it; 0: none
+        self.left_ns: i64 = UNKNOWN  # when that was confirmed
         self.frame = frame
         self.time_ns = time_ns
 
@@ -105,58 +110,57 @@ class Subscription:
 class Publish:
     """The facts of a PUBLISH, worked out once.
 
-    topic: the one that an alias stands for, where it is known; else empty. identifier: 0 for QoS 0. payload: the
-    application message. properties: (identifier, value) in order. whole: none of its bytes are missing.
+    topic: the one that an alias stands for, where it is known; else empty. alias: 0 for none; identifier: 0 for QoS 0.
+    digest: of the application message, of `size` bytes. properties: (identifier, value) in order.
     """
 
     __slots__ = (
-        "dup", "frame", "identifier", "packet", "payload", "properties", "qos", "retain", "time_ns", "topic", "whole",
+        "alias", "digest", "dup", "frame", "identifier", "properties", "qos", "retain", "size", "time_ns", "topic",
     )  # fmt: skip
 
     def __init__(self, packet: Packet) -> None:
-        self.packet = packet
         self.frame = packet.frame
         self.time_ns = packet.time_ns
         self.qos = packet.qos
         self.dup = packet.flags & 8 != 0
         self.retain = packet.flags & 1 != 0
         self.topic = ""
+        self.alias: i64 = 0
         self.identifier: i64 = 0
-        self.payload = b""
+        self.digest: int = 0
+        self.size: i64 = 0
         self.properties: list[tuple[int, object]] | None = None
-        self.whole = packet.hole_offset < 0
 
 
 @final
 class Request:
-    """A packet that asks for an answer, until it has come. type: of the packet; stage: of the last one of its exchange.
+    """A packet that asks for an answer, until it has come.
 
-    filters: how many a SUBSCRIBE or UNSUBSCRIBE has. answer_ns: when the exchange's last packet was seen.
+    type: of the packet; stage: type of the last packet of its exchange. order: its number among those of its side.
+    sent: how many times. carried: from an earlier connection of the session, and not seen again in this one yet.
+    names: the filters of a SUBSCRIBE or UNSUBSCRIBE. digest, topic: of a PUBLISH.
     """
 
     __slots__ = (
-        "dup",
-        "filters",
-        "frame",
-        "identifier",
-        "publish",
-        "sent",
-        "stage",
-        "subscriptions",
-        "time_ns",
-        "type",
-    )
+        "carried", "digest", "frame", "identifier", "names", "order", "qos", "refused", "sent", "stage", "stage_ns",
+        "subscriptions", "time_ns", "topic", "type",
+    )  # fmt: skip
 
     def __init__(self, packet_type: i64, identifier: i64, frame: i64, time_ns: i64) -> None:
         self.type = packet_type
         self.stage = packet_type
+        self.stage_ns = time_ns
         self.identifier = identifier
         self.frame = frame
         self.time_ns = time_ns
-        self.dup = False
-        self.filters: i64 = 0
-        self.sent: i64 = 1  # times
-        self.publish: Publish | None = None
+        self.order: i64 = 0
+        self.qos: i64 = 0
+        self.sent: i64 = 1
+        self.carried = False
+        self.refused = False
+        self.digest: int = 0
+        self.topic = ""
+        self.names: list[str] | None = None
         self.subscriptions: list[Subscription] | None = None
 
 
@@ -168,18 +172,21 @@ class Link:
     then may it be said that something did not happen. partial: why it is not, in words.
     """
 
-    def __init__(self, stream: Stream, first_frame: i64, first_ns: i64) -> None:
+    def __init__(self, stream: Stream, frame: i64, time_ns: i64) -> None:
         self.stream = stream
         self.number = stream.number
-        self.first_frame = first_frame
-        self.first_ns = first_ns
+        self.first_frame = stream.opened_frame if stream.opened_frame else frame
+        self.first_ns = stream.opened_ns if stream.opened_ns >= 0 else time_ns
+        self.client_direction: i64 = 0 if stream.handshake else UNKNOWN
         self.state: i64 = FRESH
         self.version: i64 = 4
+        self.broker: bytes | None = None  # its address and port, once they are known
         self.client: Client | None = None
         self.client_id = ""  # assigned ones too; empty while not known
         # CONNECT
         self.connect_frame: i64 = 0  # 0: not seen
         self.connect_ns: i64 = 0
+        self.connect_bad = False  # it is malformed
         self.clean = True
         self.keep_alive: i64 = UNKNOWN  # seconds, as it counts: the server's where it says one
         self.keep_alive_told: i64 = UNKNOWN  # the client's
@@ -187,7 +194,6 @@ class Link:
         self.will: Will | None = None
         self.user_name = ""
         self.auth_method = ""  # empty: none
-        self.auth_pending = False  # an AUTH exchange is under way
         self.problem_information = True
         self.response_information = False
         # CONNACK
@@ -198,20 +204,36 @@ class Link:
         # traffic
         self.limits: list[Limits] = [Limits(), Limits()]
         self.pending: list[dict[int, Request]] = [{}, {}]  # by packet identifier, of requests of this side
+        self.flights: list[int] = [0, 0]  # PUBLISHes of this side that are not acknowledged
+        self.orders: list[int] = [0, 0]  # requests of this side so far
+        self.last_order: list[list[int]] = [[0] * 16, [0] * 16]  # by type of answer, to requests of this side
+        self.surplus: list[set[int]] = [set(), set()]  # PUBRELs of this side that answer nothing that was seen
+        self.early: list[Packet] = []  # answers whose request was not seen yet
         self.pings: list[tuple[int, int]] = []  # (frame, time) of each PINGREQ without an answer
-        self.aliases: list[set[int]] = [set(), set()]  # that this side has set
+        self.ping_answers: i64 = 0  # PINGRESPs whose PINGREQ was not seen yet
         self.packets: list[int] = [0, 0]
         self.bytes: list[int] = [0, 0]
         self.messages: list[int] = [0, 0]
-        self.last_ns: list[int] = [0, 0]  # of the last packet
-        self.seen: list[bool] = [False, False]  # has this side sent anything?
-        self.gap: list[bool] = [False, False]  # is anything of this side missing?
+        self.last_ns: list[int] = [0, 0]  # of the last packet; 0: none yet
+        self.last_frame: list[int] = [0, 0]
+        self.gap_ns: list[int] = [UNKNOWN, UNKNOWN]  # when a gap of this side was last found
         self.partial: list[str] = []
-        self.broken = False  # did anything get lost of it, since its first packet that was seen?
         self.findings: i64 = 0
+        # what went wrong
+        self.violation: i64 = UNKNOWN  # side that broke the protocol such that the other must close the connection
+        self.violation_frame: i64 = 0
+        self.violation_ns: i64 = 0
+        self.rival_frame: i64 = 0  # CONNECT of another connection with the same client identifier
+        self.rival_ns: i64 = 0
+        self.delivered: dict[tuple[int, str, int, int], int] = {}  # the last message had: see `delivery`
+        self.retained_due: dict[str, tuple[int, int]] = {}  # topic: frame of the message, and since when it is due
+        self.will_frame: i64 = 0  # of the PUBLISH that its will became; 0: not seen
+        self.captured_end = False
+        self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
         # end
         self.disconnect_side: i64 = UNKNOWN
         self.disconnect_frame: i64 = 0
+        self.disconnect_ns: i64 = 0
         self.disconnect_code: i64 = UNKNOWN
         self.end: i64 = OPEN
         self.end_side: i64 = UNKNOWN
@@ -228,27 +250,49 @@ class Link:
         if why not in self.partial:
             self.partial.append(why)
 
+    def side(self, direction: i64) -> i64:
+        """Who sends in this direction of the stream; `UNKNOWN` while nothing has told."""
+        if self.client_direction == UNKNOWN:
+            return UNKNOWN
+        return CLIENT_SIDE if direction == self.client_direction else BROKER_SIDE
+
+    def seen(self, side: i64) -> bool:
+        """Did the capture see anything at all of this side?"""
+        if self.client_direction == UNKNOWN:
+            return False
+        direction = self.client_direction if side == CLIENT_SIDE else 1 - self.client_direction
+        return self.stream.half(direction).seen
+
+    def sure_since(self, side: i64, since_ns: i64) -> bool:
+        """Has everything that this side sent since then been captured?"""
+        return self.seen(side) and int(self.gap_ns[side]) <= since_ns
+
 
 @final
 class Client:
     """A client identifier at one broker, across its connections.
 
-    known: is its session state at the broker known, since a Clean Start of it was seen? subscriptions: by filter.
-    carried: requests of either side that were in flight when its last connection ended.
+    known: is its session state at the broker known, since a Clean Start of it was seen? session: does the broker keep
+    one? subscriptions: by filter. carried: requests of either side that were in flight when its last connection ended.
     """
 
     def __init__(self, id: str, broker: bytes) -> None:
         self.id = id
         self.broker = broker  # address and port
         self.link: Link | None = None  # the current connection
-        self.previous: Link | None = None  # the one before it
         self.links: i64 = 0
         self.messages: list[int] = [0, 0]
         self.known = False
-        self.session = False  # does the broker have a session for it, as far as `known`?
+        self.session = False
         self.expiry: i64 = 0
-        self.previous_end_ns: i64 = UNKNOWN
+        self.ended_ns: i64 = UNKNOWN  # when its last connection ended, and that one's number
+        self.ended: i64 = UNKNOWN
         self.subscriptions: dict[str, Subscription] = {}
+        self.standing: dict[str, Subscription] = {}  # those of them that the broker has granted
+        self.matched: dict[str, list[Subscription]] = {}  # by topic, as looked up lately
         self.carried: list[dict[int, Request]] = [{}, {}]
-        self.takeovers: i64 = 0
+        self.connects: list[int] = []  # times of its last CONNECTs
+        self.takeovers: list[int] = []  # times at which it was taken over by itself
+        self.storm_ns: i64 = UNKNOWN  # when a reconnect storm, or a fight, was last reported
+        self.fight_ns: i64 = UNKNOWN
         self.seen_ns: i64 = 0

@@ -1,5 +1,9 @@
 """Which topic filters match a topic name (MQTT 3.1.1 and 5.0, section 4.7)."""
 
+from typing import final
+
+from mypy_extensions import i64
+
 from mqttdissect.analysis.facts import Subscription
 
 
@@ -36,3 +40,92 @@ def is_valid(topic_filter: str) -> bool:
 def matching(subscriptions: dict[str, Subscription], topic: str) -> list[Subscription]:
     """Those of a client's subscriptions that match a topic name."""
     return [one for one in subscriptions.values() if matches(one.topic, topic)]
+
+
+@final
+class Level:
+    """A level of topic filters: what may follow, and who subscribes to the filter that ends here."""
+
+    __slots__ = ("ends", "next")
+
+    def __init__(self) -> None:
+        self.next: dict[str, Level] = {}
+        self.ends: dict[tuple[str, str], Subscription] = {}  # by client identifier and whole filter
+
+
+@final
+class Filters:
+    """The subscriptions at one broker: `add`, `remove`, and `find` those that match a topic name.
+
+    Cost: of `find`, at most a few steps for each level of the topic and each filter that matches so far.
+    """
+
+    def __init__(self) -> None:
+        self._root = Level()
+        self.count: i64 = 0
+
+    def add(self, who: str, subscription: Subscription) -> None:
+        """In the place of the same client's subscription with the same filter, if there is one."""
+        level = self._root
+        for name in subscription.topic.split("/"):
+            below = level.next.get(name)
+            if below is None:
+                below = level.next[name] = Level()
+            level = below
+        key = (who, subscription.filter)
+        if key not in level.ends:
+            self.count += 1
+        level.ends[key] = subscription
+
+    def remove(self, who: str, subscription: Subscription) -> None:
+        """Levels that nobody needs any more go too."""
+        names = subscription.topic.split("/")
+        path = [self._root]
+        for name in names:
+            below = path[-1].next.get(name)
+            if below is None:
+                return
+            path.append(below)
+        key = (who, subscription.filter)
+        if path[-1].ends.pop(key, None) is None:
+            return
+        self.count -= 1
+        for at in range(len(names) - 1, -1, -1):
+            below = path[at + 1]
+            if below.ends or below.next:
+                return
+            del path[at].next[names[at]]
+
+    def find(self, topic: str) -> list[tuple[str, Subscription]]:
+        """(whose, subscription) of each that matches."""
+        found: list[tuple[tuple[str, str], Subscription]] = []
+        if not self.count:
+            return []
+        names = topic.split("/")
+        system = topic.startswith("$")
+        now = [self._root]
+        last = len(names) - 1
+        for at in range(len(names)):
+            following: list[Level] = []
+            for level in now:
+                below = level.next
+                if not (system and at == 0):
+                    rest = below.get("#")
+                    if rest is not None:
+                        found.extend(rest.ends.items())
+                    one = below.get("+")
+                    if one is not None:
+                        following.append(one)
+                exact = below.get(names[at])
+                if exact is not None and names[at] not in ("#", "+"):
+                    following.append(exact)
+            if not following:
+                return [(key[0], one) for key, one in found]
+            now = following
+            if at == last:
+                for level in now:
+                    found.extend(level.ends.items())
+                    rest = level.next.get("#")  # a/# matches a as well
+                    if rest is not None:
+                        found.extend(rest.ends.items())
+        return [(key[0], one) for key, one in found]

@@ -1,6 +1,6 @@
 """Where findings are made: what the user wants of a rule, whose fault it is, which bytes show it."""
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -9,6 +9,14 @@ from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.rule import BROKER, CLIENT, OFF, SENDER, Rule
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import Packet
+
+CLOSES: Final = frozenset([  # rules besides those of malformed packets whose breach the other side answers by closing
+    "first-packet-not-connect", "second-connect", "wrong-direction", "topic-filter-invalid",
+    "share-name-invalid", "no-local-on-shared", "response-topic-wildcard", "receive-maximum-exceeded",
+    "packet-too-large", "topic-alias-exceeded", "topic-alias-unknown", "maximum-qos-exceeded",
+    "retain-unavailable", "auth-unasked", "auth-method-changed", "auth-order",
+    "subscription-identifier-from-client", "dup-on-qos-0", "second-connack",
+])  # fmt: skip
 
 
 @final
@@ -22,6 +30,7 @@ class Report:
         self.severities: dict[str, int] = severities or {}
         self.counts: dict[str, int] = {}
         self.link: Link | None = None  # the connection at hand
+        self.closing: i64 = 0  # breaches so far that the other side has to answer by closing the connection
         self._found: list[Finding] = []
 
     def at(
@@ -29,6 +38,8 @@ class Report:
         related: list[tuple[int, str]] | None = None, fault: str = "", link: Link | None = None,
     ) -> None:  # fmt: skip
         """`packet` shows it, in its bytes from `start` to `end`. link: the packet's, if it is not the one at hand."""
+        if rule.id in CLOSES:
+            self.closing += 1
         severity = self._severity(rule)
         if severity == OFF:
             return

@@ -1,0 +1,303 @@
+"""Packets in, findings and the facts of connections out.
+
+Theory of operation
+-------------------
+`chunk` is given every chunk of a stream that carries MQTT, with the packets that it completed. A packet passes, in this
+order: what it shows on its own (`packets`); whether its sender may send it now (`opening`, `keepalive`); what it asks
+or answers (`exchange`, `subscribing`); what it means for other clients (`delivery`). When a direction ends or
+the capture does, its connection is looked at as a whole, and handed out.
+
+Nothing is kept of a connection that has ended but counts and what its client's session needs; tables are bounded.
+Cost: constant time a packet, but for subscriptions: see `delivery`.
+"""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis import exchange, extract, keepalive, opening, packets, rules, subscribing
+from mqttdissect.analysis.delivery import Deliveries
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CLOSING, CONNECTED, ENDED, Client, Link
+from mqttdissect.analysis.finding import Finding
+from mqttdissect.analysis.opening import Opening
+from mqttdissect.analysis.report import Report
+from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.codes import FROM_CLIENT
+from mqttdissect.mqtt.packet import UNDECODED, Packet
+from mqttdissect.net.tcp import CAPTURE_ENDED, DROPPED, OPEN, REPLACED, Chunk
+
+SECOND: Final = 1_000_000_000
+BACK_NS: Final = 1_000_000_000  # by which time may go back without a word
+AHEAD_NS: Final = 30 * 24 * 3600 * SECOND  # by which it may go on
+HALF_OPEN: Final = 3  # segments sent again that nobody acknowledged
+ZERO_WINDOW_NS: Final = 1_000_000_000
+
+
+@final
+class Analysis:
+    """`chunk` it, `close` it at the end; `take` the findings and `take_links` the connections that ended since.
+
+    severities: what the user wants of rules, by id; see `rule`. links, packets: seen so far. finding.counts has the
+    findings by rule.
+    """
+
+    def __init__(self, severities: dict[str, int] | None = None) -> None:
+        self.report = Report(severities)
+        self.opening = Opening(self.report)
+        self.deliveries = Deliveries(self.report, self.opening)
+        self.links: i64 = 0
+        self._open: dict[int, Link] = {}  # by number of the stream
+        self._ended: list[Link] = []
+        self._now_ns: i64 = 0
+        self._frame: i64 = 0
+
+    @property
+    def clients(self) -> dict[tuple[bytes, str], Client]:
+        """By broker (address and port) and client identifier."""
+        return self.opening.clients
+
+    @property
+    def open_links(self) -> list[Link]:
+        """The connections that have not ended."""
+        return list(self._open.values())
+
+    def take(self) -> list[Finding]:
+        """The findings since this was last asked."""
+        return self.report.take()
+
+    def take_links(self) -> list[Link]:
+        """The connections that have ended since this was last asked."""
+        ended = self._ended
+        if ended:
+            self._ended = []
+        return ended
+
+    def chunk(self, chunk: Chunk, found: list[Packet]) -> None:
+        """A chunk, and the packets that it completed."""
+        now = chunk.time_ns
+        if now < self._now_ns - BACK_NS or (now > self._now_ns + AHEAD_NS and self._now_ns):
+            self._jump(chunk)
+        if now > self._now_ns or now < self._now_ns - BACK_NS:
+            self._now_ns = now
+        self._frame = chunk.arrival
+        number = int(chunk.stream.number)
+        link = self._open.get(number)
+        if link is None:
+            if chunk.ending != OPEN and not found:
+                return
+            link = Link(chunk.stream, chunk.arrival, now)
+            self._open[number] = link
+            self.links += 1
+        self.report.link = link
+        if chunk.gap:
+            self._gap(link, chunk)
+        for packet in found:
+            self._packet(link, packet)
+        if chunk.ending != OPEN:
+            if chunk.ending in (CAPTURE_ENDED, DROPPED):
+                if chunk.direction == 1 or chunk.stream.destination.ending != OPEN:
+                    self._end(link, chunk.arrival, self._now_ns, False)
+            elif chunk.ending == REPLACED:
+                self._end(link, chunk.arrival, now, chunk.stream.closed_by >= 0)
+            else:
+                self._end(link, chunk.arrival, now, True)
+
+    def close(self) -> None:
+        """The capture has ended."""
+        for link in list(self._open.values()):
+            self.report.link = link
+            self._end(link, self._frame, self._now_ns, False)
+        self.deliveries.close(self._now_ns)
+
+    def _jump(self, chunk: Chunk) -> None:
+        """The capture's clock has jumped: no duration across that means anything."""
+        now = chunk.time_ns
+        by = now - self._now_ns
+        for link in self._open.values():
+            for side in (CLIENT_SIDE, BROKER_SIDE):
+                if link.last_ns[side]:
+                    link.last_ns[side] = int(now)
+                for request in link.pending[side].values():
+                    request.stage_ns = now
+                    request.time_ns = now
+        first = self._open.get(int(chunk.stream.number))
+        if first is None:
+            first = Link(chunk.stream, chunk.arrival, now)
+        words = "back" if by < 0 else "ahead"
+        span = exchange.milliseconds(by if by > 0 else -by)
+        self.report.of(rules.CLOCK_JUMP, first, chunk.arrival, now, f"The time stamps jump {words} by {span}")
+
+    def _gap(self, link: Link, chunk: Chunk) -> None:
+        """Bytes of a stream are missing."""
+        side = link.side(chunk.direction)
+        link.say_partial(f"the capture lacks bytes of it, first before frame {chunk.arrival}")
+        for one in (CLIENT_SIDE, BROKER_SIDE):
+            if side < 0 or one == side:
+                link.gap_ns[one] = int(chunk.time_ns)
+        unit = "byte" if chunk.gap == 1 else "bytes"
+        what = f"The capture lacks {chunk.gap} {unit} of the stream"
+        related = [(int(chunk.before), "the frame before")] if chunk.before else []
+        self.report.of(rules.CAPTURE_GAP, link, chunk.arrival, chunk.time_ns, what, related)
+
+    def _packet(self, link: Link, packet: Packet) -> None:
+        """The next packet of a connection."""
+        if packet.type == UNDECODED:
+            why = str(packet.fields[0].value) if packet.fields else ""
+            link.say_partial(f"bytes of it could not be cut into packets: {why}")
+            what = f"{len(packet.data)} bytes that could not be cut into packets: {why}"
+            self.report.at(rules.UNDECODED_BYTES, packet, what, 0, len(packet.data))
+            return
+        if packet.hole_offset >= 0:
+            link.say_partial(f"bytes of the packet in frame {packet.frame} are missing")
+        if packet.sender == 0:
+            link.say_partial("nothing tells who is the client")
+            packets.check(self.report, link, packet)
+            return
+        report = self.report
+        side: i64 = CLIENT_SIDE if packet.sender == FROM_CLIENT else BROKER_SIDE
+        if link.client_direction < 0 or not link.packets[0] + link.packets[1]:
+            link.client_direction = packet.direction if side == CLIENT_SIDE else 1 - packet.direction
+        before = report.closing
+        link.version = packet.version
+        packets.check(report, link, packet)
+        if link.early:
+            exchange.flush(report, link, packet.time_ns)
+        if opening.in_time(report, link, packet, side):
+            if side == CLIENT_SIDE:
+                keepalive.speaks(report, link, packet)
+            limit = link.limits[1 - side].maximum_packet
+            if limit and len(packet.data) > limit and link.state >= CONNECTED:
+                self._too_large(link, packet, side, limit)
+            self._by_type(link, packet, side)
+        link.packets[side] += 1
+        link.bytes[side] += len(packet.data)
+        link.last_ns[side] = int(packet.time_ns)
+        link.last_frame[side] = int(packet.frame)
+        if report.closing != before and link.violation < 0:
+            link.violation = side
+            link.violation_frame = packet.frame
+            link.violation_ns = packet.time_ns
+
+    def _too_large(self, link: Link, packet: Packet, side: i64, limit: i64) -> None:
+        said = "CONNECT" if side == BROKER_SIDE else "CONNACK"
+        frame = link.connect_frame if side == BROKER_SIDE else link.connack_frame
+        what = f"{packet.name} of {len(packet.data)} bytes; {exchange.WHO[1 - side]} takes up to {limit}"
+        self.report.at(rules.PACKET_TOO_LARGE, packet, what, related=[(int(frame), said)])
+
+    def _by_type(self, link: Link, packet: Packet, side: i64) -> None:
+        """What the packet means for its connection."""
+        report = self.report
+        kind = packet.type
+        if kind == codes.PUBLISH:
+            facts = extract.publish(packet)
+            link.messages[side] += 1
+            if link.client is not None:
+                link.client.messages[side] += 1
+            new = exchange.sends_publish(report, link, packet, side, facts)
+            if side == CLIENT_SIDE:
+                self.deliveries.published(link, packet, facts, new)
+            else:
+                self.deliveries.delivered(link, packet, facts, new)
+        elif kind >= codes.PUBACK and kind <= codes.PUBCOMP:
+            if not wrong_way(packet):
+                exchange.answered(report, link, packet, side)
+        elif wrong_way(packet):
+            return
+        elif kind == codes.PINGREQ:
+            if link.ping_answers:
+                link.ping_answers -= 1
+            else:
+                link.pings.append((int(packet.frame), int(packet.time_ns)))
+        elif kind == codes.PINGRESP:
+            self._pingresp(link, packet)
+        elif kind == codes.CONNECT:
+            if self.opening.connect(link, packet):
+                self.deliveries.connected(link, packet)
+        elif kind == codes.CONNACK:
+            if self.opening.connack(link, packet):
+                self.deliveries.accepted(link, packet)
+        elif kind == codes.SUBSCRIBE:
+            subscribing.subscribe(report, link, packet, exchange.sends_request(report, link, packet, side))
+        elif kind == codes.UNSUBSCRIBE:
+            subscribing.unsubscribe(link, packet, exchange.sends_request(report, link, packet, side))
+        elif kind == codes.SUBACK:
+            request = exchange.answered(report, link, packet, side)
+            if request is not None:
+                subscribing.suback(report, link, packet, request)
+                self.deliveries.granted(link, packet, request)
+        elif kind == codes.UNSUBACK:
+            request = exchange.answered(report, link, packet, side)
+            if request is not None:
+                subscribing.unsuback(report, link, packet, request)
+                self.deliveries.unsubscribed(link, request)
+        elif kind == codes.DISCONNECT:
+            self.opening.disconnect(link, packet, side)
+        elif kind == codes.AUTH and packet.version >= 5:
+            self.opening.auth(link, packet, side)
+        if packet.version >= 5 and side == BROKER_SIDE and not link.problem_information:
+            packets.unwanted(report, link, packet, extract.properties(packet, False))
+
+    def _pingresp(self, link: Link, packet: Packet) -> None:
+        """The answer to the oldest PINGREQ."""
+        if link.pings:
+            frame, sent_ns = link.pings.pop(0)
+            took = packet.time_ns - sent_ns
+            if took > exchange.LATE_NS:
+                what = f"PINGRESP came {exchange.milliseconds(took)} after the PINGREQ"
+                exchange.slow(self.report, link, packet, what, [(frame, "PINGREQ")], sent_ns, took)
+        elif exchange.certain(link):
+            half = link.stream.half(1 - packet.direction)
+            if half.waiting:
+                link.ping_answers += 1  # its PINGREQ may wait behind a hole
+            else:
+                self.report.at(rules.PINGRESP_UNASKED, packet, "PINGRESP answers no PINGREQ", 0, 1)
+
+    def _end(self, link: Link, frame: i64, now_ns: i64, captured: bool) -> None:
+        """A connection is over, or the capture is."""
+        number = int(link.number)
+        if self._open.get(number) is not link:
+            return
+        del self._open[number]
+        report = self.report
+        for side in (CLIENT_SIDE, BROKER_SIDE):
+            if not link.seen(side) and link.client_direction >= 0:
+                link.say_partial(f"nothing that {exchange.WHO[side]} sent was captured")
+        state = link.state
+        if link.connect_frame:
+            end_ns = link.stream.closed_ns if captured and link.stream.closed_ns >= 0 else now_ns
+            end_frame = link.stream.closed_frame if captured and link.stream.closed_frame else frame
+            by: i64 = -1
+            if captured and link.stream.closed_by >= 0:
+                by = link.side(link.stream.closed_by)
+            if state in (CONNECTED, CLOSING):
+                keepalive.ended(report, link, end_frame, end_ns, by)
+                exchange.ended(report, link, end_frame, end_ns)
+        self.opening.ended(link, frame, now_ns, captured)
+        self._network(link)
+        self.deliveries.ended(link)
+        link.state = ENDED
+        self._ended.append(link)
+
+    def _network(self, link: Link) -> None:
+        """What TCP tells of a connection."""
+        stream = link.stream
+        for direction in (0, 1):
+            half = stream.half(direction)
+            back = stream.half(1 - direction)
+            side = link.side(direction)
+            if side < 0 or not half.seen:
+                continue
+            if half.zero_windows and (half.zero_since_ns < 0 or link.end_ns - half.zero_since_ns > ZERO_WINDOW_NS):
+                times = "once" if half.zero_windows == 1 else f"{half.zero_windows} times"
+                what = f"{exchange.WHO[side].capitalize()} closed its TCP window {times}: it reads too slowly"
+                self.report.of(rules.ZERO_WINDOW, link, link.end_frame, link.end_ns, what, fault=exchange.PARTIES[side])
+            silent = half.retransmitted_ns - back.time_ns
+            if half.retransmissions >= HALF_OPEN and back.seen and silent > SECOND:
+                gone = exchange.WHO[1 - side].capitalize()
+                what = f"{gone} is gone: what {exchange.WHO[side]} sends is not acknowledged"
+                self.report.of(rules.HALF_OPEN, link, link.end_frame, link.end_ns, what)
+
+
+def wrong_way(packet: Packet) -> bool:
+    """Did the side that must not send it send this packet? Then nothing is made of it."""
+    return not codes.SENDERS[packet.type] & packet.sender

@@ -1,0 +1,726 @@
+"""From publisher to subscribers: what the broker made of each message (3.3.1 to 3.3.5, 3.8.4, 4.3 to 4.8 of MQTT 5.0).
+
+Theory of operation
+-------------------
+For each broker (address and port) the messages that clients published lately are kept by topic and digest of their
+payload, and the subscriptions of its clients in a tree of topic levels. A PUBLISH from the broker is tied to the oldest
+message of the same topic and payload that its receiver has not had yet; what differs between the two is then looked at.
+A message is owed to each connected client with a subscription that was granted before; those that did not get it within
+`OWED_NS` are reported, once for each publisher, topic and subscriber.
+
+A broker's own messages ($SYS/...), and those of clients that were not captured, have no known message: of them only the
+receiver's subscriptions are looked at. Nothing is said of a client whose subscriptions are not all known, or of a
+connection that lacks something. Tables are bounded by `MOST_MESSAGES` and `WINDOW_NS`; what falls out early is not
+looked at.
+"""
+
+from collections import deque
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis import extract, rules
+from mqttdissect.analysis.exchange import milliseconds
+from mqttdissect.analysis.facts import (
+    BROKER_SIDE,
+    CLIENT_SIDE,
+    CONNECTED,
+    UNKNOWN,
+    Client,
+    Link,
+    Publish,
+    Request,
+    Subscription,
+)
+from mqttdissect.analysis.matching import Filters, matches, matching
+from mqttdissect.analysis.opening import Opening, broker_of
+from mqttdissect.analysis.report import Report
+from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.packet import Packet
+
+SECOND: Final = 1_000_000_000
+OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
+SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
+WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
+MOST_MESSAGES: Final = 10_000  # of all brokers
+MOST_RETAINED: Final = 10_000  # of one broker
+MOST_WILLS: Final = 512  # of connections that have ended
+MOST_OWED: Final = 64  # subscribers of one message that are looked at
+MOST_TOPICS: Final = 512  # whose order is watched on one connection
+UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
+    (extract.PAYLOAD_FORMAT, "Payload Format Indicator"),
+    (extract.CONTENT_TYPE, "Content Type"),
+    (extract.RESPONSE_TOPIC, "Response Topic"),
+    (extract.CORRELATION_DATA, "Correlation Data"),
+)
+
+
+@final
+class Message:
+    """A message that a client published, or a will that the broker published for it.
+
+    link, publisher: number of the connection and client identifier. order: among the messages of its connection.
+    owed: client identifiers of those that have to get it, and the number of their connection; had: (connection, frame)
+    of those that got it. request: its handshake, of QoS 1 and 2. settled: `owed` has been looked at.
+    """
+
+    __slots__ = (
+        "expiry",
+        "frame",
+        "had",
+        "link",
+        "order",
+        "owed",
+        "properties",
+        "publisher",
+        "qos",
+        "request",
+        "retain",
+        "settled",
+        "shares",
+        "time_ns",
+        "topic",
+        "version",
+        "will",
+    )
+
+    def __init__(self, topic: str, qos: i64, retain: bool, frame: i64, time_ns: i64) -> None:
+        self.topic = topic
+        self.qos = qos
+        self.retain = retain
+        self.frame = frame
+        self.time_ns = time_ns
+        self.link: i64 = UNKNOWN
+        self.publisher = ""
+        self.version: i64 = 4
+        self.order: i64 = 0
+        self.expiry: i64 = UNKNOWN
+        self.properties: list[tuple[int, object]] | None = None
+        self.owed: dict[str, int] | None = None
+        self.had: list[tuple[int, int]] | None = None
+        self.shares: dict[str, int] | None = None  # name of a shared subscription: the connection that got it
+        self.request: Request | None = None
+        self.settled = False
+        self.will = False
+
+
+@final
+class Broker:
+    """What is known of one broker. recent: messages by topic and digest. transits: messages tied to a delivery, and
+    the time that they took in all and at most, in nanoseconds."""
+
+    def __init__(self) -> None:
+        self.filters = Filters()
+        self.recent: dict[tuple[str, int], list[Message]] = {}
+        self.retained: dict[str, Message] = {}
+        self.wills: dict[tuple[str, int], Link] = {}  # of connections that have ended
+        self.transits: i64 = 0
+        self.transit_ns: i64 = 0
+        self.longest_ns: i64 = 0
+
+
+@final
+class Deliveries:
+    """`published` and `delivered` messages, and the events between that change who gets them."""
+
+    def __init__(self, report: Report, opening: Opening) -> None:
+        self.report = report
+        self.opening = opening
+        self.brokers: dict[bytes, Broker] = {}
+        self._window: deque[tuple[Broker, tuple[str, int], Message]] = deque()  # oldest first
+        self._owing: deque[tuple[Broker, bytes, Message]] = deque()  # those of them that are not settled
+        self._wills_due: deque[tuple[Link, Client]] = deque()  # wills that somebody would see
+        self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
+
+    def _broker(self, link: Link) -> Broker:
+        key = link.broker
+        if key is None:
+            key = link.broker = broker_of(link)
+        broker = self.brokers.get(key)
+        if broker is None:
+            broker = self.brokers[key] = Broker()
+        return broker
+
+    # From the client
+
+    def published(self, link: Link, packet: Packet, facts: Publish, new: bool) -> None:
+        """A client's PUBLISH."""
+        if facts.retain and facts.size == 0 and packet.hole_offset < 0:
+            what = f"An empty retained message deletes the one on {facts.topic!r}"
+            self.report.at(rules.RETAINED_TOMBSTONE, packet, what, 0, 1)
+        if not new or packet.hole_offset >= 0 or not facts.topic or packet.notes is not None:
+            return
+        broker = self._broker(link)
+        message = Message(facts.topic, facts.qos, facts.retain, facts.frame, facts.time_ns)
+        message.link = link.number
+        message.publisher = link.client_id
+        message.version = packet.version
+        message.order = link.messages[CLIENT_SIDE]
+        if facts.properties is not None:
+            message.properties = facts.properties
+            message.expiry = extract.integer(facts.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
+        if facts.qos:
+            message.request = link.pending[CLIENT_SIDE].get(int(facts.identifier))
+        if facts.retain:
+            if facts.size == 0:
+                broker.retained.pop(facts.topic, None)
+            elif facts.topic in broker.retained or len(broker.retained) < MOST_RETAINED:
+                broker.retained[facts.topic] = message
+        if link.state == CONNECTED and link.violation < 0:
+            self._owe(broker, link, message)
+        self._keep(broker, (facts.topic, facts.digest), message, facts.time_ns)
+        if message.owed is not None:
+            self._owing.append((broker, link.broker or b"", message))
+        self.settle(facts.time_ns)
+
+    def _keep(self, broker: Broker, key: tuple[str, int], message: Message, now_ns: i64) -> None:
+        """Remember a message, and forget those that are old or too many."""
+        same = broker.recent.get(key)
+        if same is None:
+            broker.recent[key] = [message]
+        else:
+            same.append(message)
+        window = self._window
+        window.append((broker, key, message))
+        while len(window) > MOST_MESSAGES or now_ns - window[0][2].time_ns > WINDOW_NS:
+            old_broker, old_key, old = window.popleft()
+            old.settled = True
+            kept = old_broker.recent.get(old_key)
+            if kept is not None:
+                if len(kept) > 1:
+                    kept.remove(old)
+                else:
+                    del old_broker.recent[old_key]
+
+    def _owe(self, broker: Broker, link: Link, message: Message) -> None:
+        """Who has to get it?"""
+        key = link.broker
+        for who, one in broker.filters.find(message.topic):
+            if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
+                continue
+            if one.no_local and who == link.client_id:
+                continue
+            client = self.opening.clients.get((key or b"", who))
+            if client is None or not client.known or client.link is None or not client.link.whole:
+                continue
+            if client.link.state != CONNECTED or client.link.version < 4:
+                continue
+            if message.owed is None:
+                message.owed = {}
+            if len(message.owed) < MOST_OWED:
+                message.owed[who] = int(client.link.number)
+
+    # From the broker
+
+    def delivered(self, link: Link, packet: Packet, facts: Publish, new: bool) -> None:
+        """A broker's PUBLISH."""
+        if packet.hole_offset >= 0 or not facts.topic:
+            return
+        broker = self._broker(link)
+        client = link.client
+        candidates = broker.recent.get((facts.topic, facts.digest))
+        message = first_due(candidates, link, facts) if candidates is not None else None
+        if message is None and broker.wills:
+            message = self._will(broker, link, packet, facts)
+        if message is not None and facts.dup and not new:
+            return
+        if client is None or not client.known or not link.whole or link.state != CONNECTED:
+            if message is not None:
+                self._tie(broker, message, link, facts)
+            return
+        if facts.retain and link.retained_due:
+            link.retained_due.pop(facts.topic, None)
+        found = subscribed_to(client, facts.topic)
+        standing = [one for one in found if one.left_ns < 0 or facts.time_ns - one.left_ns < SETTLING_NS]
+        again = message is not None and had(message, link)
+        if not standing:
+            self._nobody_asked(link, packet, facts, found, message)
+        else:
+            if new:
+                self._by_subscription(link, packet, facts, standing, message)
+            if message is not None:
+                self._by_message(link, packet, facts, standing, message, again, len(candidates or []))
+        if message is not None:
+            self._tie(broker, message, link, facts)
+        self.settle(facts.time_ns)
+
+    def _tie(self, broker: Broker, message: Message, link: Link, facts: Publish) -> None:
+        """This delivery is of that message."""
+        if message.had is None:
+            message.had = []
+            took = facts.time_ns - message.time_ns
+            if took >= 0:
+                broker.transits += 1
+                broker.transit_ns += took
+                if took > broker.longest_ns:
+                    broker.longest_ns = took
+        if len(message.had) < MOST_OWED * 4:
+            message.had.append((int(link.number), int(facts.frame)))
+        if message.owed is not None:
+            message.owed.pop(link.client_id, None)
+
+    def _nobody_asked(
+        self, link: Link, packet: Packet, facts: Publish, found: list[Subscription], message: Message | None
+    ) -> None:
+        """No subscription stands that matches."""
+        if facts.topic.startswith("$"):
+            return  # what a broker says of itself to those who asked in its own way
+        if found:
+            left = found[0]
+            if message is not None and message.time_ns <= left.left_ns:
+                return  # it was under way
+            what = f"A message on {facts.topic!r}, {milliseconds(facts.time_ns - left.left_ns)} after the UNSUBACK"
+            related = [(int(left.left_frame), "UNSUBSCRIBE")]
+            self.report.at(rules.DELIVERY_AFTER_UNSUBSCRIBE, packet, what, related=related)
+            return
+        what = f"The client has no subscription that matches {facts.topic!r}"
+        self.report.at(rules.DELIVERY_UNSUBSCRIBED, packet, what)
+
+    def _by_subscription(
+        self, link: Link, packet: Packet, facts: Publish, standing: list[Subscription], message: Message | None
+    ) -> None:
+        """What the receiver's subscriptions alone tell."""
+        report = self.report
+        known = True
+        most: i64 = 0
+        as_published = False
+        fresh = False
+        for one in standing:
+            if one.granted < 0 or (one.renewed and facts.time_ns - one.granted_ns < SETTLING_NS):
+                known = False
+            most = max(most, one.granted, one.before)
+            as_published = as_published or one.retain_as_published
+            fresh = fresh or facts.time_ns - one.time_ns < 2 * SETTLING_NS
+        if not known:
+            return
+        related = [(int(one.frame), f"SUBSCRIBE {one.filter}") for one in standing[:4]]
+        if facts.qos > most and facts.qos < 3:
+            what = f"QoS {facts.qos}; QoS {most} was granted"
+            report.at(rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, related)
+        if packet.version >= 5:
+            self._identifiers(packet, facts, standing, related)
+        if facts.retain and not fresh and not as_published:
+            what = "RETAIN is 1, though the subscription stood before the message came"
+            report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, related)
+        if facts.retain and packet.version >= 5 and len(standing) == 1 and not as_published:
+            one = standing[0]
+            if one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
+                what = f"A retained message, though Retain Handling is {one.retain_handling}"
+                report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related)
+
+    def _identifiers(
+        self, packet: Packet, facts: Publish, standing: list[Subscription], related: list[tuple[int, str]]
+    ) -> None:
+        """Subscription Identifiers are those of the subscriptions that match (3.3.4)."""
+        wanted = {int(one.identifier) for one in standing if one.identifier}
+        got: set[int] = set()
+        for number, value in facts.properties or []:
+            if number == extract.SUBSCRIPTION_IDENTIFIER and isinstance(value, int):
+                got.add(value)
+        if got - wanted:
+            what = f"Subscription Identifier {min(got - wanted)} belongs to no subscription that matches"
+            self.report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=related)
+        elif wanted and not got and len(wanted) == len(standing):
+            what = f"No Subscription Identifier; that of the subscription is {min(wanted)}"
+            self.report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=related)
+
+    def _by_message(
+        self,
+        link: Link,
+        packet: Packet,
+        facts: Publish,
+        standing: list[Subscription],
+        message: Message,
+        again: bool,
+        alike: i64,
+    ) -> None:
+        """What the published message tells; alike: messages of the same topic and payload in the window."""
+        report = self.report
+        related = [(int(message.frame), "the will in CONNECT" if message.will else "PUBLISH to the broker")]
+        first_ns: i64 = standing[0].time_ns
+        most: i64 = 0
+        settled = True
+        for one in standing:
+            if one.stood_ns >= 0 and one.stood_ns < first_ns:
+                first_ns = one.stood_ns
+            elif one.stood_ns < 0 and one.time_ns < first_ns:
+                first_ns = one.time_ns
+            most = max(most, one.granted)
+            settled = settled and one.granted >= 0 and not one.renewed
+        before = message.time_ns < first_ns  # it is the retained message, or nothing that the broker may send
+        if again:
+            if facts.qos == 2 and not facts.dup and len(standing) == 1 and not facts.retain:
+                what = f"The message of frame {message.frame} is delivered a second time"
+                report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, related)
+            return
+        if alike == 1 and settled:
+            least = min(message.qos, most)
+            if facts.qos > message.qos and facts.qos <= most:
+                what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
+                report.at(rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, related)
+            elif facts.qos < least and len(standing) == 1:
+                what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {most}"
+                report.at(rules.DELIVERY_BELOW_GRANTED, packet, what, 0, 1, related)
+        if alike == 1 and message.retain and not facts.retain:
+            if before and link.clean and facts.time_ns - first_ns < OWED_NS:
+                what = "RETAIN is 0 on a retained message that was sent for a new subscription"
+                report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, related)
+            elif not before and settled and all_as_published(standing):
+                what = "RETAIN is 0, though Retain As Published is 1 and the message was published with RETAIN 1"
+                report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, related)
+        if message.publisher and message.publisher == link.client_id and all_no_local(standing) and not before:
+            what = "A message of the client itself, though No Local is 1"
+            report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=related)
+        if message.expiry >= 0:
+            self._expiry(packet, facts, message, related)
+        if packet.version >= 5 and message.version >= 5 and not message.will and alike == 1:
+            self._properties(packet, facts, message, related)
+        if not before and not facts.dup:
+            self._order(link, packet, facts, message, related)
+        if len(standing) == 1 and standing[0].share:
+            self._shared(link, packet, standing[0], message, related)
+
+    def _expiry(self, packet: Packet, facts: Publish, message: Message, related: list[tuple[int, str]]) -> None:
+        """Message Expiry Interval (3.3.2.3.3)."""
+        waited = facts.time_ns - message.time_ns
+        if waited > message.expiry * SECOND + SETTLING_NS:
+            what = f"Delivered {milliseconds(waited)} after it was published; it expires after {message.expiry} s"
+            self.report.at(rules.MESSAGE_EXPIRED, packet, what, related=related)
+            return
+        if packet.version < 5:
+            return
+        left = extract.integer(facts.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
+        most = message.expiry - waited // SECOND + 1
+        if left > message.expiry or (waited >= 2 * SECOND and left > most):
+            what = f"Message Expiry Interval {left} s, after {milliseconds(waited)} of the {message.expiry} s published"
+            self.report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=related)
+
+    def _properties(self, packet: Packet, facts: Publish, message: Message, related: list[tuple[int, str]]) -> None:
+        """What a broker passes on unaltered."""
+        if message.properties is None and facts.properties is None:
+            return
+        for number, name in UNALTERED:
+            published, passed = value_of(message.properties, number), value_of(facts.properties, number)
+            if published != passed:
+                how = "left out" if passed is None else "added" if published is None else "changed"
+                self.report.at(rules.DELIVERY_CHANGED, packet, f"The broker has {how} the {name}", related=related)
+                return
+        pairs = [value for number, value in message.properties or [] if number == extract.USER_PROPERTY]
+        passed_on = [value for number, value in facts.properties or [] if number == extract.USER_PROPERTY]
+        if pairs != passed_on:
+            self.report.at(rules.DELIVERY_CHANGED, packet, "The User Properties are not as published", related=related)
+
+    def _order(
+        self, link: Link, packet: Packet, facts: Publish, message: Message, related: list[tuple[int, str]]
+    ) -> None:
+        """Messages of one publisher on one topic with one QoS come in their order (4.6)."""
+        if message.will or message.retain:
+            return
+        key = (int(message.link), message.topic, int(message.qos), int(facts.qos))
+        last = link.delivered.get(key, 0)
+        if message.order < last:
+            what = "It comes after a message that the same client published later on this topic"
+            self.report.at(rules.DELIVERY_ORDER, packet, what, related=related)
+            return
+        if len(link.delivered) >= MOST_TOPICS:
+            link.delivered.clear()
+        link.delivered[key] = int(message.order)
+
+    def _shared(
+        self, link: Link, packet: Packet, one: Subscription, message: Message, related: list[tuple[int, str]]
+    ) -> None:
+        """A shared subscription's message goes to one of its sessions (4.8.2)."""
+        if message.shares is None:
+            message.shares = {}
+        first = message.shares.get(one.filter)
+        if first is None:
+            message.shares[one.filter] = int(link.number)
+        elif first != int(link.number):
+            what = f"The shared subscription {one.filter!r} got it already, on stream {first}"
+            self.report.at(rules.SHARED_DELIVERED_TWICE, packet, what, related=related)
+
+    # Wills
+
+    def _will(self, broker: Broker, link: Link, packet: Packet, facts: Publish) -> Message | None:
+        """The message of a will that the broker publishes now, if this is one."""
+        dead = broker.wills.get((facts.topic, facts.digest))
+        if dead is None:
+            self._other_will(broker, packet, facts)
+            return None
+        will = dead.will
+        if will is None:
+            return None
+        related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
+        if will.fired == 0:
+            will.fired = packet.frame
+            dead.will_frame = packet.frame
+            early = will.due_ns - packet.time_ns
+            if will.cancelled:
+                what = f"The will of {dead.client_id!r} is published, though its DISCONNECT cancelled it"
+                self.report.at(rules.WILL_AFTER_DISCONNECT, packet, what, related=related)
+            elif early > SECOND:
+                what = f"The will of {dead.client_id!r} is published {milliseconds(early)} before its delay is over"
+                self.report.at(rules.WILL_EARLY, packet, what, related=related)
+        message = Message(will.topic, will.qos, will.retain, dead.connect_frame, packet.time_ns)
+        message.publisher = dead.client_id
+        message.link = dead.number
+        message.will = True
+        message.settled = True
+        self._keep(broker, (facts.topic, facts.digest), message, packet.time_ns)
+        if will.retain:
+            broker.retained[will.topic] = message
+        return message
+
+    def _other_will(self, broker: Broker, packet: Packet, facts: Publish) -> None:
+        """A message on a will's topic, when the will is due, that nobody published: the will, changed."""
+        for key, dead in broker.wills.items():
+            will = dead.will
+            if key[0] != facts.topic or will is None or will.fired or will.cancelled or facts.retain:
+                continue
+            if 0 <= packet.time_ns - will.due_ns < SETTLING_NS and facts.time_ns - dead.end_ns < SETTLING_NS:
+                related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
+                what = f"A message on the will topic of {dead.client_id!r} that is not its will"
+                self.report.at(rules.WILL_CHANGED, packet, what, related=related)
+                will.fired = packet.frame
+                return
+
+    # What changes who gets messages
+
+    def connected(self, link: Link, packet: Packet) -> None:
+        """A CONNECT: a will whose delay is not over yet is not published any more (3.1.3.2.2)."""
+        broker = self._broker(link)
+        for key, dead in list(broker.wills.items()):
+            will = dead.will
+            if will is None or dead.client_id != link.client_id or dead is link:
+                continue
+            if will.fired == 0 and not will.cancelled and will.delay and packet.time_ns < will.due_ns:
+                will.cancelled = True
+            if will.cancelled or will.fired:
+                del broker.wills[key]
+
+    def accepted(self, link: Link, packet: Packet) -> None:
+        """A CONNACK: the subscriptions of a session that ended with it are gone."""
+        client = link.client
+        if client is None or link.code != 0:
+            return
+        if not client.subscriptions:
+            self._forget(self._broker(link), client)
+        while self.opening.gone:
+            other = self.opening.gone.pop()
+            self._forget(self.brokers.get(other.broker), other)
+
+    def _forget(self, broker: Broker | None, client: Client) -> None:
+        """The client's subscriptions are gone."""
+        if broker is not None and client.standing:
+            for one in client.standing.values():
+                broker.filters.remove(client.id, one)
+        client.standing = {}
+
+    def granted(self, link: Link, packet: Packet, request: Request) -> None:
+        """A SUBACK: from now on the subscriptions count; and retained messages are due."""
+        client = link.client
+        if client is None or request.subscriptions is None:
+            return
+        broker = self._broker(link)
+        for one in request.subscriptions:
+            if one.granted < 0 or client.subscriptions.get(one.filter) is not one:
+                continue
+            broker.filters.add(client.id, one)
+            client.standing[one.filter] = one
+            if one.share or one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
+                continue
+            if client.known and link.whole and broker.retained:
+                self._retained_due(broker, link, packet, one)
+
+    def _retained_due(self, broker: Broker, link: Link, packet: Packet, one: Subscription) -> None:
+        """Retained messages that a new subscription has to bring (3.3.1.3)."""
+        messages: list[Message] = []
+        if "#" not in one.topic and "+" not in one.topic:
+            exact = broker.retained.get(one.topic)
+            if exact is not None:
+                messages.append(exact)
+        elif len(broker.retained) <= MOST_TOPICS:
+            messages = [message for topic, message in broker.retained.items() if matches(one.topic, topic)]
+        for message in messages:
+            if message.time_ns > one.time_ns - SETTLING_NS or len(link.retained_due) >= MOST_TOPICS:
+                continue
+            if message.expiry >= 0 and packet.time_ns - message.time_ns > message.expiry * SECOND:
+                continue
+            if accepted(message):
+                link.retained_due[message.topic] = (int(message.frame), int(packet.time_ns))
+
+    def unsubscribed(self, link: Link, request: Request) -> None:
+        """An UNSUBACK."""
+        client = link.client
+        if client is None:
+            return
+        for name in request.names or []:
+            one = client.standing.pop(name, None)
+            if one is not None:
+                self._broker(link).filters.remove(client.id, one)
+
+    def ended(self, link: Link) -> None:
+        """The connection is over, and why is known."""
+        client = link.client
+        broker = self._broker(link)
+        if client is not None and not client.session and client.link is None:
+            self._forget(broker, client)
+        self._missing_retained(link)
+        will = link.will
+        if will is None or link.connack_frame == 0 or link.code != 0 or not link.captured_end:
+            return
+        delay = will.delay if link.expiry > will.delay else link.expiry
+        will.due_ns = link.end_ns + (0 if will.cancelled else delay * SECOND)
+        if len(broker.wills) >= MOST_WILLS:
+            del broker.wills[next(iter(broker.wills))]
+        broker.wills[(will.topic, hash(will.payload))] = link
+        if not will.cancelled and link.whole:
+            self._owe_will(broker, link)
+
+    def _owe_will(self, broker: Broker, link: Link) -> None:
+        """Is there anybody who would see the will? Then that it does not come is noticed."""
+        will = link.will
+        if will is None or link.rival_frame:
+            return
+        for who, one in broker.filters.find(will.topic):
+            if one.granted < 0 or one.share or one.left_frame:
+                continue
+            client = self.opening.clients.get((link.broker or b"", who))
+            if client is not None and client.known and client.link is not None and client.link is not link:
+                if client.link.whole and client.link.state == CONNECTED:
+                    will.witness = int(client.link.number)
+                    self._wills_due.append((link, client))
+                    return
+
+    def _missing_retained(self, link: Link) -> None:
+        """Retained messages that a subscription should have brought."""
+        for topic, (frame, since_ns) in link.retained_due.items():
+            if link.end_ns - since_ns > 2 * SECOND and link.whole:
+                what = f"The retained message on {topic!r} was not sent for the new subscription"
+                self.report.of(
+                    rules.RETAINED_MISSING, link, link.end_frame, link.end_ns, what, [(frame, "the retained PUBLISH")]
+                )
+
+    # What is owed
+
+    def settle(self, now_ns: i64) -> None:
+        """Look at the messages whose time is over."""
+        owing = self._owing
+        while owing and now_ns - owing[0][2].time_ns > OWED_NS:
+            _, key, message = owing.popleft()
+            self._settle(key, message, now_ns)
+        wills = self._wills_due
+        while wills and now_ns - due_ns(wills[0][0]) > OWED_NS:
+            dead, witness = wills.popleft()
+            self._missing_will(dead, witness)
+
+    def _settle(self, key: bytes, message: Message, now_ns: i64) -> None:
+        """Did all get it who had to?"""
+        if message.settled or not message.owed or not accepted(message):
+            return
+        message.settled = True
+        for who, number in message.owed.items():
+            client = self.opening.clients.get((key, who))
+            if client is None or not client.known:
+                continue
+            link = client.link
+            if link is None or int(link.number) != number or link.state != CONNECTED or not link.whole:
+                continue
+            if link.flights[BROKER_SIDE] >= link.limits[CLIENT_SIDE].receive_maximum or link.flights[BROKER_SIDE] > 16:
+                continue
+            case = (message.publisher, message.topic, who)
+            if case in self._complained:
+                continue
+            if len(self._complained) > MOST_MESSAGES:
+                self._complained.clear()
+            self._complained.add(case)
+            what = f"The message on {message.topic!r} of frame {message.frame} did not reach this subscriber"
+            related = [(int(message.frame), "PUBLISH to the broker")]
+            self.report.of(rules.DELIVERY_MISSING, link, message.frame, message.time_ns, what, related)
+
+    def _missing_will(self, link: Link, client: Client) -> None:
+        """A will that was due was not seen."""
+        will = link.will
+        if will is None or will.fired or will.cancelled:
+            return
+        other = client.link
+        if other is None or int(other.number) != will.witness or not other.whole:
+            return
+        what = f"The will on {will.topic!r} was not published, though {client.id!r} has subscribed to it"
+        related = [(int(link.connect_frame), "the CONNECT with the will")]
+        self.report.of(rules.WILL_NOT_PUBLISHED, link, link.end_frame, link.end_ns, what, related)
+
+    def close(self, now_ns: i64) -> None:
+        """The capture has ended: what had a second to come, and did not, is missing."""
+        for _, key, message in self._owing:
+            if now_ns - message.time_ns > SECOND:
+                self._settle(key, message, now_ns)
+        for dead, witness in self._wills_due:
+            if now_ns - due_ns(dead) > SECOND:
+                self._missing_will(dead, witness)
+
+
+def subscribed_to(client: Client, topic: str) -> list[Subscription]:
+    """The client's subscriptions that match, those included that it has just left."""
+    known = client.matched.get(topic)
+    if known is None:
+        if len(client.matched) >= MOST_TOPICS:
+            client.matched.clear()
+        known = client.matched[topic] = matching(client.subscriptions, topic)
+    return known
+
+
+def due_ns(link: Link) -> i64:
+    """When the will of a connection is due."""
+    return link.will.due_ns if link.will is not None else link.end_ns
+
+
+def accepted(message: Message) -> bool:
+    """Has the broker taken responsibility for the message?"""
+    request = message.request
+    if request is None:
+        return message.qos == 0 or message.will
+    return not request.refused and request.stage in (codes.PUBACK, codes.PUBREL, codes.PUBCOMP)
+
+
+def had(message: Message, link: Link) -> bool:
+    """Did this connection get the message already?"""
+    if message.had is not None:
+        number = int(link.number)
+        for one, _ in message.had:
+            if one == number:
+                return True
+    return False
+
+
+def first_due(candidates: list[Message], link: Link, facts: Publish) -> Message | None:
+    """The oldest of them that this connection has not had; else the newest."""
+    for message in candidates:
+        if message.time_ns <= facts.time_ns and not had(message, link):
+            return message
+    return candidates[-1] if candidates else None
+
+
+def all_as_published(standing: list[Subscription]) -> bool:
+    """Do all of them want RETAIN as it was published?"""
+    for one in standing:
+        if not one.retain_as_published:
+            return False
+    return True
+
+
+def all_no_local(standing: list[Subscription]) -> bool:
+    """Does none of them want the client's own messages?"""
+    for one in standing:
+        if not one.no_local:
+            return False
+    return True
+
+
+def value_of(found: list[tuple[int, object]] | None, number: int) -> object:
+    """The value of a property; None if it is not there."""
+    if found is not None:
+        for one, value in found:
+            if one == number:
+                return value
+    return None

@@ -1,0 +1,504 @@
+"""Requests and answers on one connection: packet identifiers, acknowledgements, limits, re-deliveries.
+
+Theory of operation
+-------------------
+Each side has a table of its requests by packet identifier (MQTT 5.0, sections 2.2.1, 4.3): PUBLISH of QoS 1 and 2 until
+their handshake is complete, SUBSCRIBE and UNSUBSCRIBE until they are confirmed. Every packet of a handshake moves its
+request to the next stage, or does not fit.
+
+What the capture cannot decide is not reported. An answer to nothing waits a little (`EARLY_NS`) for its request, which
+a capture may have seen later; and neither it nor an identifier in use counts on a connection of which something is
+missing. That an answer is missing counts only if everything was captured that its sender sent since the request
+(`Link.sure_since`), and if it had time, or has answered later requests.
+"""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis import extract, rules
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, Link, Publish, Request
+from mqttdissect.analysis.report import Report
+from mqttdissect.analysis.rule import BROKER, CLIENT, Rule
+from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.registry import PACKET_IDENTIFIER
+
+EARLY_NS: Final = 1_000_000_000
+MOST_EARLY: Final = 64
+PATIENCE_NS: Final = 1_000_000_000  # that an answer may take
+SLOW_NS: Final = 1_000_000_000
+LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
+QUIET_NS: Final = 10_000_000_000  # between two reports of slow answers on one connection
+QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them
+QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long
+PARTIES: Final = (CLIENT, BROKER)
+WHO: Final = ("the client", "the broker")
+WHOSE: Final = ("client's", "broker's")
+
+
+def milliseconds(ns: i64) -> str:
+    """`0.8 ms`, `1.2 s`"""
+    return f"{int(ns) / 1e6:.3g} ms" if ns < 999_500_000 else f"{int(ns) / 1e9:.3g} s"
+
+
+def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: Publish) -> bool:
+    """A PUBLISH. Is it a message that was not seen before?"""
+    if packet.version >= 5:
+        limits_of_publish(report, link, packet, side, facts)
+    if facts.qos == 0 or facts.qos == 3 or facts.identifier == 0 or packet.hole_offset >= 0:
+        return True
+    pending = link.pending[side]
+    before = pending.get(int(facts.identifier))
+    if before is not None and again(report, link, packet, side, facts, before):
+        return False
+    if facts.dup and before is None and certain(link) and not link.session_present:
+        report.at(
+            rules.DUP_ON_FIRST_DELIVERY,
+            packet,
+            "DUP is 1 in the first PUBLISH of a message",
+            0,
+            1,
+        )
+    request = Request(codes.PUBLISH, facts.identifier, facts.frame, facts.time_ns)
+    request.qos = facts.qos
+    request.digest = facts.digest
+    request.topic = facts.topic
+    link.orders[side] += 1
+    request.order = link.orders[side]
+    pending[int(facts.identifier)] = request
+    link.flights[side] += 1
+    if packet.version >= 5:
+        receive_maximum(report, link, packet, side)
+    count = link.flights[side]
+    if count >= QUEUE and count & (count - 1) == 0:
+        queue(report, link, packet, side, count)
+    if link.early:
+        belated(report, link, packet, side, int(facts.identifier))
+    return True
+
+
+def certain(link: Link) -> bool:
+    """Is all known of the exchanges of this connection, since it began with no state from before?"""
+    return link.whole and link.state == CONNECTED and (link.clean or not link.session_present)
+
+
+def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish, before: Request) -> bool:
+    """A PUBLISH whose identifier is in use: is it the same message, sent again?"""
+    related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {before.identifier}")]
+    number = facts.identifier
+    same = before.type == codes.PUBLISH and before.qos == facts.qos and before.digest == facts.digest
+    if same and before.topic != facts.topic and facts.topic and before.topic:
+        same = False
+    if same and (before.carried or facts.dup or before.stage == codes.PUBLISH):
+        before.sent += 1
+        if not facts.dup:
+            what = f"PUBLISH {number} is sent again with DUP 0"
+            report.at(rules.REDELIVERY_WITHOUT_DUP, packet, what, 0, 1, related)
+        if before.carried:
+            redelivered(report, link, packet, side, before)
+        elif before.stage == codes.PUBREL:
+            what = f"PUBLISH {number} is sent again after its PUBREL"
+            report.at(rules.PUBLISH_AFTER_PUBREL, packet, what, 0, 1, related)
+        elif packet.version >= 5 and link.whole:
+            what = f"PUBLISH {number} is sent again on the connection on which it was sent before"
+            report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
+        return True
+    if before.carried and not facts.dup:
+        if link.whole:
+            what = f"Packet identifier {number} is still in use by a message of the connection before"
+            report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
+    elif facts.dup and before.type == codes.PUBLISH:
+        what = f"PUBLISH {number} is sent again with another topic, QoS or message"
+        report.at(rules.REDELIVERY_CHANGED, packet, what, 0, 1, related)
+    elif link.whole:
+        what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
+        report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
+    forget(link, side, before)
+    return False
+
+
+def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: Request) -> None:
+    """A message of the connection before, sent again on this one: in the order of then (4.6.0-1)."""
+    before.carried = False
+    for other in link.pending[side].values():
+        if (
+            other.carried
+            and other.type == codes.PUBLISH
+            and other.stage == codes.PUBLISH
+            and other.order < before.order
+        ):
+            what = f"PUBLISH {before.identifier} is sent again before PUBLISH {other.identifier}, which came first"
+            related = [
+                (int(other.frame), f"PUBLISH {other.identifier}"),
+                (int(before.frame), f"PUBLISH {before.identifier}"),
+            ]
+            report.at(rules.REDELIVERY_ORDER, packet, what, 0, 1, related)
+            return
+
+
+def forget(link: Link, side: i64, request: Request) -> None:
+    """A request is over."""
+    link.pending[side].pop(int(request.identifier), None)
+    if request.type == codes.PUBLISH:
+        link.flights[side] -= 1
+
+
+def identifier_bytes(packet: Packet) -> tuple[int, int]:
+    """Where the packet identifier is."""
+    for field in packet.fields:
+        if field.spec is PACKET_IDENTIFIER:
+            return int(field.start), int(field.end)
+    return -1, -1
+
+
+def limits_of_publish(report: Report, link: Link, packet: Packet, side: i64, facts: Publish) -> None:
+    """What the other side has said that it takes (MQTT 5.0, sections 3.1.2.11 and 3.2.2.3)."""
+    limits = link.limits[1 - side]
+    if facts.alias:
+        if link.whole and (link.connack_frame or side == BROKER_SIDE) and facts.alias > limits.alias_maximum:
+            report.at(
+                rules.TOPIC_ALIAS_EXCEEDED,
+                packet,
+                f"Topic Alias {facts.alias}; {WHO[1 - side]} takes up to {limits.alias_maximum}",
+                related=limit_said(link, side),
+            )
+        if not facts.topic and link.whole:
+            report.at(
+                rules.TOPIC_ALIAS_UNKNOWN, packet, f"Topic Alias {facts.alias} was not set before on this connection"
+            )
+    if side == CLIENT_SIDE and link.connack_frame:
+        if facts.qos > limits.maximum_qos and facts.qos < 3:
+            what = f"QoS {facts.qos}; the broker takes up to {limits.maximum_qos}"
+            report.at(rules.MAXIMUM_QOS_EXCEEDED, packet, what, 0, 1, limit_said(link, side))
+        if facts.retain and not limits.retain:
+            report.at(
+                rules.RETAIN_UNAVAILABLE,
+                packet,
+                "RETAIN is 1; the broker takes no retained messages",
+                0,
+                1,
+                limit_said(link, side),
+            )
+
+
+def limit_said(link: Link, side: i64) -> list[tuple[int, str]]:
+    """Where the other side has said what it takes."""
+    if side == CLIENT_SIDE:
+        return [(int(link.connack_frame), "CONNACK")]
+    return [(int(link.connect_frame), "CONNECT")]
+
+
+def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> None:
+    """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
+    limit = link.limits[1 - side].receive_maximum
+    count = link.flights[side]
+    if count <= limit or not link.whole or (side == CLIENT_SIDE and not link.connack_frame):
+        return
+    carried = 0
+    for request in link.pending[side].values():
+        if request.carried:
+            carried += 1
+    if count - carried > limit:
+        report.at(
+            rules.RECEIVE_MAXIMUM_EXCEEDED,
+            packet,
+            f"{count - carried} messages are not acknowledged; {WHO[1 - side]} takes {limit} at a time",
+            related=limit_said(link, side),
+        )
+
+
+def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> None:
+    """Many messages in flight, the oldest since long."""
+    for request in link.pending[side].values():
+        if request.type == codes.PUBLISH:
+            age = packet.time_ns - request.time_ns
+            if age > QUEUE_NS:
+                what = f"{count} messages are not acknowledged, the oldest since {milliseconds(age)}"
+                report.at(
+                    rules.QUEUE_BUILD_UP,
+                    packet,
+                    what,
+                    related=[(int(request.frame), "the oldest")],
+                    fault=PARTIES[1 - side],
+                )
+            return
+
+
+def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Request | None:
+    """A SUBSCRIBE or UNSUBSCRIBE."""
+    number = extract.identifier(packet)
+    if number == 0 or packet.hole_offset >= 0:
+        return None
+    pending = link.pending[side]
+    before = pending.get(int(number))
+    if before is not None:
+        if link.whole:
+            what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
+            related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
+            report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
+        forget(link, side, before)
+    request = Request(packet.type, number, packet.frame, packet.time_ns)
+    request.names = extract.filters(packet)
+    link.orders[side] += 1
+    request.order = link.orders[side]
+    pending[int(number)] = request
+    return request
+
+
+def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request | None:
+    """`side` answers a request of the other one, or goes on with a handshake of its own (PUBREL).
+
+    Returns the request that is complete with it.
+    """
+    number = extract.identifier(packet)
+    if number == 0 or packet.hole_offset >= 0:
+        return None
+    kind = packet.type
+    asker = side if kind == codes.PUBREL else 1 - side
+    request = link.pending[asker].get(int(number))
+    if request is None:
+        to_nothing(report, link, packet, asker, int(number))
+        return None
+    stage = request.stage
+    fits, step = FITS[kind]
+    if request.type != fits:
+        wrong(report, link, packet, request)
+        return None
+    if kind == codes.PUBACK or kind == codes.PUBREC:
+        if request.qos != step:
+            what = f"{packet.name} {number} answers a PUBLISH of QoS {request.qos}"
+            report.at(rules.ACKNOWLEDGEMENT_WRONG, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {number}")])
+            forget(link, asker, request)
+            return request
+        if kind == codes.PUBREC and stage != codes.PUBLISH:
+            if request.sent == 1 and not request.carried and certain(link):
+                wrong(report, link, packet, request)
+            return None
+        in_order(report, link, packet, asker, request)
+    elif kind == codes.PUBREL:
+        if stage == codes.PUBLISH and not request.carried and certain(link):
+            wrong(report, link, packet, request)
+        elif stage == codes.PUBREC and not request.carried:
+            in_order(report, link, packet, asker, request)
+    elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried and certain(link):
+        wrong(report, link, packet, request)
+    took = packet.time_ns - request.stage_ns
+    if took > LATE_NS and not request.carried:
+        late(report, link, packet, request, took)
+    request.stage = kind
+    request.stage_ns = packet.time_ns
+    request.carried = False
+    failed = packet.version >= 5 and (kind == codes.PUBACK or kind == codes.PUBREC) and extract.code(packet) >= 0x80
+    if failed:
+        request.refused = True
+        report.at(
+            rules.PUBLISH_REFUSED,
+            packet,
+            f"PUBLISH {number} is refused: {extract.code_name(packet)}",
+            related=[(int(request.frame), f"PUBLISH {number}")],
+        )
+    if kind == codes.PUBREL or (kind == codes.PUBREC and not failed):
+        return None
+    forget(link, asker, request)
+    return request
+
+
+FITS: Final[dict[i64, tuple[int, int]]] = {  # the request that an answer is for, and its QoS
+    codes.PUBACK: (codes.PUBLISH, 1),
+    codes.PUBREC: (codes.PUBLISH, 2),
+    codes.PUBREL: (codes.PUBLISH, 2),
+    codes.PUBCOMP: (codes.PUBLISH, 2),
+    codes.SUBACK: (codes.SUBSCRIBE, 0),
+    codes.UNSUBACK: (codes.UNSUBSCRIBE, 0),
+}
+
+
+def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
+    """An answer that the request does not wait for."""
+    if not link.whole:
+        return
+    last = codes.PACKET_TYPES[int(request.stage)]
+    what = f"{packet.name} {request.identifier} does not follow on {last}"
+    report.at(
+        rules.ACKNOWLEDGEMENT_WRONG,
+        packet,
+        what,
+        0,
+        1,
+        [(int(request.frame), f"{codes.PACKET_TYPES[int(request.type)]} {request.identifier}")],
+    )
+
+
+def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
+    """Acknowledgements come in the order of what they acknowledge (4.6)."""
+    last = link.last_order[asker]
+    kind = int(packet.type)
+    if request.sent > 1 or request.carried:
+        return
+    if request.order < last[kind]:
+        if link.whole:
+            what = f"{packet.name} {request.identifier} comes after that of a later PUBLISH"
+            report.at(
+                rules.ACKNOWLEDGEMENT_ORDER, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {request.identifier}")]
+            )
+        return
+    last[kind] = int(request.order)
+
+
+def late(report: Report, link: Link, packet: Packet, request: Request, took: i64) -> None:
+    """An answer that took long: TCP may tell why."""
+    if link.slow_ns >= 0 and packet.time_ns - link.slow_ns < QUIET_NS:
+        return
+    what = f"{packet.name} {request.identifier} came {milliseconds(took)} after what it answers"
+    related = [(int(request.frame), f"{codes.PACKET_TYPES[int(request.type)]} {request.identifier}")]
+    slow(report, link, packet, what, related, request.stage_ns, took)
+
+
+def slow(
+    report: Report, link: Link, packet: Packet, what: str, related: list[tuple[int, str]], since_ns: i64, took: i64
+) -> None:
+    """Report a slow answer under the rule that says why."""
+    stream = link.stream
+    for half in (stream.source, stream.destination):
+        if half.retransmitted_ns >= since_ns:
+            why = f"{what}; segments were sent again in between ({half.retransmissions} so far)"
+            report.at(rules.TCP_LOSS, packet, why, related=related)
+            link.slow_ns = packet.time_ns
+            return
+    if took > SLOW_NS:
+        report.at(
+            rules.SLOW_ANSWER,
+            packet,
+            what,
+            related=related,
+            fault=CLIENT if packet.sender == codes.FROM_CLIENT else BROKER,
+        )
+        link.slow_ns = packet.time_ns
+
+
+def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
+    """An answer without a request: the capture may have seen it first."""
+    kind = packet.type
+    if kind == codes.PUBREL:
+        link.surplus[asker].add(number)
+        if len(link.surplus[asker]) > MOST_EARLY * 64:
+            link.surplus[asker].clear()
+    elif kind == codes.PUBCOMP and number in link.surplus[asker]:
+        link.surplus[asker].discard(number)
+        return
+    if not certain(link):
+        return
+    link.early.append(packet)
+    if len(link.early) > MOST_EARLY:
+        overdue(report, link, link.early.pop(0))
+
+
+def belated(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
+    """A request whose answer may have been seen already."""
+    sender = codes.FROM_CLIENT if asker == BROKER_SIDE else codes.FROM_SERVER
+    for at in range(len(link.early)):
+        early = link.early[at]
+        if extract.identifier(early) == number and (early.sender == sender) == (early.type != codes.PUBREL):
+            if packet.time_ns - early.time_ns > EARLY_NS:
+                continue
+            del link.early[at]
+            answered(report, link, early, BROKER_SIDE if early.sender == codes.FROM_SERVER else CLIENT_SIDE)
+            return
+
+
+def flush(report: Report, link: Link, now_ns: i64) -> None:
+    """Report the answers to nothing that have waited long enough."""
+    while link.early and now_ns - link.early[0].time_ns > EARLY_NS:
+        overdue(report, link, link.early.pop(0))
+
+
+def overdue(report: Report, link: Link, packet: Packet) -> None:
+    """An answer to nothing."""
+    if link.whole:
+        number = extract.identifier(packet)
+        asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[FITS[packet.type][0]]
+        what = f"{packet.name} {number} answers no {asked} that is under way"
+        report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
+
+
+def ended(report: Report, link: Link, end_frame: i64, end_ns: i64) -> None:
+    """The connection has ended: which requests had no answer?"""
+    for early in link.early:
+        overdue(report, link, early)
+    link.early = []
+    for side in (CLIENT_SIDE, BROKER_SIDE):
+        for request in link.pending[side].values():
+            if request.carried:
+                not_again(report, link, side, request, end_frame, end_ns)
+            else:
+                missing(report, link, side, request, end_frame, end_ns)
+
+
+MISSING: Final[dict[i64, Rule]] = {
+    codes.PUBLISH: rules.PUBLISH_UNACKNOWLEDGED,
+    codes.PUBREC: rules.PUBREL_MISSING,
+    codes.PUBREL: rules.PUBCOMP_MISSING,
+    codes.SUBSCRIBE: rules.SUBACK_MISSING,
+    codes.UNSUBSCRIBE: rules.UNSUBACK_MISSING,
+}
+ANSWERS: Final[dict[i64, str]] = {
+    codes.PUBREC: "PUBREL",
+    codes.PUBREL: "PUBCOMP",
+    codes.SUBSCRIBE: "SUBACK",
+    codes.UNSUBSCRIBE: "UNSUBACK",
+}
+
+
+def missing(report: Report, link: Link, side: i64, request: Request, end_frame: i64, end_ns: i64) -> None:
+    """A request that was not answered, or a handshake that did not go on."""
+    stage = request.stage
+    owes = side if stage == codes.PUBREC else 1 - side
+    if not link.sure_since(owes, request.stage_ns) or not link.sure_since(side, request.stage_ns):
+        return
+    if link.violation == side and link.violation_ns <= request.time_ns:
+        return
+    waited = end_ns - request.stage_ns
+    overtaken = (
+        stage == codes.PUBLISH
+        and link.last_order[side][codes.PUBACK if request.qos == 1 else codes.PUBREC] > request.order
+    )
+    if link.disconnect_side != -1 and link.disconnect_ns - request.stage_ns < PATIENCE_NS:
+        waited = 0
+    if waited < PATIENCE_NS and not (overtaken and waited > PATIENCE_NS // 10):
+        return
+    answer = ANSWERS.get(stage)
+    if answer is None:
+        answer = "PUBACK" if request.qos == 1 else "PUBREC"
+    name = codes.PACKET_TYPES[int(request.type)]
+    what = f"{name} {request.identifier} has no {answer}, in {milliseconds(waited)} until the connection ended"
+    rule = MISSING.get(stage)
+    if rule is not None:
+        report.of(
+            rule,
+            link,
+            request.frame,
+            request.time_ns,
+            what,
+            [(int(end_frame), "the end of the connection")],
+            PARTIES[owes],
+        )
+
+
+def not_again(report: Report, link: Link, side: i64, request: Request, end_frame: i64, end_ns: i64) -> None:
+    """A message of the connection before, which should have been sent again on this one (4.4.0-1)."""
+    if not (link.whole and link.state >= CONNECTED and link.session_present and link.connack_ns):
+        return
+    if not link.sure_since(side, link.connack_ns) or end_ns - link.connack_ns < PATIENCE_NS:
+        return
+    name = "PUBREL" if request.stage in (codes.PUBREL, codes.PUBREC) else "PUBLISH"
+    what = f"{name} {request.identifier} is not sent again, though the session goes on"
+    report.of(
+        rules.REDELIVERY_MISSING,
+        link,
+        link.connack_frame,
+        link.connack_ns,
+        what,
+        [(int(request.frame), f"PUBLISH {request.identifier}")],
+        PARTIES[side],
+    )

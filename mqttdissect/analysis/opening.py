@@ -1,0 +1,576 @@
+"""How connections open and end, and what a client identifier has across them: CONNECT, CONNACK, AUTH, DISCONNECT,
+sessions, take-overs (chapters 3.1, 3.2, 3.14, 3.15, 4.1, 4.12 and 4.13 of MQTT 5.0).
+
+`Opening` has the table of clients, by broker (address and port) and client identifier. It is bounded: those that have
+been away longest go first, and are counted.
+"""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis import extract, keepalive, packets, rules
+from mqttdissect.analysis.exchange import PARTIES, WHO, milliseconds, slow
+from mqttdissect.analysis.facts import (
+    BROKER_SIDE,
+    BY_CAPTURE_END,
+    BY_DISCONNECT,
+    BY_FIN,
+    BY_KEEP_ALIVE,
+    BY_REFUSAL,
+    BY_RST,
+    BY_TAKEOVER,
+    CLIENT_SIDE,
+    CLOSING,
+    CONNECTED,
+    CONNECTING,
+    FRESH,
+    NEVER_EXPIRES,
+    REFUSED,
+    UNKNOWN,
+    Client,
+    Link,
+)
+from mqttdissect.analysis.report import Report
+from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.packet import Packet
+from mqttdissect.net.tcp import RESET
+
+SECOND: Final = 1_000_000_000
+MOST_CLIENTS: Final = 50_000
+STORM: Final = 10  # CONNECTs of one client identifier
+STORM_NS: Final = 30_000_000_000
+FIGHT: Final = 3  # take-overs
+FIGHT_NS: Final = 60_000_000_000
+CLOSE_NS: Final = 2_000_000_000  # that a side which has to close a connection may take
+WORDLESS_NS: Final = 5_000_000_000  # without a CONNACK
+SUCCESS: Final = 0x00
+CONTINUE: Final = 0x18
+AGAIN: Final = 0x19
+
+
+def broker_of(link: Link) -> bytes:
+    """Address and port of the broker, as they stand in the headers."""
+    flow = link.stream.flow
+    half = (len(flow) - 4) // 2
+    if link.client_direction == 0:
+        return flow[half : 2 * half] + flow[-2:]
+    return flow[:half] + flow[-4:-2]
+
+
+@final
+class Opening:
+    """`connect`, `connack`, `auth`, `disconnect` and `ended` as they come. forgotten: clients dropped for others."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.clients: dict[tuple[bytes, str], Client] = {}
+        self.forgotten: i64 = 0
+        self.gone: list[Client] = []  # those that were forgotten, for others to forget too
+
+    def connect(self, link: Link, packet: Packet) -> bool:
+        """A CONNECT; False if it is one too many."""
+        report = self.report
+        if link.connect_frame:
+            report.at(
+                rules.SECOND_CONNECT,
+                packet,
+                "A second CONNECT on the same connection",
+                0,
+                1,
+                [(int(link.connect_frame), "the first CONNECT")],
+            )
+            return False
+        extract.connect(packet, link)
+        link.state = CONNECTING
+        keepalive.told(report, link, packet)
+        if link.client_id and packet.hole_offset < 0:
+            self.belongs(link, packet)
+        return True
+
+    def belongs(self, link: Link, packet: Packet) -> None:
+        """The connection is that of the client identifier it has said, or was given."""
+        key = (broker_of(link), link.client_id)
+        client = self.clients.pop(key, None)
+        if client is None:
+            if len(self.clients) >= MOST_CLIENTS:
+                self.make_room()
+            client = Client(link.client_id, key[0])
+        self.clients[key] = client  # behind all others
+        link.client = client
+        client.links += 1
+        client.seen_ns = packet.time_ns
+        self.count_connects(client, link, packet)
+        rival = client.link
+        if rival is not None and rival is not link and rival.state in (CONNECTING, CONNECTED):
+            rival.rival_frame = packet.frame
+            rival.rival_ns = packet.time_ns
+            if rival.state == CONNECTED:
+                self.taken_over(client, link, rival, packet)
+
+    def make_room(self) -> None:
+        """A tenth of the clients that are not connected go, those away longest first."""
+        away = [key for key, client in self.clients.items() if client.link is None]
+        for key in away[: max(MOST_CLIENTS // 10, 1)] or list(self.clients)[: MOST_CLIENTS // 10]:
+            self.gone.append(self.clients.pop(key))
+            self.forgotten += 1
+
+    def count_connects(self, client: Client, link: Link, packet: Packet) -> None:
+        """Does a client connect again and again?"""
+        now = packet.time_ns
+        times = client.connects
+        times.append(int(now))
+        if len(times) < STORM:
+            return
+        since = now - times[0]
+        if 0 <= since < STORM_NS and (client.storm_ns < 0 or now - client.storm_ns > STORM_NS):
+            client.storm_ns = now
+            self.report.at(
+                rules.RECONNECT_STORM, packet, f"{STORM} connections within {milliseconds(since)}", link=link
+            )
+        del times[0]
+
+    def taken_over(self, client: Client, link: Link, rival: Link, packet: Packet) -> None:
+        """A client identifier connects while it is connected."""
+        now = packet.time_ns
+        others = f"stream {rival.number}"
+        self.report.at(
+            rules.SESSION_TAKEN_OVER,
+            packet,
+            f"The client identifier is connected already, on {others}",
+            related=[(int(rival.connect_frame), f"the CONNECT of {others}")],
+            link=link,
+        )
+        times = client.takeovers
+        times.append(int(now))
+        if len(times) < FIGHT:
+            return
+        since = now - times[0]
+        if 0 <= since < FIGHT_NS and (client.fight_ns < 0 or now - client.fight_ns > FIGHT_NS):
+            client.fight_ns = now
+            what = f"Connections with this client identifier took over from one another {FIGHT} times"
+            self.report.at(rules.CLIENT_ID_FIGHT, packet, f"{what} within {milliseconds(since)}", link=link)
+        del times[0]
+
+    def connack(self, link: Link, packet: Packet) -> bool:
+        """A CONNACK; False if it is one too many."""
+        report = self.report
+        if link.connack_frame:
+            report.at(
+                rules.SECOND_CONNACK,
+                packet,
+                "A second CONNACK on the same connection",
+                0,
+                1,
+                [(int(link.connack_frame), "the first CONNACK")],
+            )
+            return False
+        link.connack_frame = packet.frame
+        link.connack_ns = packet.time_ns
+        code = extract.code(packet)
+        link.code = code
+        link.session_present = extract.session_present(packet)
+        if not link.connect_frame:
+            link.state = CONNECTED if code == SUCCESS else REFUSED
+            return True
+        asked = [(int(link.connect_frame), "CONNECT")]
+        took = packet.time_ns - link.connect_ns
+        if took > SECOND // 5:
+            slow(
+                report,
+                link,
+                packet,
+                f"CONNACK came {milliseconds(took)} after the CONNECT",
+                asked,
+                link.connect_ns,
+                took,
+            )
+        if code != SUCCESS:
+            link.state = REFUSED
+            if link.session_present:
+                report.at(
+                    rules.SESSION_PRESENT_WITH_REFUSAL,
+                    packet,
+                    "Session Present is 1, though the code is an error",
+                    2,
+                    3,
+                )
+            report.at(
+                rules.CONNECTION_REFUSED,
+                packet,
+                f"The broker refuses the connection: {extract.code_name(packet)}",
+                related=asked,
+            )
+            return True
+        link.state = CONNECTED
+        if packet.version >= 5:
+            self.negotiated(link, packet)
+        if link.clean and link.session_present:
+            name = "Clean Start" if packet.version >= 5 else "Clean Session"
+            report.at(rules.SESSION_PRESENT_WRONG, packet, f"Session Present is 1, after {name} 1", 2, 3, asked)
+        if link.client is not None:
+            self.session(link, link.client, packet)
+        return True
+
+    def negotiated(self, link: Link, packet: Packet) -> None:
+        """What a CONNACK of MQTT 5.0 says besides."""
+        report = self.report
+        found = extract.properties(packet, False)
+        extract.takes(link.limits[BROKER_SIDE], found)
+        link.keep_alive = extract.integer(found, extract.SERVER_KEEP_ALIVE, link.keep_alive)
+        link.expiry = extract.integer(found, extract.SESSION_EXPIRY, link.expiry)
+        asked = [(int(link.connect_frame), "CONNECT")]
+        assigned = extract.text(found, extract.ASSIGNED_IDENTIFIER)
+        if not link.client_id:
+            if assigned:
+                link.client_id = assigned
+                self.belongs(link, packet)
+            elif link.whole:
+                report.at(
+                    rules.ASSIGNED_IDENTIFIER_MISSING,
+                    packet,
+                    "The broker does not say which client identifier it assigned",
+                    related=asked,
+                )
+        if extract.has(found, extract.RESPONSE_INFORMATION) and not link.response_information and link.whole:
+            report.at(
+                rules.RESPONSE_INFORMATION_UNASKED,
+                packet,
+                "Response Information that the client did not ask for",
+                related=asked,
+            )
+        method = extract.text(found, extract.AUTH_METHOD)
+        if link.whole and method != link.auth_method:
+            if not link.auth_method:
+                report.at(
+                    rules.AUTH_UNASKED,
+                    packet,
+                    f"The Authentication Method {method!r}; the CONNECT has none",
+                    related=asked,
+                )
+            else:
+                report.at(
+                    rules.AUTH_METHOD_CHANGED,
+                    packet,
+                    f"The Authentication Method is {method!r}, not {link.auth_method!r}",
+                    related=asked,
+                )
+        will, limits = link.will, link.limits[BROKER_SIDE]
+        if will is not None:
+            if will.qos > limits.maximum_qos and will.qos < 3:
+                report.at(
+                    rules.WILL_ABOVE_LIMITS,
+                    packet,
+                    f"Accepted with a will of QoS {will.qos}, above Maximum QoS {limits.maximum_qos}",
+                    related=asked,
+                )
+            elif will.retain and not limits.retain:
+                report.at(
+                    rules.WILL_ABOVE_LIMITS,
+                    packet,
+                    "Accepted with a retained will, though Retain Available is 0",
+                    related=asked,
+                )
+
+    def session(self, link: Link, client: Client, packet: Packet) -> None:
+        """The session that goes on, or a new one (3.1.2.4, 3.2.2.1.1)."""
+        present = link.session_present
+        if not link.clean and link.version > 3 and client.known and link.whole:
+            expired = client.expiry != NEVER_EXPIRES and packet.time_ns - client.ended_ns > client.expiry * SECOND
+            related = [(int(link.connect_frame), "CONNECT")]
+            if present and (not client.session or (client.expiry == 0 and client.ended_ns >= 0)):
+                self.report.at(
+                    rules.SESSION_PRESENT_WRONG,
+                    packet,
+                    "Session Present is 1, though the client's last connection left no session",
+                    2,
+                    3,
+                    related,
+                )
+            elif not present and client.session and client.ended_ns >= 0 and not expired:
+                self.report.at(
+                    rules.SESSION_PRESENT_WRONG,
+                    packet,
+                    f"Session Present is 0, though the session of stream {client.ended} has not expired",
+                    2,
+                    3,
+                    related,
+                )
+        goes_on = present or (link.version == 3 and not link.clean)
+        if not goes_on:
+            client.subscriptions.clear()
+            client.matched.clear()
+            client.carried = [{}, {}]
+            client.known = link.whole
+        elif not link.whole:
+            client.known = False
+        client.session = link.expiry > 0
+        client.expiry = link.expiry
+        client.link = link
+        if goes_on:
+            for side in (CLIENT_SIDE, BROKER_SIDE):
+                for number, request in client.carried[side].items():
+                    if number not in link.pending[side]:
+                        request.carried = True
+                        link.pending[side][number] = request
+                        link.flights[side] += 1
+            client.carried = [{}, {}]
+
+    def auth(self, link: Link, packet: Packet, side: i64) -> None:
+        """An AUTH (4.12)."""
+        report = self.report
+        if not link.connect_frame or not link.whole:
+            return
+        asked = [(int(link.connect_frame), "CONNECT")]
+        code = extract.code(packet)
+        if not link.auth_method:
+            report.at(rules.AUTH_UNASKED, packet, "AUTH, though the CONNECT has no Authentication Method", 0, 1, asked)
+            return
+        method = extract.text(extract.properties(packet, False), extract.AUTH_METHOD)
+        if method != link.auth_method:
+            report.at(
+                rules.AUTH_METHOD_CHANGED,
+                packet,
+                f"The Authentication Method is {method!r}, not {link.auth_method!r}",
+                related=asked,
+            )
+        early = link.state == CONNECTING
+        if (
+            (side == CLIENT_SIDE and code == SUCCESS)
+            or (side == CLIENT_SIDE and early and code == AGAIN)
+            or (side == BROKER_SIDE and code == AGAIN)
+            or (side == BROKER_SIDE and early and code == SUCCESS)
+        ):
+            when = "before the CONNACK" if early else "after the CONNACK"
+            report.at(
+                rules.AUTH_ORDER,
+                packet,
+                f"AUTH with {extract.code_name(packet)} from {WHO[side]} {when}",
+                related=asked,
+            )
+
+    def disconnect(self, link: Link, packet: Packet, side: i64) -> None:
+        """A DISCONNECT."""
+        report = self.report
+        if packet.version >= 5:
+            packets.disconnect(report, link, packet, side)
+            expiry = extract.integer(extract.properties(packet, False), extract.SESSION_EXPIRY, UNKNOWN)
+            if side == CLIENT_SIDE and expiry >= 0 and link.client is not None and link.expiry:
+                link.expiry = expiry
+                link.client.expiry = expiry
+                link.client.session = expiry > 0
+        code = extract.code(packet)
+        link.disconnect_side = side
+        link.disconnect_frame = packet.frame
+        link.disconnect_ns = packet.time_ns
+        link.disconnect_code = code
+        link.state = CLOSING
+        if side == BROKER_SIDE and packet.version >= 5:
+            report.at(
+                rules.DISCONNECTED_BY_BROKER, packet, f"The broker ends the connection: {extract.code_name(packet)}"
+            )
+        if side == CLIENT_SIDE and link.will is not None and code == SUCCESS:
+            link.will.cancelled = True
+
+    def ended(self, link: Link, frame: i64, now_ns: i64, captured: bool) -> None:
+        """The connection is over; captured: its end is, the capture did not merely stop."""
+        report = self.report
+        stream = link.stream
+        link.captured_end = captured
+        link.end_frame = stream.closed_frame if captured and stream.closed_frame else frame
+        link.end_ns = stream.closed_ns if captured and stream.closed_ns >= 0 else now_ns
+        by: i64 = UNKNOWN
+        if captured and stream.closed_by >= 0:
+            by = link.side(stream.closed_by)
+        link.end_side = by
+        link.end = self.how(link, by, captured)
+        if link.end == BY_DISCONNECT:
+            link.end_side = link.disconnect_side
+        self.left_open(link, by, captured)
+        if link.state == CONNECTED:
+            if by == CLIENT_SIDE and stream.closed_how != RESET and link.disconnect_side == UNKNOWN and captured:
+                report.of(
+                    rules.CLOSED_WITHOUT_DISCONNECT,
+                    link,
+                    link.end_frame,
+                    link.end_ns,
+                    "The client closed the connection without a DISCONNECT",
+                )
+        if captured and stream.closed_how == RESET and by >= 0 and link.state != CLOSING:
+            report.of(
+                rules.CONNECTION_RESET,
+                link,
+                link.end_frame,
+                link.end_ns,
+                f"{WHO[by].capitalize()} reset the connection",
+                fault=PARTIES[by],
+            )
+        client = link.client
+        if client is not None and client.link is link:
+            client.link = None
+            client.ended_ns = link.end_ns
+            client.ended = link.number
+            if not link.whole:
+                client.known = False
+            if client.session:
+                client.carried = [
+                    {number: one for number, one in link.pending[side].items() if one.type == codes.PUBLISH}
+                    for side in (CLIENT_SIDE, BROKER_SIDE)
+                ]
+            else:
+                client.carried = [{}, {}]
+                client.subscriptions.clear()
+                client.matched.clear()
+
+    def how(self, link: Link, by: i64, captured: bool) -> i64:
+        """How a connection ended: one of `facts.ENDS`."""
+        if link.disconnect_side >= 0:
+            return BY_DISCONNECT
+        if not captured:
+            return BY_CAPTURE_END
+        if link.state == REFUSED:
+            return BY_REFUSAL
+        if link.rival_frame and by != CLIENT_SIDE:
+            return BY_TAKEOVER
+        if by == BROKER_SIDE and link.state == CONNECTED and keepalive.silent_at_end(link, link.end_ns):
+            return BY_KEEP_ALIVE
+        return BY_RST if link.stream.closed_how == RESET else BY_FIN
+
+    def left_open(self, link: Link, by: i64, captured: bool) -> None:
+        """What should have been closed, and was not, or not by whom it should have been."""
+        report = self.report
+        end_ns = link.end_ns
+        closed = captured and link.stream.closed_ns >= 0
+        if not link.whole:
+            return
+        if link.state == REFUSED and end_ns - link.connack_ns > CLOSE_NS and not (closed and by == BROKER_SIDE):
+            report.of(
+                rules.OPEN_AFTER_REFUSAL,
+                link,
+                link.end_frame,
+                end_ns,
+                f"The broker left the connection open for {milliseconds(end_ns - link.connack_ns)} after refusing it",
+                [(int(link.connack_frame), "CONNACK")],
+            )
+        if link.disconnect_side >= 0 and end_ns - link.disconnect_ns > CLOSE_NS:
+            report.of(
+                rules.OPEN_AFTER_DISCONNECT,
+                link,
+                link.end_frame,
+                end_ns,
+                f"Still open {milliseconds(end_ns - link.disconnect_ns)} after the DISCONNECT",
+                [(int(link.disconnect_frame), "DISCONNECT")],
+                PARTIES[link.disconnect_side],
+            )
+        if link.rival_frame and end_ns - link.rival_ns > CLOSE_NS and link.disconnect_side < 0:
+            report.of(
+                rules.TAKEOVER_NOT_CLOSED,
+                link,
+                link.end_frame,
+                end_ns,
+                f"Still open {milliseconds(end_ns - link.rival_ns)} after its client identifier connected again",
+                [(int(link.rival_frame), "the other CONNECT")],
+            )
+        if link.violation >= 0:
+            self.violated(link, by, closed)
+        if link.state == CONNECTING and not link.connect_bad and link.seen(BROKER_SIDE):
+            waited = end_ns - link.connect_ns
+            if (closed and by == BROKER_SIDE) or waited > WORDLESS_NS:
+                how = "closed the connection without one" if by == BROKER_SIDE else "sent none"
+                report.of(
+                    rules.CONNACK_MISSING,
+                    link,
+                    link.connect_frame,
+                    link.connect_ns,
+                    f"CONNECT has no CONNACK: the broker {how} after {milliseconds(waited)}",
+                )
+
+    def violated(self, link: Link, by: i64, closed: bool) -> None:
+        """A side broke the protocol: did the other one close the connection (4.8 in MQTT 3.1.1, 4.13 in 5.0)?"""
+        other = 1 - link.violation
+        lived = link.end_ns - link.violation_ns
+        went_on = int(link.last_ns[other]) - link.violation_ns
+        if lived <= CLOSE_NS or (closed and by == other and went_on < CLOSE_NS) or link.disconnect_side == other:
+            return
+        if not link.sure_since(other, link.violation_ns):
+            return
+        self.report.of(
+            rules.VIOLATION_NOT_CLOSED,
+            link,
+            link.end_frame,
+            link.end_ns,
+            f"{WHO[other].capitalize()} did not close the connection within {milliseconds(lived)}",
+            [(int(link.violation_frame), "what broke the protocol")],
+            PARTIES[other],
+        )
+
+
+def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
+    """May this side send `packet` now? False if nothing more can be made of it."""
+    kind = packet.type
+    state = link.state
+    if state == CONNECTED:
+        return True
+    if state == FRESH:
+        return fresh(report, link, packet, side)
+    if state == CONNECTING:
+        if side == BROKER_SIDE and kind not in (codes.CONNACK, codes.AUTH, codes.DISCONNECT) and link.whole:
+            report.at(
+                rules.FIRST_ANSWER_NOT_CONNACK,
+                packet,
+                f"The broker's first packet is {packet.name}",
+                0,
+                1,
+                [(int(link.connect_frame), "CONNECT")],
+            )
+            link.state = CONNECTED
+        elif side == CLIENT_SIDE and link.auth_method and kind not in (codes.AUTH, codes.DISCONNECT, codes.CONNECT):
+            report.at(
+                rules.PACKET_DURING_AUTH,
+                packet,
+                f"{packet.name} before the broker has authenticated the client",
+                0,
+                1,
+                [(int(link.connect_frame), "CONNECT with an Authentication Method")],
+            )
+    elif state == REFUSED:
+        if packet.time_ns > link.connack_ns and not (
+            side == CLIENT_SIDE and packet.time_ns - link.connack_ns < SECOND // 5
+        ):
+            report.at(
+                rules.PACKET_AFTER_REFUSAL,
+                packet,
+                f"{packet.name} after the connection was refused",
+                0,
+                1,
+                [(int(link.connack_frame), "CONNACK")],
+            )
+        return False
+    elif state == CLOSING and side == link.disconnect_side:
+        report.at(
+            rules.PACKET_AFTER_DISCONNECT,
+            packet,
+            f"{packet.name} after DISCONNECT",
+            0,
+            1,
+            [(int(link.disconnect_frame), "DISCONNECT")],
+        )
+        return False
+    return True
+
+
+def fresh(report: Report, link: Link, packet: Packet, side: i64) -> bool:
+    """The first packets of a connection, if the capture has its beginning."""
+    if packet.type == codes.CONNECT:
+        return True
+    stream = link.stream
+    direction = packet.direction
+    if not link.whole:
+        return True
+    if not stream.handshake or stream.half(direction).initial == -1:
+        link.say_partial("the capture joined it in the middle")
+        return True
+    if side == CLIENT_SIDE:
+        report.at(rules.FIRST_PACKET_NOT_CONNECT, packet, f"The first packet is {packet.name}", 0, 1)
+    link.say_partial("it does not start with a CONNECT")
+    return True

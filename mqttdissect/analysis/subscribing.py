@@ -1,0 +1,126 @@
+"""SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK (3.8 to 3.11): what was asked, what was granted, what stands.
+
+A subscription stands from its SUBSCRIBE on, since the broker may send messages before its SUBACK; it owes them only
+after that. One that was unsubscribed is kept until the same filter comes again, so that what is delivered for it later
+can be told from what nobody ever asked for.
+"""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis import extract, rules
+from mqttdissect.analysis.facts import BROKER_SIDE, Link, Request, Subscription
+from mqttdissect.analysis.report import Report
+from mqttdissect.mqtt.packet import Packet
+
+FAILURE: Final = 0x80
+MOST_SUBSCRIPTIONS: Final = 10_000  # of one client that are kept
+
+
+def subscribe(report: Report, link: Link, packet: Packet, request: Request | None) -> None:
+    """A SUBSCRIBE."""
+    asked = extract.subscriptions(packet)
+    if packet.version >= 5 and link.connack_frame:
+        limits(report, link, packet, asked)
+    if request is not None:
+        request.subscriptions = asked
+    client = link.client
+    if client is None or packet.hole_offset >= 0:
+        return
+    client.matched.clear()
+    for one in asked:
+        before = client.subscriptions.get(one.filter)
+        one.renewed = before is not None and before.left_frame == 0
+        if before is not None and before.left_frame == 0 and before.granted >= 0:
+            one.stood_ns = before.stood_ns
+            one.before = before.granted
+        if len(client.subscriptions) < MOST_SUBSCRIPTIONS or before is not None:
+            client.subscriptions[one.filter] = one
+        else:
+            client.known = False
+
+
+def limits(report: Report, link: Link, packet: Packet, asked: list[Subscription]) -> None:
+    """What the broker's CONNACK has said that it does not take."""
+    taken = link.limits[BROKER_SIDE]
+    related = [(int(link.connack_frame), "CONNACK")]
+    for one in asked:
+        if not taken.wildcards and ("#" in one.topic or "+" in one.topic):
+            what = f"{one.filter!r} has a wildcard; the broker takes none"
+            report.at(rules.WILDCARD_UNAVAILABLE, packet, what, related=related)
+        if not taken.shared and one.share:
+            what = f"{one.filter!r} is shared; the broker takes no shared subscriptions"
+            report.at(rules.SHARED_UNAVAILABLE, packet, what, related=related)
+    if asked and asked[0].identifier and not taken.subscription_identifiers:
+        what = f"Subscription Identifier {asked[0].identifier}; the broker takes none"
+        report.at(rules.SUBSCRIPTION_IDENTIFIER_UNAVAILABLE, packet, what, related=related)
+
+
+def suback(report: Report, link: Link, packet: Packet, request: Request) -> None:
+    """A SUBACK, with a code for each filter of its SUBSCRIBE."""
+    asked = request.subscriptions
+    if asked is None:
+        return
+    codes = extract.codes(packet)
+    related = [(int(request.frame), f"SUBSCRIBE {request.identifier}")]
+    if len(codes) != len(asked):
+        what = f"{len(codes)} codes for {len(asked)} topic filters"
+        report.at(rules.SUBACK_COUNT, packet, what, related=related)
+    for at in range(min(len(codes), len(asked))):
+        one = asked[at]
+        code: i64 = codes[at]
+        if code >= FAILURE:
+            name = f"0x{code:02x} {extract.CODE_NAMES.get(int(code), '')}".rstrip()
+            what = f"The broker refuses the subscription of {one.filter!r}: {name}"
+            report.at(rules.SUBSCRIPTION_REFUSED, packet, what, related=related)
+            if link.client is not None and link.client.subscriptions.get(one.filter) is one and not one.renewed:
+                del link.client.subscriptions[one.filter]
+                link.client.matched.clear()
+            continue
+        if code > 2:
+            continue
+        one.granted = code
+        one.granted_ns = packet.time_ns
+        if one.stood_ns < 0:
+            one.stood_ns = packet.time_ns
+        if code > one.qos:
+            what = f"QoS {code} granted for {one.filter!r}, QoS {one.qos} asked"
+            report.at(rules.GRANTED_MORE, packet, what, related=related)
+        elif code < one.qos:
+            what = f"QoS {code} granted for {one.filter!r}, QoS {one.qos} asked"
+            report.at(rules.QOS_DOWNGRADE, packet, what, related=related)
+
+
+def unsubscribe(link: Link, packet: Packet, request: Request | None) -> None:
+    """An UNSUBSCRIBE."""
+    client = link.client
+    if client is None or request is None or request.names is None:
+        return
+    for name in request.names:
+        standing = client.subscriptions.get(name)
+        if standing is not None:
+            standing.left_frame = packet.frame
+
+
+def unsuback(report: Report, link: Link, packet: Packet, request: Request) -> None:
+    """An UNSUBACK; in MQTT 5.0 with a code for each filter."""
+    names = request.names or []
+    related = [(int(request.frame), f"UNSUBSCRIBE {request.identifier}")]
+    codes: list[int] = []
+    if packet.version >= 5:
+        codes = extract.codes(packet)
+        if len(codes) != len(names):
+            what = f"{len(codes)} codes for {len(names)} topic filters"
+            report.at(rules.UNSUBACK_COUNT, packet, what, related=related)
+    client = link.client
+    if client is None:
+        return
+    for at in range(len(names)):
+        standing = client.subscriptions.get(names[at])
+        if standing is None or standing.left_frame == 0:
+            continue
+        if at < len(codes) and codes[at] >= FAILURE:
+            standing.left_frame = 0  # it still stands
+        else:
+            standing.left_ns = packet.time_ns
