@@ -88,7 +88,7 @@ class MqttSession:
         site = f"factory/{rng.choice(_LOCALES)}/line-{rng.randint(1, 40)}/{self._name}"
         self._topics = [mqtt.utf8(f"{site}/{kind}") for kind in rng.sample(_KINDS, rng.randint(1, 6))]
         self._commands = [mqtt.utf8(f"{site}/{kind}") for kind in ("cmd", "config/set", "firmware/chunk")]
-        self._filters = [f"{site}/+", f"{site}/config/#", "site/broadcast", "$share/g1/alarm/#"]
+        self._filters = [f"{site}/cmd", f"{site}/config/#", f"{site}/firmware/+", "site/broadcast", "$share/g1/alarm/#"]
         self._aliased = [False] * len(self._topics) if self._version == 5 and rng.random() < 0.3 else []
         self._ids = [rng.randrange(60000), 0]  # the last packet identifier of each side
         world.tally.sessions += 1
@@ -142,7 +142,7 @@ class MqttSession:
                 topic, props = self._alias(number, topic)
         world.tally.publish_qos[qos] += 1
         identifier = mqtt.uint16(self._next_id(way)) if qos else b""
-        retain = rnd() < 0.04
+        retain = way == CLIENT and rnd() < 0.04
         return mqtt.packet(0x30 | qos << 1 | retain, topic + identifier + props + payload)
 
     def _alias(self, number: int, topic: bytes) -> tuple[bytes, bytes]:
@@ -213,18 +213,18 @@ class MqttSession:
     # Exchanges: each appends at most `room` frames, and needs at most 10 unless it is `large`
 
     def subscribe(self, room: int) -> None:
-        """SUBSCRIBE with one to four filters, SUBACK."""
-        filters = self._filters[: 1 + int(self._rnd() * len(self._filters))]
+        """SUBSCRIBE with three to five filters, SUBACK. The first three match all that the broker sends."""
+        filters = self._filters[: 3 + int(self._rnd() * 3)]
         number = self._next_id(CLIENT)
         props = self._property_list()
-        wanted = [(topic, place % 3) for place, topic in enumerate(filters)]
+        wanted = [(topic, 2 if place < 3 else place % 3) for place, topic in enumerate(filters)]
         self._say(CLIENT, mqtt.subscribe(number, props, wanted))
         self._say(SERVER, mqtt.suback(number, props, bytes(qos for _, qos in wanted)))
         self._maybe_acknowledge(CLIENT, 0.8)
 
     def unsubscribe(self, room: int) -> None:
         """UNSUBSCRIBE and UNSUBACK, then a new SUBSCRIBE."""
-        filters = self._filters[:2]
+        filters = self._filters[:3]
         number = self._next_id(CLIENT)
         props = self._property_list()
         self._say(CLIENT, mqtt.unsubscribe(number, props, filters))
