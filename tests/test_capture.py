@@ -214,7 +214,7 @@ MAGICS = {bytes.fromhex(one) for one in ["a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d
 @given(st.binary(min_size=4).filter(lambda data: data[:4] not in MAGICS), st.integers(0, 4))
 def test_any_other_bytes_are_refused(data: bytes, cut: int) -> None:
     """With a CaptureError, whatever they are and however they come."""
-    with pytest.raises(CaptureError, match="not a pcap or pcapng capture"):
+    with pytest.raises(CaptureError, match="not a pcap or pcapng capture|which is not read here"):
         read(data, [cut])
 
 

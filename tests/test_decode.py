@@ -174,11 +174,13 @@ def test_reserved_types() -> None:
 @pytest.mark.parametrize(
     ("data", "version", "expected"),
     [
-        ("80 06 0001 0001 61 00", 4, "the flags of SUBSCRIBE to be 0010, not 0000 (MQTT 3.1.1, [MQTT-2.2.2-2])"),
+        ("80 06 0001 0001 61 00", 4, "the flags of SUBSCRIBE to be 0010, not 0000 (MQTT 3.1.1, [MQTT-2.2.2-1])"),
         ("c5 00", 5, "the flags of PINGREQ to be 0000, not 0101 (MQTT 5.0, [MQTT-2.1.3-1])"),
         ("36 05 0001 61 0001", 4, "QoS 0, 1 or 2; 3 is reserved"),
         ("32 05 0001 61 0000", 4, "a packet identifier from 1 to 65535"),
         ("30 03 0001 23", 4, "a topic name without wildcards"),
+        ("10 14 0004 4d515454 04 06 003c 0001 61 0003 612f23 0000", 4, "a will topic without wildcards"),
+        ("10 11 0004 4d515454 04 06 003c 0001 61 0000 0000", 4, "a will topic of at least one character"),
         ("30 02 0000", 4, "a topic name of at least one character"),
         ("30 03 0000 00", 5, "a topic name, or a topic alias in its place"),
         ("30 04 0002 c328", 4, "Topic name in well-formed UTF-8"),

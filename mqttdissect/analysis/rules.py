@@ -145,7 +145,7 @@ WILDCARD_IN_TOPIC_NAME: Final = Rule(
     "wildcard-in-topic-name", ERROR, SENDER, "Wildcard in a topic name",
     "The topic of a message or of a will is a name; + and # are for the filters of subscriptions only.",
     "A topic filter used to publish, or a device name with + or # pasted into a topic.",
-    "appendix A", "[MQTT-3.3.2-2]", "[MQTT-3.3.2-2]",
+    "3.3", "[MQTT-3.3.2-2]", "[MQTT-3.3.2-2]",
 )
 TOPIC_ALIAS_ZERO: Final = Rule(
     "topic-alias-zero", ERROR, SENDER, "Topic alias 0",
@@ -205,7 +205,7 @@ PROPERTY_REPEATED: Final = Rule(
     "property-repeated", ERROR, SENDER, "Property more than once",
     "A property occurs once; only User Property repeats, and Subscription Identifier in a PUBLISH of a broker.",
     "A property added by the application and by its library.",
-    "", "", "2.2.2",
+    "", "", "2.2.2.2",
 )
 PROPERTY_VALUE: Final = Rule(
     "property-value", ERROR, SENDER, "Property with a value that is not allowed",
@@ -349,7 +349,7 @@ SECOND_CONNECT: Final = Rule(
 )
 FIRST_ANSWER_NOT_CONNACK: Final = Rule(
     "first-answer-not-connack", ERROR, BROKER, "First packet of the broker is not CONNACK",
-    "The broker's first packet is CONNACK, or AUTH in MQTT 5.0 (or a DISCONNECT that refuses the client).",
+    "The broker's first packet is CONNACK, or AUTH in MQTT 5.0; it refuses with CONNACK, not with DISCONNECT.",
     "Queued messages sent before the CONNACK when a session is taken up again.",
     "3.2", "[MQTT-3.2.0-1]", "[MQTT-3.2.0-1]",
 )

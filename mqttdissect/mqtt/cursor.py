@@ -57,7 +57,7 @@ class Cursor:
         """One byte."""
         at = self.position
         if at >= self.end:
-            raise self.breaks(spec, 1, clauses.REMAINING)
+            raise self.breaks(spec, 1, clauses.BYTES_MISSING)
         value: i64 = self.data[at]
         self.position = at + 1
         self.fields.append(Field(spec, at, at + 1, value))
@@ -67,7 +67,7 @@ class Cursor:
         """A Two Byte Integer."""
         at = self.position
         if at + 2 > self.end:
-            raise self.breaks(spec, 2, clauses.INTEGER)
+            raise self.breaks(spec, 2, clauses.BYTES_MISSING)
         data = self.data
         value = i64(data[at]) << 8 | i64(data[at + 1])
         self.position = at + 2
@@ -78,7 +78,7 @@ class Cursor:
         """A Four Byte Integer."""
         at = self.position
         if at + 4 > self.end:
-            raise self.breaks(spec, 4, clauses.INTEGER)
+            raise self.breaks(spec, 4, clauses.BYTES_MISSING)
         data = self.data
         value = i64(data[at]) << 24 | i64(data[at + 1]) << 16 | i64(data[at + 2]) << 8 | i64(data[at + 3])
         self.position = at + 4
@@ -92,7 +92,7 @@ class Cursor:
         shift: i64 = 0
         while True:
             if at >= self.end:
-                self.note(self.position, f"the rest of {spec.label}, which breaks off", clauses.VARINT_BYTES)
+                self.note(self.position, f"the rest of {spec.label}, which breaks off", clauses.BYTES_MISSING)
                 raise Broken()
             byte: i64 = self.data[at]
             value |= (byte & 0x7F) << shift

@@ -66,7 +66,9 @@ def decode(packet: Packet) -> None:
         fixed_header(c, packet)
         DECODERS[packet.type](c, packet)
         if c.position < c.end:
-            c.note(c.position, f"{packet.name} to end here; bytes left over: {c.end - c.position}", clauses.REMAINING)
+            c.note(
+                c.position, f"{packet.name} to end here; bytes left over: {c.end - c.position}", clauses.BYTES_LEFT_OVER
+            )
             c.undecoded(c.end, "behind the end of the packet's fields")
     except Broken:
         c.undecoded(c.end, "behind what is malformed")
@@ -150,7 +152,7 @@ def connect(c: Cursor, packet: Packet) -> None:
     if flags & 0x04:
         if v5:
             properties(c, WILL, False)
-        c.text(WILL_TOPIC)
+        topic_name(c, WILL_TOPIC)
         c.binary(WILL_PAYLOAD)
     if packet.version == 3 and c.position == c.end:
         return  # MQTT 3.1 lets the Remaining Length, not the flags, say whether these follow
@@ -197,7 +199,7 @@ def code(c: Cursor, spec: FieldSpec) -> None:
     if names is not None and int(value) not in names:
         known = codes.REASONS.get(int(value))
         what = f"0x{value:02x} ({known}) is for other packets" if known else f"0x{value:02x} is not defined"
-        c.note(at, f"a reason code of {c.packet.name}; {what}", clauses.CODE)
+        c.note(at, f"a reason code of {c.packet.name}; {what}", clauses.REASON)
 
 
 def identifier(c: Cursor) -> None:
@@ -207,18 +209,24 @@ def identifier(c: Cursor) -> None:
         c.note(at, "a packet identifier from 1 to 65535", clauses.IDENTIFIER_ZERO)
 
 
+def topic_name(c: Cursor, spec: FieldSpec) -> str:
+    """The topic of a message or of a will (4.7). In MQTT 5.0 that of a message may be empty, for an alias."""
+    at = c.position
+    topic = c.text(spec)
+    if "#" in topic or "+" in topic:
+        c.note(at + 2, f"a {spec.label.lower()} without wildcards", clauses.NO_WILDCARDS)
+    elif topic == "" and (c.packet.version < 5 or spec is WILL_TOPIC):
+        c.note(at, f"a {spec.label.lower()} of at least one character", clauses.TOPIC_LENGTH)
+    return topic
+
+
 def publish(c: Cursor, packet: Packet) -> None:
     """PUBLISH (3.3)"""
-    at = c.position
-    topic = c.text(TOPIC_NAME)
-    if "#" in topic or "+" in topic:
-        c.note(at + 2, "a topic name without wildcards", clauses.NO_WILDCARDS)
+    topic = topic_name(c, TOPIC_NAME)
     if packet.flags & 0x06:
         identifier(c)
     if packet.version >= 5:
         properties(c, codes.PUBLISH, topic == "")
-    elif topic == "":
-        c.note(at, "a topic name of at least one character", clauses.TOPIC_LENGTH)
     c.payload()
     c.rest(APPLICATION_MESSAGE)
 
@@ -305,7 +313,7 @@ def suback(c: Cursor, packet: Packet) -> None:
         else:
             at = c.position
             if c.byte(GRANTED_QOS) not in (0, 1, 2, 0x80):
-                c.note(at, "a return code 0x00, 0x01, 0x02 or 0x80", clauses.CODE)
+                c.note(at, "a return code 0x00, 0x01, 0x02 or 0x80", clauses.SUBACK_RETURN)
 
 
 def unsubscribe(c: Cursor, packet: Packet) -> None:
@@ -402,13 +410,13 @@ def one_property(c: Cursor, where: i64) -> None:
     number = c.varint(PROPERTY_IDENTIFIER)
     found = BY_IDENTIFIER.get(int(number))
     if found is None:
-        c.note(at, f"a property of MQTT 5.0; 0x{number:02x} is not defined", clauses.PROPERTY)
+        c.note(at, f"a property of MQTT 5.0; 0x{number:02x} is not defined", clauses.PROPERTY_UNDEFINED)
         raise Broken()
     if not found.packets >> where & 1:
         place = "a will" if where == WILL else c.packet.name
-        c.note(at, f"a property that {place} may have; {found.name} is not", clauses.PROPERTY)
+        c.note(at, f"a property that {place} may have; {found.name} is not", clauses.PROPERTY_PLACE)
     if c.seen & found.bit and not (found.repeats and (found.kind == PAIR or where == codes.PUBLISH)):
-        c.note(at, f"{found.name} once", clauses.PROPERTY)
+        c.note(at, f"{found.name} once", clauses.PROPERTY_ONCE)
     c.seen |= found.bit
     property_value(c, found, at)
 
@@ -420,20 +428,19 @@ def property_value(c: Cursor, found: Property, at: i64) -> None:
     if kind == BYTE:
         value = c.byte(spec)
         if value > 1:
-            c.note(at, f"{found.name} 0 or 1", clauses.PROPERTY)
+            c.note(at, f"{found.name} 0 or 1", clauses.PROPERTY_VALUE)
     elif kind == UINT16:
         value = c.uint16(spec)
         if value == 0 and found.identifier in NOT_ZERO:
-            c.note(
-                at, f"{found.name} above 0", clauses.ALIAS_ZERO if found.identifier == TOPIC_ALIAS else clauses.PROPERTY
-            )
+            clause = clauses.ALIAS_ZERO if found.identifier == TOPIC_ALIAS else clauses.PROPERTY_VALUE
+            c.note(at, f"{found.name} above 0", clause)
     elif kind == UINT32:
         value = c.uint32(spec)
         if value == 0 and found.identifier in NOT_ZERO:
-            c.note(at, f"{found.name} above 0", clauses.PROPERTY)
+            c.note(at, f"{found.name} above 0", clauses.PROPERTY_VALUE)
     elif kind == VARINT:
         if c.varint(spec) == 0:
-            c.note(at, f"{found.name} above 0", clauses.PROPERTY)
+            c.note(at, f"{found.name} above 0", clauses.PROPERTY_VALUE)
     elif kind == TEXT:
         c.text(spec)
     elif kind == PAIR:
