@@ -32,7 +32,7 @@ from mqttdissect.analysis.facts import (
     Request,
     Subscription,
 )
-from mqttdissect.analysis.matching import Filters, matches, matching
+from mqttdissect.analysis.matching import Filters, Topics, matching
 from mqttdissect.analysis.opening import Opening, broker_of
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
@@ -113,7 +113,9 @@ class Broker:
         self.filters = Filters()
         self.recent: dict[tuple[str, int], list[Message]] = {}
         self.retained: dict[str, Message] = {}
-        self.wills: dict[tuple[str, int], Link] = {}  # of connections that have ended
+        self.topics = Topics()  # of the retained ones
+        self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
+        self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
         self.longest_ns: i64 = 0
@@ -162,16 +164,12 @@ class Deliveries:
         if facts.qos:
             message.request = link.pending[CLIENT_SIDE].get(int(facts.identifier))
         if facts.retain:
-            if facts.size == 0:
-                broker.retained.pop(facts.topic, None)
-            elif facts.topic in broker.retained or len(broker.retained) < MOST_RETAINED:
-                broker.retained[facts.topic] = message
-        if link.state == CONNECTED and link.violation < 0:
-            self._owe(broker, link, message)
-        self._keep(broker, (facts.topic, facts.digest), message, facts.time_ns)
-        if message.owed is not None:
-            self._owing.append((broker, link.broker or b"", message))
-        self.settle(facts.time_ns)
+            retain(broker, facts.topic, message if facts.size else None)
+        if self._owe(broker, link, message) or broker.strangers or facts.retain:
+            self._keep(broker, (facts.topic, facts.digest), message, facts.time_ns)
+            if message.owed is not None:
+                self._owing.append((broker, link.broker or b"", message))
+            self.settle(facts.time_ns)
 
     def _keep(self, broker: Broker, key: tuple[str, int], message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
@@ -192,10 +190,15 @@ class Deliveries:
                 else:
                     del old_broker.recent[old_key]
 
-    def _owe(self, broker: Broker, link: Link, message: Message) -> None:
-        """Who has to get it?"""
+    def _owe(self, broker: Broker, link: Link, message: Message) -> bool:
+        """Who has to get it? Returns whether anybody may."""
+        found = broker.filters.find(message.topic)
+        if not found:
+            return False
+        if link.state != CONNECTED or link.violation >= 0:
+            return True
         key = link.broker
-        for who, one in broker.filters.find(message.topic):
+        for who, one in found:
             if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
                 continue
             if one.no_local and who == link.client_id:
@@ -209,6 +212,7 @@ class Deliveries:
                 message.owed = {}
             if len(message.owed) < MOST_OWED:
                 message.owed[who] = int(client.link.number)
+        return True
 
     # From the broker
 
@@ -443,13 +447,18 @@ class Deliveries:
 
     def _will(self, broker: Broker, link: Link, packet: Packet, facts: Publish) -> Message | None:
         """The message of a will that the broker publishes now, if this is one."""
-        dead = broker.wills.get((facts.topic, facts.digest))
+        of_topic = broker.wills.get(facts.topic)
+        if of_topic is None:
+            return None
+        dead: Link | None = None
+        for one in of_topic:
+            if one.will is not None and hash(one.will.payload) == facts.digest:
+                dead = one
         if dead is None:
-            self._other_will(broker, packet, facts)
+            self._other_will(of_topic, packet, facts)
             return None
         will = dead.will
-        if will is None:
-            return None
+        assert will is not None
         related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
         if will.fired == 0:
             will.fired = packet.frame
@@ -468,14 +477,14 @@ class Deliveries:
         message.settled = True
         self._keep(broker, (facts.topic, facts.digest), message, packet.time_ns)
         if will.retain:
-            broker.retained[will.topic] = message
+            retain(broker, will.topic, message)
         return message
 
-    def _other_will(self, broker: Broker, packet: Packet, facts: Publish) -> None:
+    def _other_will(self, of_topic: list[Link], packet: Packet, facts: Publish) -> None:
         """A message on a will's topic, when the will is due, that nobody published: the will, changed."""
-        for key, dead in broker.wills.items():
+        for dead in of_topic:
             will = dead.will
-            if key[0] != facts.topic or will is None or will.fired or will.cancelled or facts.retain:
+            if will is None or will.fired or will.cancelled or facts.retain:
                 continue
             if 0 <= packet.time_ns - will.due_ns < SETTLING_NS and facts.time_ns - dead.end_ns < SETTLING_NS:
                 related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
@@ -489,22 +498,35 @@ class Deliveries:
     def connected(self, link: Link, packet: Packet) -> None:
         """A CONNECT: a will whose delay is not over yet is not published any more (3.1.3.2.2)."""
         broker = self._broker(link)
-        for key, dead in list(broker.wills.items()):
-            will = dead.will
-            if will is None or dead.client_id != link.client_id or dead is link:
-                continue
-            if will.fired == 0 and not will.cancelled and will.delay and packet.time_ns < will.due_ns:
-                will.cancelled = True
-            if will.cancelled or will.fired:
-                del broker.wills[key]
+        if not broker.wills:
+            return
+        client = link.client
+        dead = client.dead if client is not None else None
+        if dead is None or dead.will is None or client is None:
+            return
+        client.dead = None
+        will = dead.will
+        if will.fired == 0 and will.delay and packet.time_ns < will.due_ns:
+            will.cancelled = True
+        of_topic = broker.wills.get(will.topic)
+        if of_topic is not None and dead in of_topic and (will.cancelled or will.fired):
+            of_topic.remove(dead)
+            if not of_topic:
+                del broker.wills[will.topic]
 
     def accepted(self, link: Link, packet: Packet) -> None:
         """A CONNACK: the subscriptions of a session that ended with it are gone."""
         client = link.client
-        if client is None or link.code != 0:
+        if link.code != 0:
+            return
+        broker = self._broker(link)
+        if client is None or not client.known:
+            broker.strangers += 1
+            link.strange = True
+        if client is None:
             return
         if not client.subscriptions:
-            self._forget(self._broker(link), client)
+            self._forget(broker, client)
         while self.opening.gone:
             other = self.opening.gone.pop()
             self._forget(self.brokers.get(other.broker), other)
@@ -534,13 +556,10 @@ class Deliveries:
 
     def _retained_due(self, broker: Broker, link: Link, packet: Packet, one: Subscription) -> None:
         """Retained messages that a new subscription has to bring (3.3.1.3)."""
-        messages: list[Message] = []
-        if "#" not in one.topic and "+" not in one.topic:
-            exact = broker.retained.get(one.topic)
-            if exact is not None:
-                messages.append(exact)
-        elif len(broker.retained) <= MOST_TOPICS:
-            messages = [message for topic, message in broker.retained.items() if matches(one.topic, topic)]
+        topics = [one.topic]
+        if "#" in one.topic or "+" in one.topic:
+            topics = broker.topics.find(one.topic, MOST_TOPICS)
+        messages = [broker.retained[topic] for topic in topics if topic in broker.retained]
         for message in messages:
             if message.time_ns > one.time_ns - SETTLING_NS or len(link.retained_due) >= MOST_TOPICS:
                 continue
@@ -566,6 +585,8 @@ class Deliveries:
         if client is not None and not client.session and client.link is None:
             self._forget(broker, client)
         self._missing_retained(link)
+        if link.strange:
+            broker.strangers -= 1
         will = link.will
         if will is None or link.connack_frame == 0 or link.code != 0 or not link.captured_end:
             return
@@ -573,7 +594,9 @@ class Deliveries:
         will.due_ns = link.end_ns + (0 if will.cancelled else delay * SECOND)
         if len(broker.wills) >= MOST_WILLS:
             del broker.wills[next(iter(broker.wills))]
-        broker.wills[(will.topic, hash(will.payload))] = link
+        broker.wills.setdefault(will.topic, []).append(link)
+        if client is not None:
+            client.dead = link
         if not will.cancelled and link.whole:
             self._owe_will(broker, link)
 
@@ -668,6 +691,18 @@ def subscribed_to(client: Client, topic: str) -> list[Subscription]:
             client.matched.clear()
         known = client.matched[topic] = matching(client.subscriptions, topic)
     return known
+
+
+def retain(broker: Broker, topic: str, message: Message | None) -> None:
+    """The broker keeps this message for the topic; None: no more."""
+    if message is None:
+        if broker.retained.pop(topic, None) is not None:
+            broker.topics.remove(topic)
+    elif topic in broker.retained:
+        broker.retained[topic] = message
+    elif len(broker.retained) < MOST_RETAINED:
+        broker.retained[topic] = message
+        broker.topics.add(topic)
 
 
 def due_ns(link: Link) -> i64:

@@ -229,6 +229,7 @@ class Link:
         self.retained_due: dict[str, tuple[int, int]] = {}  # topic: frame of the message, and since when it is due
         self.will_frame: i64 = 0  # of the PUBLISH that its will became; 0: not seen
         self.captured_end = False
+        self.strange = False  # the subscriptions of its client are not all known
         self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
         # end
         self.disconnect_side: i64 = UNKNOWN
@@ -285,6 +286,7 @@ class Client:
         self.known = False
         self.session = False
         self.expiry: i64 = 0
+        self.dead: Link | None = None  # its last connection, if that left a will
         self.ended_ns: i64 = UNKNOWN  # when its last connection ended, and that one's number
         self.ended: i64 = UNKNOWN
         self.subscriptions: dict[str, Subscription] = {}

@@ -129,3 +129,76 @@ class Filters:
                     if rest is not None:
                         found.extend(rest.ends.items())
         return [(key[0], one) for key, one in found]
+
+
+@final
+class Branch:
+    """A level of topic names: what follows, and whether a name ends here."""
+
+    __slots__ = ("ends", "next")
+
+    def __init__(self) -> None:
+        self.next: dict[str, Branch] = {}
+        self.ends = ""
+
+
+@final
+class Topics:
+    """Topic names, none empty: `add`, `remove`, and `find` those that a filter matches, at most `most` of them."""
+
+    def __init__(self) -> None:
+        self._root = Branch()
+
+    def add(self, topic: str) -> None:
+        """One more."""
+        branch = self._root
+        for name in topic.split("/"):
+            below = branch.next.get(name)
+            if below is None:
+                below = branch.next[name] = Branch()
+            branch = below
+        branch.ends = topic
+
+    def remove(self, topic: str) -> None:
+        """One less."""
+        branch = self._root
+        for name in topic.split("/"):
+            below = branch.next.get(name)
+            if below is None:
+                return
+            branch = below
+        branch.ends = ""
+
+    def find(self, topic_filter: str, most: i64) -> list[str]:
+        """Those that match."""
+        now = [self._root]
+        names = topic_filter.split("/")
+        for at in range(len(names)):
+            name = names[at]
+            following: list[Branch] = []
+            for branch in now:
+                if name == "#":
+                    return everything(now, at == 0, most)
+                if name == "+":
+                    following.extend([below for key, below in branch.next.items() if at or not key.startswith("$")])
+                else:
+                    exact = branch.next.get(name)
+                    if exact is not None:
+                        following.append(exact)
+            now = following[:most]
+        return [branch.ends for branch in now if branch.ends]
+
+
+def everything(branches: list[Branch], first: bool, most: i64) -> list[str]:
+    """All names from these branches on, their own included; first: they are the root."""
+    found: list[str] = []
+    waiting = list(branches)
+    while waiting and len(found) < most:
+        branch = waiting.pop()
+        if branch.ends:
+            found.append(branch.ends)
+        for key, below in branch.next.items():
+            if not (first and key.startswith("$")):
+                waiting.append(below)
+        first = False
+    return found
