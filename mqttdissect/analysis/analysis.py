@@ -115,9 +115,9 @@ class Analysis:
         by = now - self._now_ns
         for link in self._open.values():
             for side in (CLIENT_SIDE, BROKER_SIDE):
-                if link.last_ns[side]:
-                    link.last_ns[side] = int(now)
-                for request in link.pending[side].values():
+                if link.sides[side].last_ns:
+                    link.sides[side].last_ns = now
+                for request in link.sides[side].pending.values():
                     request.stage_ns = now
                     request.time_ns = now
         first = self._open.get(int(chunk.stream.number))
@@ -133,7 +133,7 @@ class Analysis:
         link.say_partial(f"the capture lacks bytes of it, first before frame {chunk.arrival}")
         for one in (CLIENT_SIDE, BROKER_SIDE):
             if side < 0 or one == side:
-                link.gap_ns[one] = int(chunk.time_ns)
+                link.sides[one].gap_ns = chunk.time_ns
         unit = "byte" if chunk.gap == 1 else "bytes"
         what = f"The capture lacks {chunk.gap} {unit} of the stream"
         related = [(int(chunk.before), "the frame before")] if chunk.before else []
@@ -155,7 +155,8 @@ class Analysis:
             return
         report = self.report
         side: i64 = CLIENT_SIDE if packet.sender == FROM_CLIENT else BROKER_SIDE
-        if link.client_direction < 0 or not link.packets[0] + link.packets[1]:
+        mine, other = link.sides[side], link.sides[1 - side]
+        if link.client_direction < 0 or mine.packets + other.packets == 0:
             link.client_direction = packet.direction if side == CLIENT_SIDE else 1 - packet.direction
         before = report.closing
         link.version = packet.version
@@ -165,14 +166,14 @@ class Analysis:
         if opening.in_time(report, link, packet, side):
             if side == CLIENT_SIDE:
                 keepalive.speaks(report, link, packet)
-            limit = link.limits[1 - side].maximum_packet
+            limit = other.limits.maximum_packet
             if limit and len(packet.data) > limit and link.state >= CONNECTED:
                 self._too_large(link, packet, side, limit)
             self._by_type(link, packet, side)
-        link.packets[side] += 1
-        link.bytes[side] += len(packet.data)
-        link.last_ns[side] = int(packet.time_ns)
-        link.last_frame[side] = int(packet.frame)
+        mine.packets += 1
+        mine.bytes += len(packet.data)
+        mine.last_ns = packet.time_ns
+        mine.last_frame = packet.frame
         if report.closing != before and link.violation < 0:
             link.violation = side
             link.violation_frame = packet.frame
@@ -190,7 +191,7 @@ class Analysis:
         kind = packet.type
         if kind == codes.PUBLISH:
             facts = extract.publish(packet)
-            link.messages[side] += 1
+            link.sides[side].messages += 1
             if link.client is not None:
                 link.client.messages[side] += 1
             new = exchange.sends_publish(report, link, packet, side, facts)

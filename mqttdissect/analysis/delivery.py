@@ -157,12 +157,12 @@ class Deliveries:
         message.link = link.number
         message.publisher = link.client_id
         message.version = packet.version
-        message.order = link.messages[CLIENT_SIDE]
+        message.order = link.sides[CLIENT_SIDE].messages
         if facts.properties is not None:
             message.properties = facts.properties
             message.expiry = extract.integer(facts.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
         if facts.qos:
-            message.request = link.pending[CLIENT_SIDE].get(int(facts.identifier))
+            message.request = link.sides[CLIENT_SIDE].pending.get(int(facts.identifier))
         if facts.retain:
             retain(broker, facts.topic, message if facts.size else None)
         if self._owe(broker, link, message) or broker.strangers or facts.retain:
@@ -649,7 +649,10 @@ class Deliveries:
             link = client.link
             if link is None or int(link.number) != number or link.state != CONNECTED or not link.whole:
                 continue
-            if link.flights[BROKER_SIDE] >= link.limits[CLIENT_SIDE].receive_maximum or link.flights[BROKER_SIDE] > 16:
+            if (
+                link.sides[BROKER_SIDE].flights >= link.sides[CLIENT_SIDE].limits.receive_maximum
+                or link.sides[BROKER_SIDE].flights > 16
+            ):
                 continue
             case = (message.publisher, message.topic, who)
             if case in self._complained:

@@ -48,7 +48,8 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
         limits_of_publish(report, link, packet, side, facts)
     if facts.qos == 0 or facts.qos == 3 or facts.identifier == 0 or packet.hole_offset >= 0:
         return True
-    pending = link.pending[side]
+    mine = link.sides[side]
+    pending = mine.pending
     before = pending.get(int(facts.identifier))
     if before is not None and again(report, link, packet, side, facts, before):
         return False
@@ -64,13 +65,13 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     request.qos = facts.qos
     request.digest = facts.digest
     request.topic = facts.topic
-    link.orders[side] += 1
-    request.order = link.orders[side]
+    mine.orders += 1
+    request.order = mine.orders
     pending[int(facts.identifier)] = request
-    link.flights[side] += 1
+    mine.flights += 1
     if packet.version >= 5:
         receive_maximum(report, link, packet, side)
-    count = link.flights[side]
+    count = mine.flights
     if count >= QUEUE and count & (count - 1) == 0:
         queue(report, link, packet, side, count)
     if link.early:
@@ -121,7 +122,7 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
 def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: Request) -> None:
     """A message of the connection before, sent again on this one: in the order of then (4.6.0-1)."""
     before.carried = False
-    for other in link.pending[side].values():
+    for other in link.sides[side].pending.values():
         if (
             other.carried
             and other.type == codes.PUBLISH
@@ -139,9 +140,10 @@ def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: R
 
 def forget(link: Link, side: i64, request: Request) -> None:
     """A request is over."""
-    link.pending[side].pop(int(request.identifier), None)
+    mine = link.sides[side]
+    mine.pending.pop(int(request.identifier), None)
     if request.type == codes.PUBLISH:
-        link.flights[side] -= 1
+        mine.flights -= 1
 
 
 def identifier_bytes(packet: Packet) -> tuple[int, int]:
@@ -154,7 +156,7 @@ def identifier_bytes(packet: Packet) -> tuple[int, int]:
 
 def limits_of_publish(report: Report, link: Link, packet: Packet, side: i64, facts: Publish) -> None:
     """What the other side has said that it takes (MQTT 5.0, sections 3.1.2.11 and 3.2.2.3)."""
-    limits = link.limits[1 - side]
+    limits = link.sides[1 - side].limits
     if facts.alias:
         if link.whole and (link.connack_frame or side == BROKER_SIDE) and facts.alias > limits.alias_maximum:
             report.at(
@@ -191,12 +193,12 @@ def limit_said(link: Link, side: i64) -> list[tuple[int, str]]:
 
 def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> None:
     """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
-    limit = link.limits[1 - side].receive_maximum
-    count = link.flights[side]
+    limit = link.sides[1 - side].limits.receive_maximum
+    count = link.sides[side].flights
     if count <= limit or not link.whole or (side == CLIENT_SIDE and not link.connack_frame):
         return
     carried = 0
-    for request in link.pending[side].values():
+    for request in link.sides[side].pending.values():
         if request.carried:
             carried += 1
     if count - carried > limit:
@@ -210,7 +212,7 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
 
 def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> None:
     """Many messages in flight, the oldest since long."""
-    for request in link.pending[side].values():
+    for request in link.sides[side].pending.values():
         if request.type == codes.PUBLISH:
             age = packet.time_ns - request.time_ns
             if age > QUEUE_NS:
@@ -230,7 +232,7 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
     number = extract.identifier(packet)
     if number == 0 or packet.hole_offset >= 0:
         return None
-    pending = link.pending[side]
+    pending = link.sides[side].pending
     before = pending.get(int(number))
     if before is not None:
         if link.whole:
@@ -240,8 +242,8 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
         forget(link, side, before)
     request = Request(packet.type, number, packet.frame, packet.time_ns)
     request.names = extract.filters(packet)
-    link.orders[side] += 1
-    request.order = link.orders[side]
+    link.sides[side].orders += 1
+    request.order = link.sides[side].orders
     pending[int(number)] = request
     return request
 
@@ -256,7 +258,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         return None
     kind = packet.type
     asker = side if kind == codes.PUBREL else 1 - side
-    request = link.pending[asker].get(int(number))
+    request = link.sides[asker].pending.get(int(number))
     if request is None:
         to_nothing(report, link, packet, asker, int(number))
         return None
@@ -332,7 +334,7 @@ def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
 
 def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
     """Acknowledgements come in the order of what they acknowledge (4.6)."""
-    last = link.last_order[asker]
+    last = link.sides[asker].last_order
     kind = int(packet.type)
     if request.sent > 1 or request.carried:
         return
@@ -381,11 +383,11 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
     """An answer without a request: the capture may have seen it first."""
     kind = packet.type
     if kind == codes.PUBREL:
-        link.surplus[asker].add(number)
-        if len(link.surplus[asker]) > MOST_EARLY * 64:
-            link.surplus[asker].clear()
-    elif kind == codes.PUBCOMP and number in link.surplus[asker]:
-        link.surplus[asker].discard(number)
+        link.sides[asker].surplus.add(number)
+        if len(link.sides[asker].surplus) > MOST_EARLY * 64:
+            link.sides[asker].surplus.clear()
+    elif kind == codes.PUBCOMP and number in link.sides[asker].surplus:
+        link.sides[asker].surplus.discard(number)
         return
     if not certain(link):
         return
@@ -428,7 +430,7 @@ def ended(report: Report, link: Link, end_frame: i64, end_ns: i64) -> None:
         overdue(report, link, early)
     link.early = []
     for side in (CLIENT_SIDE, BROKER_SIDE):
-        for request in link.pending[side].values():
+        for request in link.sides[side].pending.values():
             if request.carried:
                 not_again(report, link, side, request, end_frame, end_ns)
             else:
@@ -461,7 +463,7 @@ def missing(report: Report, link: Link, side: i64, request: Request, end_frame: 
     waited = end_ns - request.stage_ns
     overtaken = (
         stage == codes.PUBLISH
-        and link.last_order[side][codes.PUBACK if request.qos == 1 else codes.PUBREC] > request.order
+        and link.sides[side].last_order[codes.PUBACK if request.qos == 1 else codes.PUBREC] > request.order
     )
     if link.disconnect_side != -1 and link.disconnect_ns - request.stage_ns < PATIENCE_NS:
         waited = 0

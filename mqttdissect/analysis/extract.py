@@ -199,7 +199,7 @@ def connect(packet: Packet, link: Link) -> None:
     link.auth_method = text(found, AUTH_METHOD)
     link.problem_information = integer(found, PROBLEM_INFORMATION, 1) != 0
     link.response_information = integer(found, REQUEST_RESPONSE_INFORMATION, 0) != 0
-    takes(link.limits[0], found)
+    takes(link.sides[0].limits, found)
     will = link.will
     if will is not None:
         of_will = properties(packet, True)

@@ -165,6 +165,35 @@ class Request:
 
 
 @final
+class Side:
+    """What one side of a connection has sent. limits: what it has said that it takes.
+
+    pending: its requests, by packet identifier; orders: how many so far; last_order: the last of them that was
+    answered, by type of answer. flights: its PUBLISHes that are not acknowledged. surplus: identifiers of PUBRELs that
+    answer nothing. last_ns, last_frame: of its last packet, 0 for none. gap_ns: when a gap was last found, -1 for never.
+    """
+
+    __slots__ = (
+        "bytes", "flights", "gap_ns", "last_frame", "last_ns", "last_order", "limits", "messages", "orders", "packets",
+        "pending", "surplus",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.limits = Limits()
+        self.pending: dict[int, Request] = {}
+        self.flights: i64 = 0
+        self.orders: i64 = 0
+        self.last_order: list[int] = [0] * 16
+        self.surplus: set[int] = set()
+        self.packets: i64 = 0
+        self.bytes: i64 = 0
+        self.messages: i64 = 0
+        self.last_ns: i64 = 0
+        self.last_frame: i64 = 0
+        self.gap_ns: i64 = UNKNOWN
+
+
+@final
 class Link:
     """One network connection that carries MQTT.
 
@@ -202,21 +231,10 @@ class Link:
         self.code: i64 = UNKNOWN
         self.session_present = False
         # traffic
-        self.limits: list[Limits] = [Limits(), Limits()]
-        self.pending: list[dict[int, Request]] = [{}, {}]  # by packet identifier, of requests of this side
-        self.flights: list[int] = [0, 0]  # PUBLISHes of this side that are not acknowledged
-        self.orders: list[int] = [0, 0]  # requests of this side so far
-        self.last_order: list[list[int]] = [[0] * 16, [0] * 16]  # by type of answer, to requests of this side
-        self.surplus: list[set[int]] = [set(), set()]  # PUBRELs of this side that answer nothing that was seen
+        self.sides: list[Side] = [Side(), Side()]
         self.early: list[Packet] = []  # answers whose request was not seen yet
         self.pings: list[tuple[int, int]] = []  # (frame, time) of each PINGREQ without an answer
         self.ping_answers: i64 = 0  # PINGRESPs whose PINGREQ was not seen yet
-        self.packets: list[int] = [0, 0]
-        self.bytes: list[int] = [0, 0]
-        self.messages: list[int] = [0, 0]
-        self.last_ns: list[int] = [0, 0]  # of the last packet; 0: none yet
-        self.last_frame: list[int] = [0, 0]
-        self.gap_ns: list[int] = [UNKNOWN, UNKNOWN]  # when a gap of this side was last found
         self.partial: list[str] = []
         self.findings: i64 = 0
         # what went wrong
@@ -266,7 +284,7 @@ class Link:
 
     def sure_since(self, side: i64, since_ns: i64) -> bool:
         """Has everything that this side sent since then been captured?"""
-        return self.seen(side) and int(self.gap_ns[side]) <= since_ns
+        return self.seen(side) and self.sides[side].gap_ns <= since_ns
 
 
 @final

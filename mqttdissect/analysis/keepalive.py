@@ -32,7 +32,7 @@ def told(report: Report, link: Link, packet: Packet) -> None:
 
 def speaks(report: Report, link: Link, packet: Packet) -> None:
     """The client sends `packet`: how long was it silent before?"""
-    last = int(link.last_ns[CLIENT_SIDE])
+    last = link.sides[CLIENT_SIDE].last_ns
     limit = link.keep_alive * SECOND
     silence = packet.time_ns - last
     if silence <= limit or not watched(link, last):
@@ -40,7 +40,10 @@ def speaks(report: Report, link: Link, packet: Packet) -> None:
     if silence > limit + max(GRACE_NS, limit // 4):
         said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
         report.at(
-            rules.KEEP_ALIVE_BROKEN, packet, said, related=[(int(link.last_frame[CLIENT_SIDE]), "its last packet")]
+            rules.KEEP_ALIVE_BROKEN,
+            packet,
+            said,
+            related=[(int(link.sides[CLIENT_SIDE].last_frame), "its last packet")],
         )
     if silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10):
         tolerated(report, link, packet.frame, packet.time_ns, silence)
@@ -50,7 +53,7 @@ def tolerated(report: Report, link: Link, frame: i64, time_ns: i64, silence: i64
     """The broker has not closed the connection."""
     said = f"The connection stayed open in a silence of {milliseconds(silence)}; Keep Alive is {link.keep_alive} s"
     report.of(rules.KEEP_ALIVE_NOT_ENFORCED, link, frame, time_ns, said,
-              [(int(link.last_frame[CLIENT_SIDE]), "the client's last packet")])  # fmt: skip
+              [(int(link.sides[CLIENT_SIDE].last_frame), "the client's last packet")])  # fmt: skip
 
 
 def watched(link: Link, since_ns: i64) -> bool:
@@ -64,21 +67,21 @@ def watched(link: Link, since_ns: i64) -> bool:
 
 def silent_at_end(link: Link, end_ns: i64) -> bool:
     """Had the client been silent so long at the end that the broker had to close the connection?"""
-    last = int(link.last_ns[CLIENT_SIDE])
+    last = link.sides[CLIENT_SIDE].last_ns
     limit = link.keep_alive * SECOND
     return limit > 0 and last > 0 and end_ns - last >= limit * 3 // 2 - limit // 20
 
 
 def ended(report: Report, link: Link, frame: i64, end_ns: i64, by: i64) -> None:
     """The connection has ended, or the capture: `by` is the side that ended it, -1 for nobody."""
-    last = int(link.last_ns[CLIENT_SIDE])
+    last = link.sides[CLIENT_SIDE].last_ns
     if link.keep_alive > 0 and link.state == CONNECTED and watched(link, last):
         limit = link.keep_alive * SECOND
         silence = end_ns - last
         if silent_at_end(link, end_ns):
             said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
             report.of(rules.KEEP_ALIVE_BROKEN, link, frame, end_ns, said,
-                      [(int(link.last_frame[CLIENT_SIDE]), "its last packet")])  # fmt: skip
+                      [(int(link.sides[CLIENT_SIDE].last_frame), "its last packet")])  # fmt: skip
         if by != BROKER_SIDE and silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10):
             tolerated(report, link, frame, end_ns, silence)
     pings(report, link, frame, end_ns, by)

@@ -160,14 +160,20 @@ class Topics:
         branch.ends = topic
 
     def remove(self, topic: str) -> None:
-        """One less."""
-        branch = self._root
-        for name in topic.split("/"):
-            below = branch.next.get(name)
+        """One less; branches that lead nowhere go too."""
+        names = topic.split("/")
+        path = [self._root]
+        for name in names:
+            below = path[-1].next.get(name)
             if below is None:
                 return
-            branch = below
-        branch.ends = ""
+            path.append(below)
+        path[-1].ends = ""
+        for at in range(len(names) - 1, -1, -1):
+            below = path[at + 1]
+            if below.ends or below.next:
+                return
+            del path[at].next[names[at]]
 
     def find(self, topic_filter: str, most: i64) -> list[str]:
         """Those that match."""

@@ -216,7 +216,7 @@ class Opening:
         """What a CONNACK of MQTT 5.0 says besides."""
         report = self.report
         found = extract.properties(packet, False)
-        extract.takes(link.limits[BROKER_SIDE], found)
+        extract.takes(link.sides[BROKER_SIDE].limits, found)
         link.keep_alive = extract.integer(found, extract.SERVER_KEEP_ALIVE, link.keep_alive)
         link.expiry = extract.integer(found, extract.SESSION_EXPIRY, link.expiry)
         asked = [(int(link.connect_frame), "CONNECT")]
@@ -255,7 +255,7 @@ class Opening:
                     f"The Authentication Method is {method!r}, not {link.auth_method!r}",
                     related=asked,
                 )
-        will, limits = link.will, link.limits[BROKER_SIDE]
+        will, limits = link.will, link.sides[BROKER_SIDE].limits
         if will is not None:
             if will.qos > limits.maximum_qos and will.qos < 3:
                 report.at(
@@ -310,10 +310,10 @@ class Opening:
         if goes_on:
             for side in (CLIENT_SIDE, BROKER_SIDE):
                 for number, request in client.carried[side].items():
-                    if number not in link.pending[side]:
+                    if number not in link.sides[side].pending:
                         request.carried = True
-                        link.pending[side][number] = request
-                        link.flights[side] += 1
+                        link.sides[side].pending[number] = request
+                        link.sides[side].flights += 1
             client.carried = [{}, {}]
 
     def auth(self, link: Link, packet: Packet, side: i64) -> None:
@@ -414,7 +414,7 @@ class Opening:
                 client.known = False
             if client.session:
                 client.carried = [
-                    {number: one for number, one in link.pending[side].items() if one.type == codes.PUBLISH}
+                    {number: one for number, one in link.sides[side].pending.items() if one.type == codes.PUBLISH}
                     for side in (CLIENT_SIDE, BROKER_SIDE)
                 ]
             else:
@@ -489,7 +489,7 @@ class Opening:
         """A side broke the protocol: did the other one close the connection (4.8 in MQTT 3.1.1, 4.13 in 5.0)?"""
         other = 1 - link.violation
         lived = link.end_ns - link.violation_ns
-        went_on = int(link.last_ns[other]) - link.violation_ns
+        went_on = int(link.sides[other].last_ns) - link.violation_ns
         if lived <= CLOSE_NS or (closed and by == other and went_on < CLOSE_NS) or link.disconnect_side == other:
             return
         if not link.sure_since(other, link.violation_ns):

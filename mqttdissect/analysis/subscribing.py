@@ -43,7 +43,7 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
 
 def limits(report: Report, link: Link, packet: Packet, asked: list[Subscription]) -> None:
     """What the broker's CONNACK has said that it does not take."""
-    taken = link.limits[BROKER_SIDE]
+    taken = link.sides[BROKER_SIDE].limits
     related = [(int(link.connack_frame), "CONNACK")]
     for one in asked:
         if not taken.wildcards and ("#" in one.topic or "+" in one.topic):
