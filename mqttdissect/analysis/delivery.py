@@ -45,6 +45,7 @@ WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_RETAINED: Final = 10_000  # of one broker
 MOST_WILLS: Final = 512  # of connections that have ended
+BUSY: Final = 16  # messages in flight to a client that may hold up others
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
 MOST_TOPICS: Final = 512  # whose order is watched on one connection
 UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
@@ -649,10 +650,8 @@ class Deliveries:
             link = client.link
             if link is None or int(link.number) != number or link.state != CONNECTED or not link.whole:
                 continue
-            if (
-                link.sides[BROKER_SIDE].flights >= link.sides[CLIENT_SIDE].limits.receive_maximum
-                or link.sides[BROKER_SIDE].flights > 16
-            ):
+            flights = link.sides[BROKER_SIDE].flights
+            if flights > BUSY or flights >= link.sides[CLIENT_SIDE].limits.receive_maximum:
                 continue
             case = (message.publisher, message.topic, who)
             if case in self._complained:

@@ -170,7 +170,7 @@ class Side:
 
     pending: its requests, by packet identifier; orders: how many so far; last_order: the last of them that was
     answered, by type of answer. flights: its PUBLISHes that are not acknowledged. surplus: identifiers of PUBRELs that
-    answer nothing. last_ns, last_frame: of its last packet, 0 for none. gap_ns: when a gap was last found, -1 for never.
+    answer nothing. last_ns, last_frame: of its last packet, 0 for none. gap_ns: when a gap was last found, or -1.
     """
 
     __slots__ = (

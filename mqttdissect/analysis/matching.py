@@ -44,13 +44,36 @@ def matching(subscriptions: dict[str, Subscription], topic: str) -> list[Subscri
 
 @final
 class Level:
-    """A level of topic filters: what may follow, and who subscribes to the filter that ends here."""
+    """A level of topic filters: what may follow (`one` for +, `rest` for #), and who subscribes to the filter that
+    ends here."""
 
-    __slots__ = ("ends", "next")
+    __slots__ = ("ends", "next", "one", "rest")
 
     def __init__(self) -> None:
         self.next: dict[str, Level] = {}
+        self.one: Level | None = None
+        self.rest: Level | None = None
         self.ends: dict[tuple[str, str], Subscription] = {}  # by client identifier and whole filter
+
+    def below(self, name: str) -> "Level | None":
+        """The level behind `name`."""
+        return self.one if name == "+" else self.rest if name == "#" else self.next.get(name)
+
+    def put(self, name: str, level: "Level | None") -> None:
+        """Set it, or take it away."""
+        if name == "+":
+            self.one = level
+        elif name == "#":
+            self.rest = level
+        elif level is not None:
+            self.next[name] = level
+        else:
+            del self.next[name]
+
+    @property
+    def empty(self) -> bool:
+        """Does nobody need it?"""
+        return not self.ends and not self.next and self.one is None and self.rest is None
 
 
 @final
@@ -68,9 +91,10 @@ class Filters:
         """In the place of the same client's subscription with the same filter, if there is one."""
         level = self._root
         for name in subscription.topic.split("/"):
-            below = level.next.get(name)
+            below = level.below(name)
             if below is None:
-                below = level.next[name] = Level()
+                below = Level()
+                level.put(name, below)
             level = below
         key = (who, subscription.filter)
         if key not in level.ends:
@@ -82,7 +106,7 @@ class Filters:
         names = subscription.topic.split("/")
         path = [self._root]
         for name in names:
-            below = path[-1].next.get(name)
+            below = path[-1].below(name)
             if below is None:
                 return
             path.append(below)
@@ -91,44 +115,44 @@ class Filters:
             return
         self.count -= 1
         for at in range(len(names) - 1, -1, -1):
-            below = path[at + 1]
-            if below.ends or below.next:
+            if not path[at + 1].empty:
                 return
-            del path[at].next[names[at]]
+            path[at].put(names[at], None)
 
     def find(self, topic: str) -> list[tuple[str, Subscription]]:
         """(whose, subscription) of each that matches."""
-        found: list[tuple[tuple[str, str], Subscription]] = []
+        found: list[tuple[str, Subscription]] = []
         if not self.count:
-            return []
+            return found
         names = topic.split("/")
-        system = topic.startswith("$")
         now = [self._root]
-        last = len(names) - 1
-        for at in range(len(names)):
+        first = not topic.startswith("$")
+        for name in names:
             following: list[Level] = []
             for level in now:
-                below = level.next
-                if not (system and at == 0):
-                    rest = below.get("#")
-                    if rest is not None:
-                        found.extend(rest.ends.items())
-                    one = below.get("+")
-                    if one is not None:
-                        following.append(one)
-                exact = below.get(names[at])
-                if exact is not None and names[at] not in ("#", "+"):
+                if first:
+                    if level.rest is not None:
+                        gather(level.rest, found)
+                    if level.one is not None:
+                        following.append(level.one)
+                exact = level.next.get(name)
+                if exact is not None:
                     following.append(exact)
             if not following:
-                return [(key[0], one) for key, one in found]
+                return found
             now = following
-            if at == last:
-                for level in now:
-                    found.extend(level.ends.items())
-                    rest = level.next.get("#")  # a/# matches a as well
-                    if rest is not None:
-                        found.extend(rest.ends.items())
-        return [(key[0], one) for key, one in found]
+            first = True
+        for level in now:
+            gather(level, found)
+            if level.rest is not None:  # a/# matches a as well
+                gather(level.rest, found)
+        return found
+
+
+def gather(level: Level, found: list[tuple[str, Subscription]]) -> None:
+    """Those that subscribe to the filter that ends here."""
+    for key, one in level.ends.items():
+        found.append((key[0], one))
 
 
 @final
