@@ -14,7 +14,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-WRITERS = ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns")
+LADDER = ("step", "scale", "deliveries", "parties", "selection", "model", "terminal")
 COMPILED = [
     "mqttdissect/pipeline.py",
     *(
@@ -27,6 +27,7 @@ COMPILED = [
         f"mqttdissect/output/{name}.py"
         for name in ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns")
     ),
+    *(f"mqttdissect/output/ladder/{name}.py" for name in LADDER),
 ]
 
 

@@ -48,12 +48,13 @@ class Packet:
     fields: in the order of their bytes. payload: index of the first field of the payload; len(fields) if it has none.
     data: its bytes. spans: (offset, frame) where it spans frames, else None. hole_offset, hole_bytes,
     hole_why: where bytes of it are missing, how many, and why; offset -1 for none. gap_bytes, gap_after: bytes of the
-    stream that the capture lacks before the packet, and the frame that carried those before them.
+    stream that the capture lacks before the packet, and the frame that carried those before them. resent: TCP segments
+    of its direction that had been sent again by then.
     """
 
     __slots__ = (
         "data", "direction", "fields", "flags", "frame", "gap_after", "gap_bytes", "hole_bytes",
-        "hole_offset", "hole_why", "notes", "payload", "sender", "spans", "stream", "time_ns", "type",
+        "hole_offset", "hole_why", "notes", "payload", "resent", "sender", "spans", "stream", "time_ns", "type",
         "version", "version_by",
     )  # fmt: skip
 
@@ -79,6 +80,9 @@ class Packet:
         self.hole_why = ""
         self.gap_bytes: i64 = 0
         self.gap_after: i64 = 0
+        self.resent: i64 = 0
+        if stream is not None:
+            self.resent = stream.half(direction).retransmissions
 
     @property
     def name(self) -> str:

@@ -61,10 +61,11 @@ def integer(value: object) -> int:
 
 @final
 class Gist:
-    """`parts(packet)` is the line; addresses are worked out once a stream."""
+    """`line(packet)` is the line; addresses are worked out once a stream. clients: does a CONNECT say whose it is?"""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, clients: bool = True) -> None:
         self.theme = theme
+        self._clients = clients
         self._endpoints: dict[bytes, list[str]] = {}  # by flow, not by stream: that would keep streams alive
 
     def ends(self, packet: Packet) -> list[str]:
@@ -82,19 +83,9 @@ class Gist:
         return known[packet.direction : packet.direction + 2]
 
     def line(self, packet: Packet) -> str:
-        """What matters, for the packet's type, parts set off by two spaces."""
-        kind = packet.type
+        """What matters, for the packet's type, parts set off by two spaces; its size, and what is wrong with it."""
         theme = self.theme
-        if kind == codes.PUBLISH:
-            text = self._publish(packet)
-        elif kind == UNDECODED:
-            text = str(packet.fields[0].value) if packet.fields else ""
-        elif kind == codes.CONNECT:
-            text = self._connect(packet)
-        elif kind in (codes.SUBSCRIBE, codes.UNSUBSCRIBE):
-            text = self._filters(packet)
-        else:
-            text = self._answer(packet)
+        text = self.about(packet)
         parts = f"{text}  {size_of(len(packet.data))}" if text else size_of(len(packet.data))
         if packet.version_by != BY_CONNECT:
             parts += f"  {version_source(packet)}"
@@ -104,6 +95,19 @@ class Gist:
         if notes is not None:
             parts += "  " + theme.paint(theme.error, f"malformed: expected {visible(notes[0].expected)}")
         return parts
+
+    def about(self, packet: Packet) -> str:
+        """What matters, for the packet's type, and nothing else."""
+        kind = packet.type
+        if kind == codes.PUBLISH:
+            return self._publish(packet)
+        if kind == UNDECODED:
+            return str(packet.fields[0].value) if packet.fields else ""
+        if kind == codes.CONNECT:
+            return self._connect(packet)
+        if kind in (codes.SUBSCRIBE, codes.UNSUBSCRIBE):
+            return self._filters(packet)
+        return self._answer(packet)
 
     def _publish(self, packet: Packet) -> str:
         flags = packet.flags
@@ -136,7 +140,7 @@ class Gist:
                     parts.append("clean start" if packet.version >= 5 else "clean session")
             elif spec is KEEP_ALIVE:
                 parts.append(f"keep alive {field.value} s")
-            elif spec is CLIENT_IDENTIFIER:
+            elif spec is CLIENT_IDENTIFIER and self._clients:
                 parts.append(
                     "client " + (theme.paint(theme.topic, words(field.value)) if field.value else "(no identifier)")
                 )

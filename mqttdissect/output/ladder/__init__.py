@@ -1,0 +1,1 @@
+"""Sequence diagrams of MQTT sessions: one model (`model`), one renderer for each kind of picture."""

@@ -1,0 +1,354 @@
+"""From packets and findings to the steps of a ladder, in one pass and bounded memory.
+
+Fed in batches, as packets complete: `begin` with the findings made by then, `add` for the packets (in any number of
+pieces), `settle`. Each returns the next steps. That a connection has ended is seen at its `Stream`, which only the
+columns that are drawn hold on to; of all other connections a name is kept, of so many.
+"""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis.finding import Finding
+from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.codes import FROM_CLIENT, VERSIONS
+from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
+from mqttdissect.mqtt.properties import BY_IDENTIFIER
+from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER
+from mqttdissect.net.tcp import ENDINGS, FINISHED, OPEN, RESET, Stream
+from mqttdissect.output.gist import Gist, gap, version_source, words
+from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
+from mqttdissect.output.ladder.parties import MOST_PARTIES, Columns, Party, ended
+from mqttdissect.output.ladder.selection import Selection
+from mqttdissect.output.ladder.step import (
+    ARROW,
+    BROKER,
+    ERROR,
+    JOIN,
+    LEAVE,
+    MISSING,
+    NOBODY,
+    NOTE,
+    REMARK,
+    RENAME,
+    RESENT,
+    WARNING,
+    Step,
+)
+from mqttdissect.output.text import visible
+from mqttdissect.output.theme import no_colour
+from mqttdissect.output.values import size_of
+
+ASSIGNED_CLIENT_IDENTIFIER: Final = BY_IDENTIFIER[0x12].value
+NAMES: Final[dict[int, str]] = {**codes.PACKET_TYPES, UNDECODED: "UNDECODED"}
+LEVELS: Final = (REMARK, REMARK, WARNING, ERROR)  # of findings, by severity
+MOST_NOTES: Final = 3  # that are malformed in one packet
+OTHERS: Final = "others"
+SIDES: Final = ("the client", "the broker")
+
+
+@final
+class Closing:
+    """A connection that has ended, whose end is still to be drawn. resent: TCP segments sent again, by direction."""
+
+    __slots__ = ("frame", "party", "resent", "text", "time_ns")
+
+    def __init__(self, party: Party, stream: Stream) -> None:
+        self.party = party
+        self.resent: list[int] = [int(stream.source.retransmissions), int(stream.destination.retransmissions)]
+        if stream.closed_how != OPEN:
+            self.frame = stream.closed_frame
+            self.time_ns = stream.closed_ns
+            whose = SIDES[0 if stream.closed_by == party.side else 1]
+            self.text = f"reset by {whose} (RST)" if stream.closed_how == RESET else f"closed by {whose} (FIN)"
+        else:
+            half = stream.half(0 if stream.source.time_ns >= stream.destination.time_ns else 1)
+            self.frame = half.frame
+            self.time_ns = half.time_ns
+            self.text = ENDINGS.get(int(half.ending), ENDINGS[FINISHED])
+
+
+@final
+class Ladder:
+    """selection: what is drawn. columns: the places for clients. brokers: how many columns there are for them (2 or more), the
+    last of which is for all others. malformed: note malformed packets, since no findings will come.
+
+    first_ns: time of the capture's first frame, to be set before packets are added. drawn: packets drawn so far.
+    """
+
+    def __init__(self, selection: Selection, columns: Columns, brokers: i64, malformed: bool) -> None:
+        self.first_ns: i64 = 0
+        self.drawn: i64 = 0
+        self._selection = selection
+        self._everything = not selection.topics and selection.start_ns < 0 and selection.end_ns < 0
+        self._columns = columns
+        self._most_brokers = brokers
+        self._malformed = malformed
+        self._brokers: dict[str, int] = {}
+        self._others_joined = False
+        self._parties: dict[int, Party] = {}
+        self._deliveries = Deliveries(selection.topics)
+        self._gist = Gist(no_colour(), False)
+        self._closings: list[Closing] = []  # by frame
+        self._findings: list[Finding] = []  # by frame, of which those before `_found` are drawn
+        self._found: i64 = 0
+        self._frame: i64 = 0  # of the last packet drawn
+        self._steps: list[Step] = []
+
+    def begin(self, findings: list[Finding]) -> list[Step]:
+        """A batch begins. findings: made since the batch before."""
+        self._findings = sorted(findings, key=frame_of) if findings else findings
+        self._found = 0
+        for column in self._columns.all:
+            stream = column.stream
+            if stream is not None and ended(stream):
+                column.stream = None
+                party = self._parties.get(int(column.owner))
+                if party is not None:
+                    self._closes(party, stream)
+        return self._take()
+
+    def add(self, packets: list[Packet]) -> list[Step]:
+        """Its packets, in order."""
+        for packet in packets:
+            self._packet(packet)
+        return self._take()
+
+    def settle(self) -> list[Step]:
+        """It has ended."""
+        while self._closings:
+            self._leave()
+        self._earlier(1 << 62)
+        return self._take()
+
+    def close(self) -> list[Step]:
+        """There is nothing more: what a connection sent again since its last packet."""
+        for column in self._columns.all:
+            stream = column.stream
+            party = self._parties.get(int(column.owner))
+            if stream is not None and party is not None:
+                for direction in (0, 1):
+                    self._resent(party, direction, stream.half(direction).retransmissions)
+        return self._take()
+
+    def _take(self) -> list[Step]:
+        steps = self._steps
+        self._steps = []
+        return steps
+
+    def _packet(self, packet: Packet) -> None:
+        stream = packet.stream
+        if stream is None:
+            return
+        frame = packet.frame
+        while self._closings and self._closings[0].frame < frame:
+            self._leave()
+        if self._found < len(self._findings):
+            self._earlier(frame)
+        party = self._parties.get(int(stream.number))
+        if party is None or (not party.sure and packet.sender != 0):
+            party = self._meet(stream, packet)
+        kind = packet.type
+        if kind == codes.CONNECT or kind == codes.CONNACK:
+            self._name(party, packet)
+        out = packet.direction == party.side
+        tag = self._deliveries.tag(packet, out)
+        if not party.chosen or not (self._everything or self._fits(packet)):
+            return
+        if not party.joined or not self._columns.holds(party):
+            self._join(party, stream, packet)
+        if packet.resent != party.resent[packet.direction]:
+            self._resent(party, packet.direction, packet.resent, packet.time_ns)
+        if packet.gap_bytes:
+            self._note(MISSING, party, gap(packet)[1:-1], packet.time_ns)
+        self._arrow(party, packet, out, tag)
+        if packet.hole_offset >= 0:
+            self._note(MISSING, party, f"{size_of(int(packet.hole_bytes))} of it are missing: {packet.hole_why}")
+        if packet.notes is not None and self._malformed:
+            for note in packet.notes[:MOST_NOTES]:
+                self._note(ERROR, party, f"malformed at offset {note.offset}: expected {visible(note.expected)}")
+        if self._found < len(self._findings):
+            self._beside(party, packet)
+
+    def _arrow(self, party: Party, packet: Packet, out: bool, tag: i64) -> None:
+        kind = packet.type
+        name = NAMES[int(kind)] if kind != 15 else packet.name
+        about = self._gist.about(packet)
+        if kind == UNDECODED:
+            about = f"{size_of(len(packet.data))}: {about}"
+        if party.lane == self._columns.others:
+            name = f"{words(party.label)}: {name}"
+        if party.broker == self._most_brokers - 1:
+            about += f"  ({party.broker_address})"
+        step = Step(ARROW, party.lane, party.broker, name, about)
+        step.out = out
+        step.frame = packet.frame
+        step.time_ns = packet.time_ns
+        step.tag = 0 if tag == UNKNOWN else tag
+        self._steps.append(step)
+        self._frame = packet.frame
+        self.drawn += 1
+
+    def _fits(self, packet: Packet) -> bool:
+        """Is the packet one of those that the user wants to see?"""
+        selection = self._selection
+        if selection.topics and not self._deliveries.fits:
+            return False
+        return selection.includes(packet.time_ns - self.first_ns)
+
+    # Who takes part
+
+    def _meet(self, stream: Stream, packet: Packet) -> Party:
+        """The first packet of a connection, or the first that tells which side is the client."""
+        if len(self._parties) >= MOST_PARTIES:
+            drawn = [self._parties.get(int(column.owner)) for column in self._columns.all]
+            self._parties = {int(one.number): one for one in drawn if one is not None}
+        party = Party(stream, packet)
+        party.chosen = self._selection.chooses(party)
+        self._parties[int(stream.number)] = party
+        return party
+
+    def _name(self, party: Party, packet: Packet) -> None:
+        """Learn the client identifier, which is in the CONNECT or, in 5.0, assigned by the CONNACK."""
+        spec = CLIENT_IDENTIFIER if packet.type == codes.CONNECT else ASSIGNED_CLIENT_IDENTIFIER
+        value = packet.value(spec)
+        if not value or packet.sender == 0 or (packet.sender == FROM_CLIENT) != (packet.type == codes.CONNECT):
+            return
+        name = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+        if name == party.name:
+            return
+        party.name = name
+        party.chosen = self._selection.chooses(party)
+        if party.joined and self._columns.holds(party) and party.lane != self._columns.others:
+            self._columns.renamed(party)
+            self._steps.append(Step(RENAME, party.lane, party.broker, words(name)))
+
+    def _join(self, party: Party, stream: Stream, packet: Packet) -> None:
+        """Its first packet that is drawn: a column for it, and for its broker."""
+        if party.broker == NOBODY:
+            party.broker = self._broker(party)
+        lane = self._columns.take(party, stream)
+        party.lane = lane
+        party.joined = True
+        if lane == self._columns.others:
+            if not self._others_joined:
+                self._others_joined = True
+                self._joins(lane, party, packet, OTHERS, "clients that find no column of their own")
+            return
+        more = [party.address] if party.name else []
+        more.append(f"stream {stream.number}")
+        if packet.type != codes.CONNECT and packet.version_by != BY_CONNECT:
+            more.append("CONNECT not captured")
+            more.append(version_source(packet)[1:-1])
+        elif packet.version_by == BY_CONNECT:
+            more.append(f"MQTT {VERSIONS[int(packet.version)]}")
+        self._joins(lane, party, packet, words(party.label), ", ".join(more))
+        if ended(stream):
+            self._columns.all[lane].stream = None
+            party.left = False  # if its column was taken away since, it ends once more
+            self._closes(party, stream)
+
+    def _joins(self, lane: i64, party: Party, packet: Packet, name: str, more: str) -> None:
+        step = Step(JOIN, lane, party.broker, name, more)
+        step.time_ns = packet.time_ns
+        self._steps.append(step)
+
+    def _broker(self, party: Party) -> i64:
+        address = party.broker_address
+        known = self._brokers.get(address)
+        if known is not None:
+            return known
+        most = self._most_brokers
+        count: i64 = len(self._brokers)
+        if count < most - 1:
+            self._brokers[address] = int(count)
+            self._steps.append(Step(BROKER, NOBODY, count, address))
+            return count
+        if count == most - 1:
+            self._brokers[OTHERS] = int(count)
+            self._steps.append(Step(BROKER, NOBODY, count, "other brokers"))
+        return most - 1
+
+    def _closes(self, party: Party, stream: Stream) -> None:
+        """Its end is to be drawn when it is time."""
+        if party.left:
+            return
+        party.left = True
+        closing = Closing(party, stream)
+        at = len(self._closings)
+        while at and self._closings[at - 1].frame > closing.frame:
+            at -= 1
+        self._closings.insert(at, closing)
+
+    def _leave(self) -> None:
+        """Draw the first of the ends that are due."""
+        closing = self._closings.pop(0)
+        party = closing.party
+        if not self._columns.leave(party) or not self._timely(closing.time_ns):
+            return
+        for direction in (0, 1):
+            self._resent(party, direction, closing.resent[direction], closing.time_ns)
+        step = Step(LEAVE, party.lane, party.broker, closing.text)
+        step.frame = closing.frame
+        step.time_ns = closing.time_ns
+        self._steps.append(step)
+
+    def _timely(self, time_ns: i64) -> bool:
+        return self._everything or self._selection.includes(time_ns - self.first_ns)
+
+    # What is to be said
+
+    def _note(self, level: i64, party: Party, text: str, time_ns: i64 = -1) -> None:
+        """time_ns: of the packet that follows; -1 for what belongs to the one before."""
+        step = Step(NOTE, party.lane, party.broker, text)
+        step.level = level
+        step.time_ns = time_ns
+        self._steps.append(step)
+
+    def _resent(self, party: Party, direction: i64, count: i64, time_ns: i64 = -1) -> None:
+        """The counter has grown."""
+        new = count - party.resent[direction]
+        party.resent[direction] = int(count)
+        if new > 0:
+            whose = SIDES[0 if direction == party.side else 1]
+            self._note(RESENT, party, f"{new} TCP segment{'' if new == 1 else 's'} sent again by {whose}", time_ns)
+
+    def _earlier(self, frame: i64) -> None:
+        """Draw the findings about what lies before a frame and was not drawn."""
+        while self._found < len(self._findings) and self._findings[self._found].frame < frame:
+            finding = self._findings[self._found]
+            self._found += 1
+            if self._selection.topics or not self._selection.fits(finding) or not self._timely(finding.time_ns):
+                continue
+            self._finding(self._parties.get(int(finding.stream)), finding, finding.frame)
+
+    def _beside(self, party: Party, packet: Packet) -> None:
+        """Draw the findings about the packet just drawn."""
+        at = self._found
+        while at < len(self._findings) and self._findings[at].frame == packet.frame:
+            finding = self._findings[at]
+            if finding.stream == party.number and finding.packet in ("", packet.name):
+                self._finding(party, finding, 0)
+                del self._findings[at]
+            else:
+                at += 1
+
+    def _finding(self, party: Party | None, finding: Finding, frame: i64) -> None:
+        """frame: for what stands alone; 0 beside its packet."""
+        clause = finding.clause
+        text = f"{finding.what} ({finding.rule.id}{', ' + clause if clause else ''})"
+        shown = party is not None and party.joined and self._columns.holds(party)
+        if not shown and finding.client:
+            text = f"{finding.client}: {text}"
+        lane = party.lane if shown and party is not None else NOBODY
+        step = Step(NOTE, lane, NOBODY, visible(text))
+        step.level = LEVELS[int(finding.severity)]
+        if frame:
+            step.frame = frame
+            step.time_ns = finding.time_ns
+        self._steps.append(step)
+
+
+def frame_of(finding: Finding) -> int:
+    """What findings are sorted by."""
+    return int(finding.frame)

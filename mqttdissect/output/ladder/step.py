@@ -1,0 +1,48 @@
+"""What a ladder is made of, from top to bottom: `Step`s, which the model makes and every renderer draws."""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+# Kinds
+JOIN: Final = 0  # a client's column begins: `text` is its name, `more` what else is known of the connection
+LEAVE: Final = 1  # it ends: `text` says how
+RENAME: Final = 2  # its name has become known: `text`
+ARROW: Final = 3  # a control packet: `text` is its type, `more` what matters of it
+NOTE: Final = 4  # something to say: `text`, of kind `level`
+BROKER: Final = 5  # a broker's column begins: `text` is its name
+
+# Levels of notes
+REMARK: Final = 0
+RESENT: Final = 1  # TCP sent something again
+MISSING: Final = 2  # the capture lacks bytes
+WARNING: Final = 3
+ERROR: Final = 4
+SYMBOLS: Final = ("·", "↻", "…", "!", "✗")
+
+NOBODY: Final = -1  # no column
+
+
+@final
+class Step:
+    """kind, level: as above. lane: the client's column, broker: the broker's; `NOBODY` for none. out: from the client
+    to the broker. frame, time_ns: when. frame is 0 for what has no frame of its own; time_ns is then that of the arrow
+    which follows, or -1 for what belongs to the arrow before. tag: what the packets of one delivery share; 0 for none.
+    """
+
+    __slots__ = ("broker", "frame", "kind", "lane", "level", "more", "out", "tag", "text", "time_ns")
+
+    def __init__(self, kind: i64, lane: i64, broker: i64, text: str, more: str = "") -> None:
+        self.kind = kind
+        self.lane = lane
+        self.broker = broker
+        self.text = text
+        self.more = more
+        self.out = True
+        self.frame: i64 = 0
+        self.time_ns: i64 = -1
+        self.tag: i64 = 0
+        self.level: i64 = REMARK
+
+    def __repr__(self) -> str:
+        return f"Step({self.kind}, {self.lane}, {self.broker}, {self.text!r}, {self.more!r})"
