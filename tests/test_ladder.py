@@ -100,7 +100,18 @@ def with_text(lines: list[str], what: str) -> list[str]:
 
 def snapshot(capture: str, width: int, colour: str) -> str:
     """What the command prints."""
-    arguments = [sys.executable, "-m", "mqttdissect", "ladder", "--width", str(width), "--color", colour, capture]
+    arguments = [
+        sys.executable,
+        "-m",
+        "mqttdissect",
+        "ladder",
+        "--no-findings",
+        "--width",
+        str(width),
+        "--color",
+        colour,
+        capture,
+    ]
     done = subprocess.run(arguments, cwd=CAPTURES, capture_output=True, check=True, env={**os.environ, **TERMINAL})
     return done.stdout.decode()
 
@@ -329,6 +340,19 @@ def test_gaps_and_holes_and_malformed_packets() -> None:
     lines = draw(scene.pcap(), 120)
     assert "✗ malformed at offset 4: expected 9 bytes of Topic name" in with_text(lines, "✗")[0]
     assert with_text(lines, "… gap: 300 bytes missing between #6 and #7")
+
+
+def test_findings_stand_at_their_packet(mqttdissect: Run) -> None:
+    """With the rule and where the standard states it; those about an end behind it. --no-findings leaves them out."""
+    path = CAPTURES / "mosquitto-malformed-packets.pcapng"
+    lines = mqttdissect("ladder", path, COLUMNS="120").stdout.splitlines()
+    at = next(index for index, line in enumerate(lines) if "SUBSCRIBE" in line)
+    assert "✗ Expected the flags of SUBSCRIBE to be 0010, not 0000 (reserved-flags, [MQTT-2.2.2-1])" in lines[at + 1]
+    at = next(index for index, line in enumerate(lines) if "without a DISCONNECT" in line)
+    assert "└ closed by the client" in lines[at - 1]
+    without = mqttdissect("ladder", "--no-findings", path, COLUMNS="120").stdout
+    assert "reserved-flags" not in without
+    assert "✗ malformed at offset 0: expected the flags of SUBSCRIBE" in without
 
 
 # What is selected

@@ -45,7 +45,8 @@ class Drawing:
         if self._clock.first_ns < 0:
             self._clock.first_ns = self._ladder.first_ns = dissector.first_ns
         ladder, text, write = self._ladder, self._view.text, self._out.write
-        write(text(ladder.begin([])))
+        analysis = dissector.analysis
+        write(text(ladder.begin(analysis.take() if analysis is not None else [])))
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             write(text(ladder.add(packets[at : at + PACKETS_AT_ONCE])))
         write(text(ladder.settle()))
@@ -121,12 +122,14 @@ def width_of(stream: IO[str]) -> int:
 @click.option("--from", "start", type=click.FloatRange(0), metavar="S", help="Only from S seconds on, as in -t r.")
 @click.option("--to", "end", type=click.FloatRange(0), metavar="S", help="Only up to S seconds.")
 @click.option("-t", "--time-format", "times", type=click.Choice(TIMES), default="r", help="As in mqttdissect -P (r).")
+@click.option("--no-findings", is_flag=True, help="Without what breaks the standard or good practice.")
 @click.option("--width", type=click.IntRange(60, 10_000), metavar="N", help="Columns (those of the terminal).")
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @with_inputs
 def ladder(
     inputs: Inputs, form: str, clients: tuple[str, ...], streams: tuple[int, ...], topics: tuple[str, ...],
-    start: float | None, end: float | None, times: str, width: int | None, color: str,
+    start: float | None, end: float | None, times: str, no_findings: bool, width: int | None,
+    color: str,
 ) -> int:  # fmt: skip
     """Draw what clients and brokers said to one another, an arrow for each control packet.
 
@@ -142,6 +145,7 @@ def ladder(
     Exit status: 0 done; 1 done, but the capture was damaged; 2 it could not be read.
     """
     inputs.source()
+    from mqttdissect.analysis.analysis import Analysis
     from mqttdissect.output.clock import Clock
     from mqttdissect.output.ladder.model import Ladder
     from mqttdissect.output.ladder.parties import Columns
@@ -150,8 +154,10 @@ def ladder(
 
     chosen = selection(clients, streams, topics, start, end)
     dissector = inputs.dissector()
+    if not no_findings:
+        dissector.analysis = Analysis()
     clock = Clock(times)
     shape = Shape(width or width_of(sys.stdout))
     view = TerminalLadder(theme_for(sys.stdout, color), clock, shape)
-    model = Ladder(chosen, Columns(shape.lanes, True), shape.brokers, True)
+    model = Ladder(chosen, Columns(shape.lanes, True), shape.brokers, no_findings)
     return inputs.run(dissector, Drawing(model, view, clock, sys.stdout))

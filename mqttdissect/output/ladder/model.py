@@ -43,6 +43,7 @@ ASSIGNED_CLIENT_IDENTIFIER: Final = BY_IDENTIFIER[0x12].value
 NAMES: Final[dict[int, str]] = {**codes.PACKET_TYPES, UNDECODED: "UNDECODED"}
 LEVELS: Final = (REMARK, REMARK, WARNING, ERROR)  # of findings, by severity
 MOST_NOTES: Final = 3  # that are malformed in one packet
+DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings about what is drawn as what it is
 OTHERS: Final = "others"
 SIDES: Final = ("the client", "the broker")
 
@@ -70,8 +71,8 @@ class Closing:
 
 @final
 class Ladder:
-    """selection: what is drawn. columns: the places for clients. brokers: how many columns there are for them (2 or more), the
-    last of which is for all others. malformed: note malformed packets, since no findings will come.
+    """selection: what is drawn. columns: the places for clients. brokers: how many columns there are for them (2 or
+    more), the last of which is for all others. malformed: note malformed packets, since no findings will come.
 
     first_ns: time of the capture's first frame, to be set before packets are added. drawn: packets drawn so far.
     """
@@ -318,7 +319,12 @@ class Ladder:
         while self._found < len(self._findings) and self._findings[self._found].frame < frame:
             finding = self._findings[self._found]
             self._found += 1
-            if self._selection.topics or not self._selection.fits(finding) or not self._timely(finding.time_ns):
+            if (
+                finding.rule.id in DRAWN_ANYWAY
+                or self._selection.topics
+                or not self._selection.fits(finding)
+                or not self._timely(finding.time_ns)
+            ):
                 continue
             self._finding(self._parties.get(int(finding.stream)), finding, finding.frame)
 
@@ -327,7 +333,9 @@ class Ladder:
         at = self._found
         while at < len(self._findings) and self._findings[at].frame == packet.frame:
             finding = self._findings[at]
-            if finding.stream == party.number and finding.packet in ("", packet.name):
+            if finding.rule.id in DRAWN_ANYWAY:
+                del self._findings[at]
+            elif finding.stream == party.number and finding.packet in ("", packet.name):
                 self._finding(party, finding, 0)
                 del self._findings[at]
             else:

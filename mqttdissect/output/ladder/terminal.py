@@ -84,6 +84,7 @@ class TerminalLadder:
         self._out: list[str] = []
         self._since_heading: i64 = HEADING_EVERY
         self._last_ns: i64 = -1
+        self._last_frame: i64 = -1
         self._waiting: list[Step] = []  # brokers' and clients' columns that begin
         # worked out from the above, when it has changed
         self._stale = True
@@ -274,6 +275,10 @@ class TerminalLadder:
         if step.frame == 0:
             self._refresh()
             return self._blank
+        if step.kind == NOTE and step.frame == self._last_frame:
+            self._refresh()
+            return self._blank
+        self._last_frame = step.frame
         number = str(step.frame)
         time = self.clock.text(step.time_ns)
         if len(number) > self._number_width or len(time) > self._time_width:
