@@ -21,7 +21,9 @@ COMPILED = [
         path
         for folder in ("capture", "net", "transport", "mqtt", "analysis")
         for path in sorted(glob(f"mqttdissect/{folder}/*.py"))
-        if not path.endswith(("__init__.py", "net/fallback.py", "capture/compressed.py"))
+        if not path.endswith(
+            ("__init__.py", "net/fallback.py", "capture/compressed.py", "analysis/statements.py", "analysis/peers.py")
+        )
     ),
     *(
         f"mqttdissect/output/{name}.py"

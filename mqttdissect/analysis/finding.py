@@ -41,10 +41,8 @@ class Finding:
     @property
     def clause(self) -> str:
         """`[MQTT-3.1.0-2]`, or `MQTT 3.1, section 3.1`; empty where it is bad practice only."""
-        place = self.rule.clause(self.version)
-        if not place or place.startswith("["):
-            return place
-        return f"MQTT {'5.0' if self.version == 5 else '3.1' if self.version == 3 else '3.1.1'}, section {place}"
+        statement = self.rule.clause(self.version)
+        return statement if statement.startswith("[") else self.rule.place(self.version)
 
     def __repr__(self) -> str:
         return f"Finding({self.rule.id!r}, frame={self.frame}, {self.what!r})"

@@ -20,6 +20,8 @@ NETWORK: Final = "network"
 CAPTURE: Final = "capture"
 SENDER: Final = "sender"  # client or broker: whoever sent the packet
 
+STANDARDS: Final[dict[int, str]] = {3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0"}  # by protocol level
+
 
 @final
 class Rule:
@@ -54,6 +56,16 @@ class Rule:
     def clause(self, version: i64) -> str:
         """Where the standard of this protocol level states it: `[MQTT-3.1.0-2]`, or a section; empty for none."""
         return self.v5 if version == 5 else self.v3 if version == 3 else self.v4
+
+    def place(self, version: i64) -> str:
+        """The same as a reader would look it up: `MQTT 5.0 [MQTT-3.1.0-2]`, `MQTT 3.1, section 2.1`; empty for none."""
+        clause = self.clause(version)
+        if not clause:
+            return ""
+        standard = STANDARDS.get(int(version), "MQTT")
+        if clause.startswith("["):
+            return f"{standard} {clause}"
+        return f"{standard}, {clause}" if clause.startswith("appendix") else f"{standard}, section {clause}"
 
     def __repr__(self) -> str:
         return f"Rule({self.id!r})"

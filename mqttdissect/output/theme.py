@@ -23,7 +23,10 @@ STYLES: Final[dict[str, str]] = {
     "error": "bold red",
     "guide": "dim",
     "hidden": "dim",
+    "warning": "bold yellow",
+    "note": "cyan",
 }
+SEVERITY_STYLES: Final[dict[str, str]] = {name: STYLES[name] for name in ("error", "warning", "note")}
 PALETTE: Final = ("cyan", "green", "yellow", "magenta", "blue", "red", "bright_cyan", "bright_green", "bright_yellow")
 COLOUR_SYSTEMS: Final = {
     "standard": "STANDARD",
@@ -55,6 +58,12 @@ class Theme:
         self.error = codes.get("error", "")
         self.guide = codes.get("guide", "")
         self.hidden = codes.get("hidden", "")
+        self.warning = codes.get("warning", "")
+        self.note = codes.get("note", "")
+
+    def severity(self, name: str) -> str:
+        """The style of error, warning or note."""
+        return self.error if name == "error" else self.warning if name == "warning" else self.note
 
     def paint(self, style: str, text: str) -> str:
         """`text` in a style, which is one of this theme's codes."""
