@@ -16,7 +16,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import exchange, extract, keepalive, opening, packets, rules, subscribing
-from mqttdissect.analysis.delivery import Deliveries
+from mqttdissect.analysis.delivery import MOST_WILLS, OWED_NS, Deliveries, due_ns
 from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CLOSING, CONNECTED, ENDED, Client, Link
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
@@ -48,6 +48,8 @@ class Analysis:
         self.links: i64 = 0
         self._open: dict[int, Link] = {}  # by number of the stream
         self._ended: list[Link] = []
+        self._dying: list[Link] = []  # those of them whose will may still come
+        self._closed = False
         self._now_ns: i64 = 0
         self._frame: i64 = 0
 
@@ -66,10 +68,20 @@ class Analysis:
         return self.report.take()
 
     def take_links(self) -> list[Link]:
-        """The connections that have ended since this was last asked."""
+        """The connections that have ended since this was last asked, those with a will once that was published, or was
+        not in its time."""
         ended = self._ended
-        if ended:
-            self._ended = []
+        self._ended = []
+        if self._dying:
+            kept: list[Link] = []
+            for link in self._dying:
+                will = link.will
+                over = self._closed or will is None or will.fired or will.cancelled
+                if over or self._now_ns - due_ns(link) > OWED_NS:
+                    ended.append(link)
+                else:
+                    kept.append(link)
+            self._dying = kept
         return ended
 
     def chunk(self, chunk: Chunk, found: list[Packet]) -> None:
@@ -108,6 +120,7 @@ class Analysis:
             self.report.link = link
             self._end(link, self._frame, self._now_ns, False)
         self.deliveries.close(self._now_ns)
+        self._closed = True
 
     def _jump(self, chunk: Chunk) -> None:
         """The capture's clock has jumped: no duration across that means anything."""
@@ -277,7 +290,10 @@ class Analysis:
         self._network(link)
         self.deliveries.ended(link)
         link.state = ENDED
-        self._ended.append(link)
+        if link.will is not None and not link.will.cancelled and len(self._dying) < MOST_WILLS:
+            self._dying.append(link)
+        else:
+            self._ended.append(link)
 
     def _network(self, link: Link) -> None:
         """What TCP tells of a connection."""

@@ -508,7 +508,7 @@ class Deliveries:
         client.dead = None
         will = dead.will
         if will.fired == 0 and will.delay and packet.time_ns < will.due_ns:
-            will.cancelled = True
+            will.cancelled = will.came_back = True
         of_topic = broker.wills.get(will.topic)
         if of_topic is not None and dead in of_topic and (will.cancelled or will.fired):
             of_topic.remove(dead)

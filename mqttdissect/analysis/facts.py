@@ -42,6 +42,7 @@ ENDS: Final = (
 )  # fmt: skip
 
 NEVER_EXPIRES: Final = 0xFFFF_FFFF
+MOST_LISTED: Final = 256  # subscriptions of one connection that are kept for telling about it
 
 
 @final
@@ -71,7 +72,8 @@ class Will:
         self.delay: i64 = 0
         self.expiry: i64 = UNKNOWN
         self.fired: i64 = 0  # 0: not seen
-        self.cancelled = False  # by a DISCONNECT that says so
+        self.cancelled = False  # by a DISCONNECT that says so, or
+        self.came_back = False  # because the client connected again before it was due
         self.witness: i64 = UNKNOWN  # number of a connection that would see it
         self.due_ns: i64 = UNKNOWN  # when the broker owes it: the connection's end, or later by the delay
 
@@ -243,6 +245,7 @@ class Link:
         self.violation_ns: i64 = 0
         self.rival_frame: i64 = 0  # CONNECT of another connection with the same client identifier
         self.rival_ns: i64 = 0
+        self.subscribed: list[Subscription] = []  # all that it asked for, at most `MOST_LISTED`
         self.delivered: dict[tuple[int, str, int, int], int] = {}  # the last message had: see `delivery`
         self.retained_due: dict[str, tuple[int, int]] = {}  # topic: frame of the message, and since when it is due
         self.will_frame: i64 = 0  # of the PUBLISH that its will became; 0: not seen

@@ -10,7 +10,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.facts import BROKER_SIDE, Link, Request, Subscription
+from mqttdissect.analysis.facts import BROKER_SIDE, MOST_LISTED, Link, Request, Subscription
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt.packet import Packet
 
@@ -25,6 +25,8 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
         limits(report, link, packet, asked)
     if request is not None:
         request.subscriptions = asked
+    if len(link.subscribed) < MOST_LISTED:
+        link.subscribed.extend(asked[:MOST_LISTED])
     client = link.client
     if client is None or packet.hole_offset >= 0:
         return
