@@ -16,7 +16,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import exchange, extract, keepalive, opening, packets, rules, subscribing
-from mqttdissect.analysis.delivery import MOST_WILLS, OWED_NS, Deliveries, due_ns
+from mqttdissect.analysis.delivery import MOST_WILLS, OWED_NS, Deliveries, Message, due_ns
 from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CLOSING, CONNECTED, ENDED, Client, Link
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
@@ -83,6 +83,10 @@ class Analysis:
                     kept.append(link)
             self._dying = kept
         return ended
+
+    def take_messages(self) -> list[Message]:
+        """The messages that were published, once their time to be delivered is over; see `Deliveries.watching`."""
+        return self.deliveries.take(self._now_ns, self._closed)
 
     def chunk(self, chunk: Chunk, found: list[Packet]) -> None:
         """A chunk, and the packets that it completed."""

@@ -57,12 +57,26 @@ UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
 
 
 @final
+class Delivery:
+    """That a subscriber got a message. link, client: its connection and client identifier; took_ns: since it came."""
+
+    __slots__ = ("client", "frame", "link", "qos", "took_ns")
+
+    def __init__(self, link: Link, facts: Publish, took_ns: i64) -> None:
+        self.link = link.number
+        self.client = link.client_id
+        self.frame = facts.frame
+        self.qos = facts.qos
+        self.took_ns = took_ns
+
+
+@final
 class Message:
     """A message that a client published, or a will that the broker published for it.
 
     link, publisher: number of the connection and client identifier. order: among the messages of its connection.
-    owed: client identifiers of those that have to get it, and the number of their connection; had: (connection, frame)
-    of those that got it. request: its handshake, of QoS 1 and 2. settled: `owed` has been looked at.
+    owed: client identifiers of those that have to get it, and the number of their connection; had: those that got it.
+    size: bytes of its payload. request: its handshake, of QoS 1 and 2. settled: `owed` has been looked at.
     """
 
     __slots__ = (
@@ -79,6 +93,7 @@ class Message:
         "retain",
         "settled",
         "shares",
+        "size",
         "time_ns",
         "topic",
         "version",
@@ -98,11 +113,12 @@ class Message:
         self.expiry: i64 = UNKNOWN
         self.properties: list[tuple[int, object]] | None = None
         self.owed: dict[str, int] | None = None
-        self.had: list[tuple[int, int]] | None = None
+        self.had: list[Delivery] | None = None
         self.shares: dict[str, int] | None = None  # name of a shared subscription: the connection that got it
         self.request: Request | None = None
         self.settled = False
         self.will = False
+        self.size: i64 = 0
 
 
 @final
@@ -133,6 +149,8 @@ class Deliveries:
         self._window: deque[tuple[Broker, tuple[str, int], Message]] = deque()  # oldest first
         self._owing: deque[tuple[Broker, bytes, Message]] = deque()  # those of them that are not settled
         self._wills_due: deque[tuple[Link, Client]] = deque()  # wills that somebody would see
+        self.watching = False  # are messages wanted?
+        self._watched: deque[Message] = deque()
         self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
 
     def _broker(self, link: Link) -> Broker:
@@ -143,6 +161,14 @@ class Deliveries:
         if broker is None:
             broker = self.brokers[key] = Broker()
         return broker
+
+    def take(self, now_ns: i64, closed: bool) -> list[Message]:
+        """The messages whose time to be delivered is over, if they are `watching`; all of them if nothing follows."""
+        found: list[Message] = []
+        watched = self._watched
+        while watched and (closed or len(watched) > MOST_MESSAGES or now_ns - watched[0].time_ns > OWED_NS):
+            found.append(watched.popleft())
+        return found
 
     # From the client
 
@@ -156,6 +182,7 @@ class Deliveries:
         broker = self._broker(link)
         message = Message(facts.topic, facts.qos, facts.retain, facts.frame, facts.time_ns)
         message.link = link.number
+        message.size = facts.size
         message.publisher = link.client_id
         message.version = packet.version
         message.order = link.sides[CLIENT_SIDE].messages
@@ -166,7 +193,9 @@ class Deliveries:
             message.request = link.sides[CLIENT_SIDE].pending.get(int(facts.identifier))
         if facts.retain:
             retain(broker, facts.topic, message if facts.size else None)
-        if self._owe(broker, link, message) or broker.strangers or facts.retain:
+        if self.watching:
+            self._watched.append(message)
+        if self._owe(broker, link, message) or broker.strangers or facts.retain or self.watching:
             self._keep(broker, (facts.topic, facts.digest), message, facts.time_ns)
             if message.owed is not None:
                 self._owing.append((broker, link.broker or b"", message))
@@ -202,7 +231,7 @@ class Deliveries:
         for who, one in found:
             if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
                 continue
-            if one.no_local and who == link.client_id:
+            if who == link.client_id and (one.no_local or link.bridge):
                 continue
             client = self.opening.clients.get((key or b"", who))
             if client is None or not client.known or client.link is None or not client.link.whole:
@@ -223,19 +252,22 @@ class Deliveries:
             return
         broker = self._broker(link)
         client = link.client
+        known = client is not None and client.known and link.whole and link.state == CONNECTED
+        found: list[Subscription] = []
+        if client is not None and known:
+            if facts.retain and link.retained_due:
+                link.retained_due.pop(facts.topic, None)
+            found = subscribed_to(client, facts.topic)
         candidates = broker.recent.get((facts.topic, facts.digest))
-        message = first_due(candidates, link, facts) if candidates is not None else None
+        message = first_due(candidates, link, facts, stood_since(found)) if candidates is not None else None
         if message is None and broker.wills:
             message = self._will(broker, link, packet, facts)
         if message is not None and facts.dup and not new:
             return
-        if client is None or not client.known or not link.whole or link.state != CONNECTED:
+        if not known:
             if message is not None:
                 self._tie(broker, message, link, facts)
             return
-        if facts.retain and link.retained_due:
-            link.retained_due.pop(facts.topic, None)
-        found = subscribed_to(client, facts.topic)
         standing = [one for one in found if one.left_ns < 0 or facts.time_ns - one.left_ns < SETTLING_NS]
         again = message is not None and had(message, link)
         if not standing:
@@ -260,7 +292,7 @@ class Deliveries:
                 if took > broker.longest_ns:
                     broker.longest_ns = took
         if len(message.had) < MOST_OWED * 4:
-            message.had.append((int(link.number), int(facts.frame)))
+            message.had.append(Delivery(link, facts, facts.time_ns - message.time_ns))
         if message.owed is not None:
             message.owed.pop(link.client_id, None)
 
@@ -342,14 +374,10 @@ class Deliveries:
         """What the published message tells; alike: messages of the same topic and payload in the window."""
         report = self.report
         related = [(int(message.frame), "the will in CONNECT" if message.will else "PUBLISH to the broker")]
-        first_ns: i64 = standing[0].time_ns
+        first_ns = stood_since(standing)
         most: i64 = 0
         settled = True
         for one in standing:
-            if one.stood_ns >= 0 and one.stood_ns < first_ns:
-                first_ns = one.stood_ns
-            elif one.stood_ns < 0 and one.time_ns < first_ns:
-                first_ns = one.time_ns
             most = max(most, one.granted)
             settled = settled and one.granted >= 0 and not one.renewed
         before = message.time_ns < first_ns  # it is the retained message, or nothing that the broker may send
@@ -471,11 +499,15 @@ class Deliveries:
             elif early > SECOND:
                 what = f"The will of {dead.client_id!r} is published {milliseconds(early)} before its delay is over"
                 self.report.at(rules.WILL_EARLY, packet, what, related=related)
-        message = Message(will.topic, will.qos, will.retain, dead.connect_frame, packet.time_ns)
+        since = will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns
+        message = Message(will.topic, will.qos, will.retain, dead.connect_frame, since)
         message.publisher = dead.client_id
         message.link = dead.number
         message.will = True
         message.settled = True
+        message.size = facts.size
+        if self.watching:
+            self._watched.append(message)
         self._keep(broker, (facts.topic, facts.digest), message, packet.time_ns)
         if will.retain:
             retain(broker, will.topic, message)
@@ -723,19 +755,34 @@ def accepted(message: Message) -> bool:
 def had(message: Message, link: Link) -> bool:
     """Did this connection get the message already?"""
     if message.had is not None:
-        number = int(link.number)
-        for one, _ in message.had:
-            if one == number:
+        number = link.number
+        for one in message.had:
+            if one.link == number:
                 return True
     return False
 
 
-def first_due(candidates: list[Message], link: Link, facts: Publish) -> Message | None:
-    """The oldest of them that this connection has not had; else the newest."""
+def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i64) -> Message | None:
+    """The oldest of them that this connection has not had; those published before its subscription, at `since_ns`, only
+    if there is no other: as retained messages, the newest first."""
     for message in candidates:
-        if message.time_ns <= facts.time_ns and not had(message, link):
+        if since_ns <= message.time_ns <= facts.time_ns and not had(message, link):
+            return message
+    for at in range(len(candidates) - 1, -1, -1):
+        message = candidates[at]
+        if message.retain and message.time_ns <= facts.time_ns and not had(message, link):
             return message
     return candidates[-1] if candidates else None
+
+
+def stood_since(standing: list[Subscription]) -> i64:
+    """When the oldest of them began; 0 for none."""
+    first_ns: i64 = 0
+    for one in standing:
+        since = one.stood_ns if 0 <= one.stood_ns < one.time_ns else one.time_ns
+        if first_ns == 0 or since < first_ns:
+            first_ns = since
+    return first_ns
 
 
 def all_as_published(standing: list[Subscription]) -> bool:

@@ -15,6 +15,7 @@ from mqttdissect.mqtt.properties import BY_IDENTIFIER, PAIR, PROPERTY_IDENTIFIER
 from mqttdissect.mqtt.registry import (
     APPLICATION_MESSAGE,
     AUTH_REASON,
+    BRIDGE_LEVEL,
     CLIENT_IDENTIFIER,
     CONNACK_FLAGS,
     CONNACK_REASON,
@@ -178,6 +179,8 @@ def connect(packet: Packet, link: Link) -> None:
         spec = field.spec
         if spec is CONNECT_FLAGS or spec is CONNECT_FLAGS_5:
             flags = number(field.value)
+        elif spec is BRIDGE_LEVEL:
+            link.bridge = True
         elif spec is KEEP_ALIVE:
             link.keep_alive = link.keep_alive_told = number(field.value)
         elif spec is CLIENT_IDENTIFIER:

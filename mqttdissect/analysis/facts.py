@@ -218,6 +218,7 @@ class Link:
         self.connect_frame: i64 = 0  # 0: not seen
         self.connect_ns: i64 = 0
         self.connect_bad = False  # it is malformed
+        self.bridge = False  # mosquitto's: what it sends does not come back to it
         self.clean = True
         self.keep_alive: i64 = UNKNOWN  # seconds, as it counts: the server's where it says one
         self.keep_alive_told: i64 = UNKNOWN  # the client's

@@ -198,7 +198,7 @@ class Opening:
             report.at(
                 rules.CONNECTION_REFUSED,
                 packet,
-                f"The broker refuses the connection: {extract.code_name(packet)}",
+                f"The broker refuses the connection: {refusal(packet)}",
                 related=asked,
             )
             return True
@@ -503,6 +503,14 @@ class Opening:
             [(int(link.violation_frame), "what broke the protocol")],
             PARTIES[other],
         )
+
+
+def refusal(packet: Packet) -> str:
+    """The code of a CONNACK that refuses; a broker that does not know MQTT 5.0 answers as in 3.1.1."""
+    if packets.is_old_refusal(packet):
+        code = int(packet.data[3])
+        return f"{code} {codes.CONNACK_RETURN[code]}, in the form of MQTT 3.1.1"
+    return extract.code_name(packet)
 
 
 def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:

@@ -79,7 +79,7 @@ def check(report: Report, link: Link, packet: Packet) -> None:
 
 def malformed(report: Report, link: Link, packet: Packet) -> None:
     """What the decoder has noted; unless it rests on a version, or a place in the stream, that was only guessed."""
-    if packet.version_by not in (BY_CONNECT, BY_OPTION) or packet.gap_bytes:
+    if packet.version_by not in (BY_CONNECT, BY_OPTION) or packet.gap_bytes or is_old_refusal(packet):
         return
     for note in packet.notes or []:
         rule = rules.RULES.get(note.clause.name)
@@ -87,6 +87,14 @@ def malformed(report: Report, link: Link, packet: Packet) -> None:
             report.closing += 1
             start, end = around(packet, note.offset)
             report.at(rule, packet, f"Expected {note.expected}", start, end)
+        if rule is rules.PROTOCOL_LEVEL:
+            return  # what follows may be something else in that version
+
+
+def is_old_refusal(packet: Packet) -> bool:
+    """A CONNACK as a broker sends it that does not know MQTT 5.0 and says so, or refuses for another reason."""
+    data = packet.data
+    return packet.type == codes.CONNACK and packet.version >= 5 and len(data) == 4 and data[2] == 0 and 0 < data[3] < 6
 
 
 def around(packet: Packet, offset: i64) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from mqttdissect import __version__
 COMMANDS = {  # loaded when they are used: module, its function, and what it is for
     "dissect": ("mqttdissect.cli.dissect", "dissect", "Dissect captures: what happens without a command."),
     "sessions": ("mqttdissect.cli.sessions", "sessions", "Who connected, with what, for how long, and how it ended."),
+    "deliveries": ("mqttdissect.cli.deliveries", "deliveries", "Where each message went, how fast, and who missed it."),
     "fields": ("mqttdissect.cli.fields", "fields", "List the fields that -e takes."),
     "ladder": ("mqttdissect.cli.ladder", "ladder", "Draw sessions as a sequence diagram."),
     "rules": ("mqttdissect.cli.rules", "rules", "List the rules that check looks for."),

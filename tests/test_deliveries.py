@@ -1,0 +1,81 @@
+"""`mqttdissect deliveries`: messages from publisher to subscribers, on captures whose course is known."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+CAPTURES = Path(__file__).parent.parent / "captures"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def deliveries(run: Run, name: str, *more: str) -> dict[int, dict[str, object]]:
+    """By frame of the PUBLISH to the broker."""
+    done = run("deliveries", "-T", "json", CAPTURES / name, *more)
+    assert done.returncode == 0, done.stderr
+    return {one["frame"]: one for one in map(json.loads, done.stdout.splitlines())}
+
+
+def frames(message: dict[str, object]) -> list[int]:
+    """Of its deliveries."""
+    return [one["frame"] for one in message["delivered"]]  # type: ignore[attr-defined]
+
+
+def test_a_retained_message_goes_to_those_who_subscribe_later(mqttdissect: Run) -> None:
+    found = deliveries(mqttdissect, "mosquitto-3.1.1-retained.pcapng")
+    assert frames(found[8]) == [39]
+    assert frames(found[21]) == [39, 92]
+    assert found[21]["retain"] is True and found[21]["publisher"] == "setter"
+
+
+def test_wills_are_tied_to_their_connect(mqttdissect: Run) -> None:
+    found = deliveries(mqttdissect, "mosquitto-5.0-wills.pcapng")
+    assert {one["publisher"]: frames(one) for one in found.values() if one["will"]} == {
+        "dies-now": [49],
+        "polite": [62],
+        "dies-late": [77],
+    }
+
+
+def test_every_publish_of_a_client_is_there_once(mqttdissect: Run) -> None:
+    name = "mosquitto-3.1.1-qos.pcap"
+    lines = mqttdissect("-T", "json", CAPTURES / name).stdout.splitlines()
+    packets = [json.loads(line) for line in lines]
+    sent = [one["frame"] for one in packets if one["packet"] == "PUBLISH" and one["dst"].endswith(":1883")]
+    received = [one["frame"] for one in packets if one["packet"] == "PUBLISH" and one["src"].endswith(":1883")]
+    done = mqttdissect("deliveries", "-T", "json", CAPTURES / name)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sorted(one["frame"] for one in found) == sorted(sent)
+    assert sorted(frame for one in found for frame in frames(one)) == sorted(received)
+    for one in found:
+        assert not one["missed"]
+        for delivery in one["delivered"]:
+            assert 0 < float(delivery["after"]) < 1
+
+
+def test_the_same_payload_again_is_another_message(mqttdissect: Run) -> None:
+    found = deliveries(mqttdissect, "rabbitmq-3.1.1-and-3.1.pcap")
+    assert frames(found[10]) == [11] and frames(found[44]) == [45], "not the one of the session before"
+
+
+def test_a_bridge_does_not_get_back_what_it_sends(mqttdissect: Run) -> None:
+    found = deliveries(mqttdissect, "mosquitto-bridge.pcap")
+    assert not [one for one in found.values() if one["missed"]]
+
+
+def test_filters_by_topic_and_client(mqttdissect: Run) -> None:
+    everything = deliveries(mqttdissect, "mosquitto-bridge.pcap")
+    some = deliveries(mqttdissect, "mosquitto-bridge.pcap", "--topic", "edge/+/up")
+    assert some == {frame: one for frame, one in everything.items() if str(one["topic"]).endswith("/up") and
+                    str(one["topic"]).startswith("edge")}  # fmt: skip
+    boss = deliveries(mqttdissect, "mosquitto-bridge.pcap", "--client", "bo*")
+    assert boss and all(one["publisher"] == "boss" for one in boss.values())
+
+
+def test_text_names_the_subscribers(mqttdissect: Run) -> None:
+    done = mqttdissect("deliveries", CAPTURES / "mosquitto-5.0-wills.pcapng")
+    assert done.stdout.splitlines()[0] == (
+        "#13  1.007237  dies-now → will/now  QoS 2  RETAIN  will  16 B  to watcher #49 after 0.196 ms"
+    )
