@@ -50,10 +50,10 @@ class Source(Protocol):
 class CaptureFile:
     """One capture: `frames()` once; what is left to say is then in `reader` and `damage`."""
 
-    def __init__(self, path: str, block: int = BLOCK, hold: bool = True) -> None:
+    def __init__(self, path: str, block: int = BLOCK, hold: bool = True, size: int = -1) -> None:
         self.name = name_of(path)
         self.reader = CaptureReader()
-        self.input = Input(path, block, hold)
+        self.input = Input(path, block, hold, size)
 
     def frames(self) -> Iterator[list[Frame]]:
         """Lists of frames, none empty. Raises `CaptureError` if this is no capture, or cannot be read."""
@@ -94,15 +94,21 @@ class Captures:
         self._paths = expanded(paths, listener)
         self._open: dict[int, CaptureFile] = {}
         self._done = 0  # bytes of the files that have ended
-        sizes = [regular_size(path) for path in self._paths]
-        self._regular = [size >= 0 for size in sizes]
-        self.total = -1 if -1 in sizes else sum(sizes)
+        self._sizes = [regular_size(path) for path in self._paths]
+        self._regular = [size >= 0 for size in self._sizes]
+        self._bounded = False
+        self.total = -1 if -1 in self._sizes else sum(self._sizes)
         self.names = [name_of(path) for path in self._paths]
 
     @property
     def position(self) -> int:
         """Bytes read so far, as they are in the files."""
         return self._done + sum(file.input.position for file in self._open.values())
+
+    def bound(self) -> None:
+        """Read files that are still growing only as far as they were when this was made: whoever else does so sees the
+        same."""
+        self._bounded = True
 
     def frames(self) -> Iterator[list[Frame]]:
         """Lists of frames, none empty."""
@@ -127,7 +133,8 @@ class Captures:
         """The frames of one file. That it cannot be read is for the listener to know."""
         many = len(self._paths) > MANY
         hold = not many or not self._regular[index]
-        file = self._open[index] = CaptureFile(self._paths[index], SMALL_BLOCK if many else BLOCK, hold)
+        size = self._sizes[index] if self._bounded else -1
+        file = self._open[index] = CaptureFile(self._paths[index], SMALL_BLOCK if many else BLOCK, hold, size)
         try:
             yield from file.frames()
         except CaptureError as error:

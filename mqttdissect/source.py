@@ -56,15 +56,17 @@ class Input:
     """The bytes of a file, or of standard input for `-`: `pieces()` once.
 
     block: bytes that are read at once. hold: keep the file open between reads; else it is opened for each, so that
-    thousands of inputs need no more than one descriptor. position: bytes read, of `size` if that is known.
+    thousands of inputs need no more than one descriptor. size: read no more bytes than that, if it is not negative.
+    position: bytes read.
     """
 
-    def __init__(self, path: str, block: int = BLOCK, hold: bool = True) -> None:
+    def __init__(self, path: str, block: int = BLOCK, hold: bool = True, size: int = -1) -> None:
         self.path = path
         self.position = 0
         self.unpacker = Decompressor()
         self._block = block
         self._hold = hold
+        self._size = size
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes as they come, decompressed. Raises `CaptureError` if the file cannot be read."""
@@ -93,18 +95,22 @@ class Input:
     def _read(self, descriptor: int) -> Iterator[bytes]:
         while True:
             try:
-                block = STOP.read(descriptor, self._block)
+                block = STOP.read(descriptor, self._next())
             except OSError as error:
                 raise CaptureError(reason(error)) from None
             if not block:
                 return
             yield block
 
+    def _next(self) -> int:
+        """Bytes to ask for."""
+        return self._block if self._size < 0 else min(self._block, self._size - self.position)
+
     def _read_at(self, position: int) -> bytes:
         descriptor = opened(self.path)
         try:
             os.lseek(descriptor, position, os.SEEK_SET)
-            return os.read(descriptor, self._block)
+            return os.read(descriptor, self._next())
         except OSError as error:
             raise CaptureError(reason(error)) from None
         finally:

@@ -90,11 +90,17 @@ def print_interfaces() -> int:
 )
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Processes that share the work (as many as cores, for files of some size).",
+)
 @click.option("-D", "--list-interfaces", is_flag=True, help="List the interfaces that -i takes.")
 @with_inputs
 def dissect(
     inputs: Inputs, form: str, names: tuple[str, ...], dump: bool, times: str, fold: int, color: str,
-    show_secrets: bool, list_interfaces: bool,
+    show_secrets: bool, jobs: int | None, list_interfaces: bool,
 ) -> int:  # fmt: skip
     """Print the MQTT in captures as annotated trees of bytes.
 
@@ -124,4 +130,4 @@ def dissect(
     clock = Clock(times)
     dissector = inputs.dissector()
     writer, heading = make_writer(form, list(names), clock, dissector.notes, color, fold, show_secrets, dump)
-    return inputs.run(dissector, Printer(writer, clock, heading))
+    return inputs.run(dissector, Printer(writer, clock, heading), jobs or 0)

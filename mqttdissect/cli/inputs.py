@@ -190,9 +190,16 @@ class Inputs:
         except CaptureError as error:
             raise click.UsageError(str(error)) from None
 
-    def run(self, dissector: Dissector, consumer: Consumer) -> int:
-        """Dissect it all, and hand the packets to `consumer` as they complete. Returns the exit status."""
-        from mqttdissect.cli.session import Session
+    def run(self, dissector: Dissector, consumer: Consumer, jobs: int = 1) -> int:
+        """Dissect it all, and hand the packets to `consumer` as they complete. Returns the exit status.
+
+        jobs: processes that may share the work if `consumer` is a `Printer`; 0 for as many as make sense.
+        """
+        from mqttdissect.cli.session import Printer, Session
 
         source = self.source()
+        if jobs != 1 and self.count is None and not self.live and isinstance(consumer, Printer):
+            from mqttdissect.cli.shared import SharedSession
+
+            return SharedSession(dissector, consumer, jobs, self.duration, self.recorder()).run(source)
         return Session(dissector, consumer, self.count, self.duration, self.recorder()).run(source)

@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import click
@@ -64,14 +64,27 @@ class Printer:
 
     def take(self, packets: list[Packet], dissector: Dissector) -> None:
         """Write packets; they leave at once, because whoever feeds us live waits for them."""
-        if not packets:
-            return
-        if self._clock.first_ns < 0:
+        for part in self.texts(packets, dissector):
+            sys.stdout.write(part)
+        if packets:
+            sys.stdout.flush()
+
+    def texts(self, packets: list[Packet], dissector: Dissector) -> Iterator[str]:
+        """What to write for packets, in parts."""
+        if packets and self._clock.first_ns < 0:
             self._clock.first_ns = dissector.first_ns
         text = self._writer.text
         for at in range(0, len(packets), PACKETS_AT_ONCE):
-            sys.stdout.write("".join([text(packet) for packet in packets[at : at + PACKETS_AT_ONCE]]))
-        sys.stdout.flush()
+            yield "".join([text(packet) for packet in packets[at : at + PACKETS_AT_ONCE]])
+
+    def follow(self, dissector: Dissector) -> None:
+        """Packets that another process writes have gone by."""
+        passing = dissector.mqtt.passing
+        if passing.frame:
+            if self._clock.first_ns < 0:
+                self._clock.first_ns = dissector.first_ns
+            self._writer.follow(passing)
+            self._clock.follow(passing)
 
     def end(self, dissector: Dissector) -> int:
         """Everything has been written."""
@@ -125,12 +138,11 @@ class Session:
 
     def _all(self, captures: Source) -> None:
         """Read, dissect and write, until the end, or Ctrl-C, or enough."""
-        dissector = self._dissector
         try:
             for frames in captures.frames():
                 if self._recorder is not None:
                     self._record(self._recorder, frames)
-                self._hand_on(dissector.feed_frames(frames))
+                self._dissect(frames)
                 self._progress.show(captures)
                 if STOP.wanted:
                     break
@@ -138,7 +150,11 @@ class Session:
             pass
         except CaptureError as error:
             self.failed(captures.names[0], error)
-        self._hand_on(dissector.flush())
+        self._hand_on(self._dissector.flush())
+
+    def _dissect(self, frames: list[Frame]) -> None:
+        """Frames in the order of the source, none left out."""
+        self._hand_on(self._dissector.feed_frames(frames))
 
     def _record(self, recorder: Recorder, frames: list[Frame]) -> None:
         """Write frames down; that this cannot go on is said once, and the dissection goes on."""

@@ -61,6 +61,16 @@ class Connection:
         if kind == PUBLISH and packet.version >= 5:
             self._topic_alias(packet)
 
+    def unaffected(self, data: bytes, at: i64, end: i64) -> bool:
+        """Are later packets decoded just the same if this one, from `at` to `end` of `data`, is not decoded at all?
+        False where that is not certain."""
+        if self.version_by != BY_CONNECT:
+            return False
+        first: i64 = data[at]
+        if first >> 4 != PUBLISH or self.version < 5:
+            return first >> 4 != CONNECT
+        return not may_have_alias(data, at, end)
+
     def _connect(self, packet: Packet) -> None:
         packet.version = self.option if self.option else ASSUMED_VERSION
         packet.sender = FROM_CLIENT
@@ -121,6 +131,30 @@ class Connection:
                     count = field.value
                     assert isinstance(count, int)
                     field.value = count + 1
+
+
+def may_have_alias(data: bytes, at: i64, end: i64) -> bool:
+    """Does a PUBLISH of MQTT 5.0 have a byte among its properties that can be the identifier of a topic alias? True
+    also where the properties are not where they belong."""
+    qos = i64(data[at]) & 0x06
+    at += 1
+    while at < end and i64(data[at]) >= 0x80:  # the Remaining Length
+        at += 1
+    if at + 3 > end:
+        return True
+    at += 3 + (i64(data[at + 1]) << 8 | i64(data[at + 2]))
+    if qos:
+        at += 2
+    if at >= end or i64(data[at]) >= 0x80:
+        return True
+    stop = at + 1 + i64(data[at])
+    if stop > end:
+        return True
+    while at + 1 < stop:
+        at += 1
+        if i64(data[at]) & 0x7F == TOPIC_ALIAS:  # its first byte, however many more the identifier has
+            return True
+    return False
 
 
 def trial(packet: Packet, version: i64) -> Packet:

@@ -18,6 +18,7 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.connection import Connection
 from mqttdissect.mqtt.decode import undecoded
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.passing import Passing
 from mqttdissect.mqtt.resync import NOT_YET, Search
 from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk, Stream
 
@@ -52,12 +53,17 @@ def packet_length(data: bytes, at: i64, size: i64) -> i64:
 
 @final
 class Framer:
-    """One direction of a connection: `feed` it chunks; it returns decoded packets. Raises nothing."""
+    """One direction of a connection: `feed` it chunks; it returns decoded packets. Raises nothing.
+
+    While `passing` is active, packets that change nothing for later ones are counted there instead.
+    """
 
     __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_hole_bytes", "_hole_offset",
-                 "_lost", "_need", "_pieces", "_reason", "_search", "_spans", "_started", "_stream")  # fmt: skip
+                 "_lost", "_need", "_passing", "_pieces", "_reason", "_search", "_spans", "_started",
+                 "_stream")  # fmt: skip
 
-    def __init__(self, stream: Stream, direction: i64, connection: Connection) -> None:
+    def __init__(self, stream: Stream, direction: i64, connection: Connection, passing: Passing) -> None:
+        self._passing = passing
         self._stream = stream
         self._direction = direction
         self._connection = connection
@@ -116,6 +122,10 @@ class Framer:
                 self._need = length
                 self._keep(data[at:], chunk)
                 return
+            if self._passing.active and not self._gap_bytes and self._connection.unaffected(data, at, end):
+                self._passing.count += 1
+                at = end
+                continue
             packet = Packet(
                 self._stream, self._direction, chunk.arrival, chunk.time_ns, data[at:end] if length < size else data, 0
             )

@@ -9,6 +9,8 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from mqttdissect.mqtt.passing import Passing
+
 FORMATS: Final = ("r", "d", "e", "a", "ad", "u", "ud")
 
 
@@ -43,6 +45,16 @@ class Clock:
         if form == "e":
             return seconds(int(time_ns), 9)
         return calendar(int(time_ns), form)
+
+    def width(self, passing: Passing) -> int:
+        """Characters of the longest stamp of packets that others write, which go by here."""
+        if self.form == "d":
+            return max(len(seconds(int(passing.least_step))), len(seconds(int(passing.greatest_step))))
+        return max(len(self.text(passing.earliest_ns)), len(self.text(passing.latest_ns)))
+
+    def follow(self, passing: Passing) -> None:
+        """These packets have gone by."""
+        self._before_ns = passing.last_ns
 
 
 def calendar(time_ns: int, form: str) -> str:

@@ -13,6 +13,7 @@ from mqttdissect.mqtt import properties, registry
 from mqttdissect.mqtt.codes import VERSIONS
 from mqttdissect.mqtt.fields import GROUP, KIND_NAMES, UNDECODED, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.address import address, port
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock, calendar, seconds
@@ -160,6 +161,9 @@ class FieldsWriter:
         """One row."""
         cells = self.columns.row(packet)
         return quoted([safe(cell) for cell in cells]) if self.comma else "\t".join(cells) + "\n"
+
+    def follow(self, passing: Passing) -> None:
+        """What others write changes nothing here."""
 
 
 def safe(cell: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.passing import Passing
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.values import PRINTABLE
 from mqttdissect.output.writer import Writer
@@ -50,3 +51,7 @@ class WithDump:
         """The packet, its bytes, and a blank line."""
         text = self._writer.text(packet).rstrip("\n")
         return f"{text}\n{hexdump(packet, self._theme, self._secrets)}\n"
+
+    def follow(self, passing: Passing) -> None:
+        """For the writer before the dump."""
+        self._writer.follow(passing)

@@ -10,6 +10,7 @@ from mqttdissect.mqtt.codes import VERSIONS
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, UNDECODED, Field
 from mqttdissect.mqtt.packet import UNDECODED as NO_PACKET
 from mqttdissect.mqtt.packet import Note, Packet
+from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.tcp import Stream
 from mqttdissect.output import values
 from mqttdissect.output.clock import seconds
@@ -81,6 +82,9 @@ class JsonWriter:
             line["packet"] = None
         text = orjson.dumps(line).decode()
         return (text if text.isprintable() else escaped(text)) + "\n"
+
+    def follow(self, passing: Passing) -> None:
+        """What others write changes nothing here."""
 
     def _entry(self, field: Field, mqtt: dict[str, object]) -> dict[str, object]:
         """One field, its bits within; its values go into `mqtt` too."""

@@ -7,8 +7,8 @@ from typing import Final, final
 
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.address import endpoint
-from mqttdissect.net.tcp import Stream
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import MOST_FLOWS, Gist
 from mqttdissect.output.theme import Theme
@@ -24,8 +24,7 @@ class SummaryWriter:
         self.gist = Gist(theme)
         self._number_width = 5
         self._time_width = 10
-        self._source_width = 15
-        self._destination_width = 15
+        self._width = 15  # of an address
         self._addresses: dict[bytes, list[str]] = {}  # of both directions, as wide as the columns are now
 
     def text(self, packet: Packet) -> str:
@@ -50,6 +49,14 @@ class SummaryWriter:
             f"{theme.type}{name}{end}  {gist}\n"
         )
 
+    def follow(self, passing: Passing) -> None:
+        """Grow the columns for packets that go by."""
+        self._number_width = max(self._number_width, len(str(passing.frame)))
+        self._time_width = max(self._time_width, self.clock.width(passing))
+        for flow in passing.flows:
+            if flow not in self._addresses:
+                self._aligned(flow)
+
     def _both(self, packet: Packet) -> str:
         """Source and destination, aligned."""
         stream = packet.stream
@@ -57,21 +64,20 @@ class SummaryWriter:
             return ""
         known = self._addresses.get(stream.flow)
         if known is None:
-            known = [self._aligned(stream, 0), self._aligned(stream, 1)]
-            if self._aligned(stream, 0) != known[0] or len(self._addresses) >= MOST_FLOWS:  # a column grew
-                self._addresses.clear()
-                known = [self._aligned(stream, 0), self._aligned(stream, 1)]
-            self._addresses[stream.flow] = known
+            known = self._aligned(stream.flow)
         return known[packet.direction]
 
-    def _aligned(self, stream: Stream, direction: int) -> str:
-        source = endpoint(stream.flow, direction == 0)
-        destination = endpoint(stream.flow, direction == 1)
-        if len(source) > self._source_width:
-            self._source_width = len(source)
-        if len(destination) > self._destination_width:
-            self._destination_width = len(destination)
-        return f"{source.rjust(self._source_width)} → {destination.ljust(self._destination_width)}"
+    def _aligned(self, flow: bytes) -> list[str]:
+        """Both directions' addresses as wide as the columns, which grow if need be."""
+        one, other = endpoint(flow, True), endpoint(flow, False)
+        widest = max(len(one), len(other))
+        if widest > self._width or len(self._addresses) >= MOST_FLOWS:
+            self._width = max(self._width, widest)
+            self._addresses.clear()
+        width = self._width
+        known = [f"{one.rjust(width)} → {other.ljust(width)}", f"{other.rjust(width)} → {one.ljust(width)}"]
+        self._addresses[flow] = known
+        return known
 
 
 WIDEST: Final = 11

@@ -11,6 +11,7 @@ from mypy_extensions import i64
 from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Packet
+from mqttdissect.mqtt.passing import Passing
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import Gist
@@ -83,6 +84,9 @@ class TreeWriter:
             self._out.append(f"{self._tee if left else self._elbow}{self.theme.paint(self.theme.error, text)}\n")
         self._out.append("\n")
         return "".join(self._out)
+
+    def follow(self, passing: Passing) -> None:
+        """What others write changes nothing here."""
 
     def _head(self, packet: Packet) -> str:
         theme = self.theme

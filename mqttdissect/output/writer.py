@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.passing import Passing
 
 
 class Writer(Protocol):
@@ -10,3 +11,6 @@ class Writer(Protocol):
 
     def text(self, packet: Packet) -> str:
         """The packet as text, with its newline."""
+
+    def follow(self, passing: Passing) -> None:
+        """Packets that another process writes have gone by: later ones must look as if they had been written here."""

@@ -1,0 +1,55 @@
+"""What is kept of packets that are only followed: another process prints them, but lines printed here later depend on
+them all the same (widths of columns, the time since the packet before).
+
+`Framer` finds where each packet ends and hands `Connection` those that change how later ones are decoded; of the others
+no field is read.
+"""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from mqttdissect.net.tcp import Chunk
+
+
+@final
+class Passing:
+    """active: are packets being followed at the moment? count: those left undecoded so far.
+
+    The rest is what has been seen since `begin`. frame: of the last packet, 0 for none. earliest_ns, latest_ns: least
+    and greatest time; least_step, greatest_step: the same of the time since the packet before. flows: of the streams
+    that had packets, each named when its first one is followed.
+    """
+
+    def __init__(self) -> None:
+        self.active = False
+        self.count: i64 = 0
+        self.last_ns: i64 = -1  # time of the last packet, followed or not; -1 before the first
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what has been seen, but for the time of the last packet."""
+        self.frame: i64 = 0
+        self.earliest_ns: i64 = 0
+        self.latest_ns: i64 = 0
+        self.least_step: i64 = 0
+        self.greatest_step: i64 = 0
+        self.flows: list[bytes] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """`chunk` has completed packets."""
+        time_ns = chunk.time_ns
+        if self.frame == 0:
+            self.earliest_ns = time_ns
+            self.latest_ns = time_ns
+        elif time_ns < self.earliest_ns:
+            self.earliest_ns = time_ns
+        elif time_ns > self.latest_ns:
+            self.latest_ns = time_ns
+        step = time_ns - self.last_ns if self.last_ns >= 0 else 0
+        if step < self.least_step:
+            self.least_step = step
+        elif step > self.greatest_step:
+            self.greatest_step = step
+        self.frame = chunk.arrival
+        self.last_ns = time_ns

@@ -1,0 +1,213 @@
+"""Several processes go through the same capture, and each writes the packets of its own blocks of frames.
+
+Theory of operation
+-------------------
+What a packet looks like depends on all that came before it: which streams there are, what waits behind holes, which
+version a CONNECT named, how wide columns have become. So each process reads every frame and puts every stream in order;
+but of the packets in the blocks of others it only finds the ends (`Dissector.follow_frames`), which takes a fraction of
+the time that decoding and writing them would. A block is a list of frames as the source hands it out, and they are
+dealt out in turn. No process tells the others anything, and all of them come to the same state.
+
+The leader, which is the process that the user started, is one of them. Its helpers send their text through pipes, a
+block after a `HEAD`; the leader puts all of it in order, and it alone touches standard output and standard error.
+A pipe bounds how far a helper can get ahead, `MOST_HELD` how much the leader keeps while it waits for one.
+
+A helper ends with its part of the capture, when the leader has gone (its pipe breaks), or when the leader ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+
+WORTHWHILE = 2 * 1024 * 1024  # bytes of captures; fewer are dissected before a second process has started
+MOST_BY_DEFAULT = 8  # processes; more gain little, since each reads everything
+MOST_HELD = 8 * 1024 * 1024  # bytes of text that the leader keeps while an earlier block is not there
+PIPE = 1024 * 1024  # bytes in a helper's pipe, if the system grants that
+HEAD = struct.Struct("=QQQQ")  # of a block: number of its first frame, packets, malformed ones, bytes of text
+
+
+class HelperEnded(Exception):
+    """A helper has ended before its time. Its text is one line for the user."""
+
+
+def processes(wanted: int, total: int) -> int:
+    """How many processes to use. wanted: what the user said, 0 for nothing. total: bytes of the captures, -1 if nobody
+    can know, as of pipes, which cannot be read twice."""
+    if total < 0 or not hasattr(os, "fork") or threading.current_thread() is not threading.main_thread():
+        return 1
+    if threading.active_count() > 1:
+        return 1  # whatever another thread holds at the moment would be held for ever in the copy
+    if wanted:
+        return wanted
+    return min(cores(), MOST_BY_DEFAULT) if total >= WORTHWHILE else 1
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Turns:
+    """Whose block is next: `mine()` once for each block."""
+
+    def __init__(self, index: int, size: int) -> None:
+        self._index = index
+        self._size = size
+        self.owner = -1
+
+    def mine(self) -> bool:
+        """Is the next block for this process?"""
+        self.owner = (self.owner + 1) % self._size
+        return self.owner == self._index
+
+
+class Helper:
+    """A process as it sees itself: `send` the text of each of its own blocks."""
+
+    def __init__(self, turns: Turns, descriptor: int) -> None:
+        self.turns = turns
+        self._descriptor = descriptor
+
+    def send(self, number: int, packets: int, malformed: int, text: bytes) -> None:
+        """A block, of which `number` is the first frame's."""
+        for data in (HEAD.pack(number, packets, malformed, len(text)), text):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+
+class Leader:
+    """The process that the user started. `write` what it has itself, `expect` the blocks of helpers: `put` is handed
+    all of it, in that order, when `settle` finds that it is there. packets, malformed: those of helpers, so far.
+
+    Raises `HelperEnded`, and what `put` raises.
+    """
+
+    def __init__(self, size: int, work: Callable[[Helper], None], put: Callable[[bytes], object]) -> None:
+        self.turns = Turns(0, size)
+        self.packets = 0
+        self.malformed = 0
+        self._put = put
+        self._queue: deque[bytes | tuple[int, int]] = deque()  # text, or a helper and its block's first frame
+        self._held = 0
+        self._helpers: list[tuple[int, int]] = []  # process, pipe
+        self._poll = select.poll()
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # helpers leave Ctrl-C to the leader
+        try:
+            for index in range(1, size):
+                self._start(Turns(index, size), work)
+        except OSError as error:
+            self.close()
+            raise HelperEnded(f"cannot start another process: {error.strerror}; --jobs 1 does without") from None
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
+
+    def write(self, text: bytes) -> None:
+        """Text of the block that is this process's own."""
+        self._queue.append(text)
+        self._held += len(text)
+
+    def expect(self, number: int) -> None:
+        """Here belongs the block of another process, of which `number` is the first frame's."""
+        self._queue.append((self.turns.owner - 1, number))
+
+    def settle(self, wait: bool = False) -> None:
+        """Hand on what can be. wait: for everything, whatever time it takes."""
+        queue = self._queue
+        while queue:
+            head = queue[0]
+            if isinstance(head, bytes):
+                self._held -= len(head)
+                self._put(head)
+            elif wait or self._held > MOST_HELD or self._ready(head[0]):
+                self._pass_on(*head)
+            else:
+                return
+            queue.popleft()
+
+    def close(self) -> None:
+        """End the helpers that are still there, and leave none behind."""
+        for process, descriptor in self._helpers:
+            os.kill(process, signal.SIGKILL)
+            os.close(descriptor)
+            os.waitpid(process, 0)
+        self._helpers = []
+
+    def _start(self, turns: Turns, work: Callable[[Helper], None]) -> None:
+        reading, writing = os.pipe()
+        process = os.fork()
+        if not process:
+            status = 1
+            try:
+                for _, descriptor in self._helpers:
+                    os.close(descriptor)
+                os.close(reading)
+                detach()
+                work(Helper(turns, writing))
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(writing)
+        widen(reading)
+        self._helpers.append((process, reading))
+
+    def _ready(self, helper: int) -> bool:
+        """Is something to be read from a helper?"""
+        descriptor = self._helpers[helper][1]
+        self._poll.register(descriptor, select.POLLIN)
+        try:
+            return bool(self._poll.poll(0))
+        finally:
+            self._poll.unregister(descriptor)
+
+    def _pass_on(self, helper: int, number: int) -> None:
+        """The next block of a helper, piece by piece."""
+        head = b""
+        while len(head) < HEAD.size:
+            head += self._read(helper, HEAD.size - len(head))
+        found, packets, malformed, left = HEAD.unpack(head)
+        if found != number:
+            raise HelperEnded("the captures have changed while they were read")
+        self.packets += packets
+        self.malformed += malformed
+        while left:
+            piece = self._read(helper, min(left, PIPE))
+            left -= len(piece)
+            self._put(piece)
+
+    def _read(self, helper: int, size: int) -> bytes:
+        process, descriptor = self._helpers[helper]
+        data = os.read(descriptor, size)
+        if data:
+            return data
+        del self._helpers[helper]
+        os.close(descriptor)
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        how = f"was ended by signal {-status}" if status < 0 else "ended too early"
+        raise HelperEnded(f"a process that helped {how}; --jobs 1 does without")
+
+
+def detach() -> None:
+    """A helper has no use for what the leader reads and writes."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
+def widen(descriptor: int) -> None:
+    """Let a pipe hold more than usual, where that is possible: its writer waits less often."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE)
+    except (ImportError, AttributeError, OSError):
+        pass
