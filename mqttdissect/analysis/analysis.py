@@ -29,6 +29,7 @@ from mqttdissect.net.tcp import CAPTURE_ENDED, DROPPED, OPEN, REPLACED, Chunk
 SECOND: Final = 1_000_000_000
 BACK_NS: Final = 1_000_000_000  # by which time may go back without a word
 AHEAD_NS: Final = 30 * 24 * 3600 * SECOND  # by which it may go on
+MOST_OVER: Final = 4096  # connections that have ended, of which late packets are left alone
 HALF_OPEN: Final = 3  # segments sent again that nobody acknowledged
 ZERO_WINDOW_NS: Final = 1_000_000_000
 
@@ -47,6 +48,7 @@ class Analysis:
         self.deliveries = Deliveries(self.report, self.opening)
         self.links: i64 = 0
         self._open: dict[int, Link] = {}  # by number of the stream
+        self._over: dict[int, bool] = {}  # those that ended lately: the other side may still have been sending
         self._ended: list[Link] = []
         self._dying: list[Link] = []  # those of them whose will may still come
         self._closed = False
@@ -99,7 +101,7 @@ class Analysis:
         number = int(chunk.stream.number)
         link = self._open.get(number)
         if link is None:
-            if chunk.ending != OPEN and not found:
+            if number in self._over or (chunk.ending != OPEN and not found):
                 return
             link = Link(chunk.stream, chunk.arrival, now)
             self._open[number] = link
@@ -123,7 +125,6 @@ class Analysis:
         for link in list(self._open.values()):
             self.report.link = link
             self._end(link, self._frame, self._now_ns, False)
-        self.deliveries.close(self._now_ns)
         self._closed = True
 
     def _jump(self, chunk: Chunk) -> None:
@@ -145,16 +146,20 @@ class Analysis:
         self.report.of(rules.CLOCK_JUMP, first, chunk.arrival, now, f"The time stamps jump {words} by {span}")
 
     def _gap(self, link: Link, chunk: Chunk) -> None:
-        """Bytes of a stream are missing."""
-        side = link.side(chunk.direction)
-        link.say_partial(f"the capture lacks bytes of it, first before frame {chunk.arrival}")
+        """Bytes of a stream are missing before a chunk."""
+        self._lacks(link, chunk.direction, chunk.gap, chunk.arrival, chunk.time_ns, chunk.before)
+
+    def _lacks(self, link: Link, direction: i64, gap: i64, frame: i64, time_ns: i64, before: i64) -> None:
+        """The capture lacks so many bytes of a direction, between two frames."""
+        side = link.side(direction)
+        link.say_partial(f"the capture lacks bytes of it, first before frame {frame}")
         for one in (CLIENT_SIDE, BROKER_SIDE):
             if side < 0 or one == side:
-                link.sides[one].gap_ns = chunk.time_ns
-        unit = "byte" if chunk.gap == 1 else "bytes"
-        what = f"The capture lacks {chunk.gap} {unit} of the stream"
-        related = [(int(chunk.before), "the frame before")] if chunk.before else []
-        self.report.of(rules.CAPTURE_GAP, link, chunk.arrival, chunk.time_ns, what, related)
+                link.sides[one].gap_ns = time_ns
+        unit = "byte" if gap == 1 else "bytes"
+        what = f"The capture lacks {gap} {unit} of the stream"
+        related = [(int(before), "the frame before")] if before else []
+        self.report.of(rules.CAPTURE_GAP, link, frame, time_ns, what, related)
 
     def _packet(self, link: Link, packet: Packet) -> None:
         """The next packet of a connection."""
@@ -276,10 +281,17 @@ class Analysis:
         if self._open.get(number) is not link:
             return
         del self._open[number]
+        self._over[number] = True
+        if len(self._over) > MOST_OVER:
+            del self._over[next(iter(self._over))]
         report = self.report
         for side in (CLIENT_SIDE, BROKER_SIDE):
             if not link.seen(side) and link.client_direction >= 0:
                 link.say_partial(f"nothing that {exchange.WHO[side]} sent was captured")
+        for direction in (0, 1):
+            half = link.stream.half(direction)
+            if half.waiting:  # what lies behind a hole comes too late
+                self._lacks(link, direction, half.order[0] - half.next, frame, now_ns, half.carried)
         state = link.state
         if link.connect_frame:
             end_ns = link.stream.closed_ns if captured and link.stream.closed_ns >= 0 else now_ns

@@ -23,6 +23,9 @@ from mqttdissect.analysis import extract, rules
 from mqttdissect.analysis.exchange import milliseconds
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
+    BY_CAPTURE_END,
+    BY_DISCONNECT,
+    BY_FIN,
     CLIENT_SIDE,
     CONNECTED,
     UNKNOWN,
@@ -47,6 +50,7 @@ MOST_RETAINED: Final = 10_000  # of one broker
 MOST_WILLS: Final = 512  # of connections that have ended
 BUSY: Final = 16  # messages in flight to a client that may hold up others
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
+MOST_EXPECTED: Final = 16  # messages owed to one connection that are looked at when it ends
 MOST_TOPICS: Final = 512  # whose order is watched on one connection
 UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
     (extract.PAYLOAD_FORMAT, "Payload Format Indicator"),
@@ -151,6 +155,7 @@ class Deliveries:
         self._wills_due: deque[tuple[Link, Client]] = deque()  # wills that somebody would see
         self.watching = False  # are messages wanted?
         self._watched: deque[Message] = deque()
+        self._expected: dict[int, list[Message]] = {}  # by number of the connection to which they are owed
         self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
 
     def _broker(self, link: Link) -> Broker:
@@ -236,19 +241,28 @@ class Deliveries:
             client = self.opening.clients.get((key or b"", who))
             if client is None or not client.known or client.link is None or not client.link.whole:
                 continue
-            if client.link.state != CONNECTED or client.link.version < 4:
-                continue
+            if client.link.state != CONNECTED or (client.link.version < 4 and not client.link.clean):
+                continue  # in MQTT 3.1 a broker does not say that it has lost a session
             if message.owed is None:
                 message.owed = {}
             if len(message.owed) < MOST_OWED:
-                message.owed[who] = int(client.link.number)
+                number = int(client.link.number)
+                message.owed[who] = number
+                expected = self._expected.get(number)
+                if expected is None:
+                    self._expected[number] = [message]
+                else:
+                    expected.append(message)
+                    if len(expected) > 2 * MOST_EXPECTED:
+                        expected = [one for one in expected if one.owed is not None and who in one.owed]
+                        self._expected[number] = expected[-MOST_EXPECTED:]
         return True
 
     # From the broker
 
     def delivered(self, link: Link, packet: Packet, facts: Publish, new: bool) -> None:
         """A broker's PUBLISH."""
-        if packet.hole_offset >= 0 or not facts.topic:
+        if packet.hole_offset >= 0 or not facts.topic or packet.notes is not None:
             return
         broker = self._broker(link)
         client = link.client
@@ -328,6 +342,8 @@ class Deliveries:
             most = max(most, one.granted, one.before)
             as_published = as_published or one.retain_as_published
             fresh = fresh or facts.time_ns - one.time_ns < 2 * SETTLING_NS
+        if facts.retain and packet.version >= 5 and len(standing) == 1:
+            self._retain_handling(packet, facts, standing[0])
         if not known:
             return
         related = [(int(one.frame), f"SUBSCRIBE {one.filter}") for one in standing[:4]]
@@ -339,11 +355,15 @@ class Deliveries:
         if facts.retain and not fresh and not as_published:
             what = "RETAIN is 1, though the subscription stood before the message came"
             report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, related)
-        if facts.retain and packet.version >= 5 and len(standing) == 1 and not as_published:
-            one = standing[0]
-            if one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
-                what = f"A retained message, though Retain Handling is {one.retain_handling}"
-                report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related)
+
+    def _retain_handling(self, packet: Packet, facts: Publish, one: Subscription) -> None:
+        """Retain Handling (3.8.3.1); what an earlier SUBSCRIBE of the same filter brings may still be under way."""
+        if one.retain_as_published or (one.renewed and (one.stood_ns < 0 or one.time_ns - one.stood_ns < SETTLING_NS)):
+            return
+        if one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
+            what = f"A retained message, though Retain Handling is {one.retain_handling}"
+            related = [(int(one.frame), f"SUBSCRIBE {one.filter}")]
+            self.report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related)
 
     def _identifiers(
         self, packet: Packet, facts: Publish, standing: list[Subscription], related: list[tuple[int, str]]
@@ -615,6 +635,8 @@ class Deliveries:
         """The connection is over, and why is known."""
         client = link.client
         broker = self._broker(link)
+        if client is not None:
+            self._leaves(broker, link, client)
         if client is not None and not client.session and client.link is None:
             self._forget(broker, client)
         self._missing_retained(link)
@@ -645,8 +667,31 @@ class Deliveries:
             if client is not None and client.known and client.link is not None and client.link is not link:
                 if client.link.whole and client.link.state == CONNECTED:
                     will.witness = int(client.link.number)
+                    client.link.witnesses += 1
                     self._wills_due.append((link, client))
                     return
+
+    def _leaves(self, broker: Broker, link: Link, client: Client) -> None:
+        """A client goes: did it get all that it should have had by then? Nothing is said of a connection that broke."""
+        expected = self._expected.pop(int(link.number), None)
+        told = link.disconnect_ns if link.disconnect_side == CLIENT_SIDE else link.end_ns
+        if not client.known or not link.whole or link.end not in (BY_DISCONNECT, BY_FIN, BY_CAPTURE_END):
+            return
+        if link.end != BY_CAPTURE_END and link.end_side != CLIENT_SIDE:
+            return
+        if link.witnesses:
+            for dead, witness in self._wills_due:
+                if witness is client and told - due_ns(dead) > SECOND:
+                    self._missing_will(dead, witness, link)
+        patience = SECOND + 2 * broker.longest_ns
+        if expected is None or told - link.sides[BROKER_SIDE].last_ns < SECOND:
+            return  # it may be on its way
+        for message in expected:
+            if message.settled or message.owed is None or told - message.time_ns < patience or not accepted(message):
+                continue
+            if message.owed.get(client.id, -1) == int(link.number):
+                del message.owed[client.id]
+                self._missing(link, message)
 
     def _missing_retained(self, link: Link) -> None:
         """Retained messages that a subscription should have brought."""
@@ -668,7 +713,7 @@ class Deliveries:
         wills = self._wills_due
         while wills and now_ns - due_ns(wills[0][0]) > OWED_NS:
             dead, witness = wills.popleft()
-            self._missing_will(dead, witness)
+            self._missing_will(dead, witness, witness.link)
 
     def _settle(self, key: bytes, message: Message, now_ns: i64) -> None:
         """Did all get it who had to?"""
@@ -682,39 +727,33 @@ class Deliveries:
             link = client.link
             if link is None or int(link.number) != number or link.state != CONNECTED or not link.whole:
                 continue
-            flights = link.sides[BROKER_SIDE].flights
-            if flights > BUSY or flights >= link.sides[CLIENT_SIDE].limits.receive_maximum:
-                continue
-            case = (message.publisher, message.topic, who)
-            if case in self._complained:
-                continue
-            if len(self._complained) > MOST_MESSAGES:
-                self._complained.clear()
-            self._complained.add(case)
-            what = f"The message on {message.topic!r} of frame {message.frame} did not reach this subscriber"
-            related = [(int(message.frame), "PUBLISH to the broker")]
-            self.report.of(rules.DELIVERY_MISSING, link, message.frame, message.time_ns, what, related)
+            self._missing(link, message)
 
-    def _missing_will(self, link: Link, client: Client) -> None:
-        """A will that was due was not seen."""
+    def _missing(self, link: Link, message: Message) -> None:
+        """A message that a client should have got."""
+        flights = link.sides[BROKER_SIDE].flights
+        if flights > BUSY or flights >= link.sides[CLIENT_SIDE].limits.receive_maximum:
+            return
+        case = (message.publisher, message.topic, link.client_id)
+        if case in self._complained:
+            return
+        if len(self._complained) > MOST_MESSAGES:
+            self._complained.clear()
+        self._complained.add(case)
+        what = f"The message on {message.topic!r} of frame {message.frame} did not reach this subscriber"
+        related = [(int(message.frame), "PUBLISH to the broker")]
+        self.report.of(rules.DELIVERY_MISSING, link, message.frame, message.time_ns, what, related)
+
+    def _missing_will(self, link: Link, client: Client, other: Link | None) -> None:
+        """A will that was due was not seen by its witness, on its connection `other`."""
         will = link.will
         if will is None or will.fired or will.cancelled:
             return
-        other = client.link
         if other is None or int(other.number) != will.witness or not other.whole:
             return
         what = f"The will on {will.topic!r} was not published, though {client.id!r} has subscribed to it"
         related = [(int(link.connect_frame), "the CONNECT with the will")]
         self.report.of(rules.WILL_NOT_PUBLISHED, link, link.end_frame, link.end_ns, what, related)
-
-    def close(self, now_ns: i64) -> None:
-        """The capture has ended: what had a second to come, and did not, is missing."""
-        for _, key, message in self._owing:
-            if now_ns - message.time_ns > SECOND:
-                self._settle(key, message, now_ns)
-        for dead, witness in self._wills_due:
-            if now_ns - due_ns(dead) > SECOND:
-                self._missing_will(dead, witness)
 
 
 def subscribed_to(client: Client, topic: str) -> list[Subscription]:

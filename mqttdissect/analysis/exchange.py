@@ -81,7 +81,8 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
 
 def certain(link: Link) -> bool:
     """Is all known of the exchanges of this connection, since it began with no state from before?"""
-    return link.whole and link.state == CONNECTED and (link.clean or not link.session_present)
+    fresh = link.clean or (link.version > 3 and not link.session_present)  # 3.1 does not say that a session is present
+    return link.whole and link.state == CONNECTED and fresh
 
 
 def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish, before: Request) -> bool:
@@ -93,14 +94,16 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
         same = False
     if same and (before.carried or facts.dup or before.stage == codes.PUBLISH):
         before.sent += 1
+        link.sides[side].reused.add(int(number))  # each of them may be answered
         if not facts.dup:
             what = f"PUBLISH {number} is sent again with DUP 0"
             report.at(rules.REDELIVERY_WITHOUT_DUP, packet, what, 0, 1, related)
-        if before.carried:
-            redelivered(report, link, packet, side, before)
-        elif before.stage == codes.PUBREL:
+        if before.stage == codes.PUBREL:
+            before.carried = False
             what = f"PUBLISH {number} is sent again after its PUBREL"
             report.at(rules.PUBLISH_AFTER_PUBREL, packet, what, 0, 1, related)
+        elif before.carried:
+            redelivered(report, link, packet, side, before)
         elif packet.version >= 5 and link.whole:
             what = f"PUBLISH {number} is sent again on the connection on which it was sent before"
             report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
@@ -115,6 +118,7 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
     elif link.whole:
         what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
         report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
+    link.sides[side].reused.add(int(number))
     forget(link, side, before)
     return False
 
@@ -239,6 +243,7 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
+        link.sides[side].reused.add(int(number))
         forget(link, side, before)
     request = Request(packet.type, number, packet.frame, packet.time_ns)
     request.names = extract.filters(packet)
@@ -272,6 +277,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             what = f"{packet.name} {number} answers a PUBLISH of QoS {request.qos}"
             report.at(rules.ACKNOWLEDGEMENT_WRONG, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {number}")])
             forget(link, asker, request)
+            link.sides[asker].reused.add(int(number))
             return request
         if kind == codes.PUBREC and stage != codes.PUBLISH:
             if request.sent == 1 and not request.carried and certain(link):
@@ -318,7 +324,8 @@ FITS: Final[dict[i64, tuple[int, int]]] = {  # the request that an answer is for
 
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
     """An answer that the request does not wait for."""
-    if not link.whole:
+    asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
+    if not link.whole or int(request.identifier) in link.sides[asker].reused:
         return
     last = codes.PACKET_TYPES[int(request.stage)]
     what = f"{packet.name} {request.identifier} does not follow on {last}"
@@ -417,8 +424,9 @@ def flush(report: Report, link: Link, now_ns: i64) -> None:
 
 def overdue(report: Report, link: Link, packet: Packet) -> None:
     """An answer to nothing."""
-    if link.whole:
-        number = extract.identifier(packet)
+    number = extract.identifier(packet)
+    asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
+    if link.whole and int(number) not in link.sides[asker].reused:
         asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[FITS[packet.type][0]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)

@@ -172,12 +172,14 @@ class Side:
 
     pending: its requests, by packet identifier; orders: how many so far; last_order: the last of them that was
     answered, by type of answer. flights: its PUBLISHes that are not acknowledged. surplus: identifiers of PUBRELs that
-    answer nothing. last_ns, last_frame: of its last packet, 0 for none. gap_ns: when a gap was last found, or -1.
+    answer nothing. reused: identifiers that it used again before their request was over, or that were answered wrongly:
+    what an answer with one of them is for cannot be told any more. last_ns, last_frame: of its last packet, 0 for none.
+    gap_ns: when a gap was last found, or -1.
     """
 
     __slots__ = (
         "bytes", "flights", "gap_ns", "last_frame", "last_ns", "last_order", "limits", "messages", "orders", "packets",
-        "pending", "surplus",
+        "pending", "reused", "surplus",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -187,6 +189,7 @@ class Side:
         self.orders: i64 = 0
         self.last_order: list[int] = [0] * 16
         self.surplus: set[int] = set()
+        self.reused: set[int] = set()
         self.packets: i64 = 0
         self.bytes: i64 = 0
         self.messages: i64 = 0
@@ -251,6 +254,7 @@ class Link:
         self.retained_due: dict[str, tuple[int, int]] = {}  # topic: frame of the message, and since when it is due
         self.will_frame: i64 = 0  # of the PUBLISH that its will became; 0: not seen
         self.captured_end = False
+        self.witnesses: i64 = 0  # wills of others that its client would see
         self.strange = False  # the subscriptions of its client are not all known
         self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
         # end

@@ -187,6 +187,9 @@ class Opening:
             )
         if code != SUCCESS:
             link.state = REFUSED
+            rival = link.client.link if link.client is not None else None
+            if rival is not None and rival.rival_frame == link.connect_frame:
+                rival.rival_frame = 0  # it stays connected
             if link.session_present:
                 report.at(
                     rules.SESSION_PRESENT_WITH_REFUSAL,
@@ -462,7 +465,8 @@ class Opening:
                 [(int(link.disconnect_frame), "DISCONNECT")],
                 PARTIES[link.disconnect_side],
             )
-        if link.rival_frame and end_ns - link.rival_ns > CLOSE_NS and link.disconnect_side < 0:
+        left_ns = link.disconnect_ns if link.disconnect_side >= 0 else end_ns
+        if link.rival_frame and left_ns - link.rival_ns > CLOSE_NS:
             report.of(
                 rules.TAKEOVER_NOT_CLOSED,
                 link,
@@ -488,9 +492,16 @@ class Opening:
     def violated(self, link: Link, by: i64, closed: bool) -> None:
         """A side broke the protocol: did the other one close the connection (4.8 in MQTT 3.1.1, 4.13 in 5.0)?"""
         other = 1 - link.violation
-        lived = link.end_ns - link.violation_ns
+        end_ns = link.end_ns
+        if link.disconnect_side == link.violation:
+            end_ns = link.disconnect_ns
+            closed = False
+        elif link.disconnect_side == other:
+            end_ns = link.disconnect_ns
+            closed = end_ns - link.violation_ns < CLOSE_NS
+        lived = end_ns - link.violation_ns
         went_on = int(link.sides[other].last_ns) - link.violation_ns
-        if lived <= CLOSE_NS or (closed and by == other and went_on < CLOSE_NS) or link.disconnect_side == other:
+        if lived <= CLOSE_NS or (closed and by == other and went_on < CLOSE_NS):
             return
         if not link.sure_since(other, link.violation_ns):
             return
@@ -542,9 +553,7 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
                 [(int(link.connect_frame), "CONNECT with an Authentication Method")],
             )
     elif state == REFUSED:
-        if packet.time_ns > link.connack_ns and not (
-            side == CLIENT_SIDE and packet.time_ns - link.connack_ns < SECOND // 5
-        ):
+        if side == BROKER_SIDE or packet.time_ns - link.connack_ns > SECOND // 5:
             report.at(
                 rules.PACKET_AFTER_REFUSAL,
                 packet,

@@ -87,8 +87,8 @@ def malformed(report: Report, link: Link, packet: Packet) -> None:
             report.closing += 1
             start, end = around(packet, note.offset)
             report.at(rule, packet, f"Expected {note.expected}", start, end)
-        if rule is rules.PROTOCOL_LEVEL:
-            return  # what follows may be something else in that version
+        if rule is rules.PROTOCOL_LEVEL or rule is rules.PROPERTY_LENGTH:
+            return  # what follows may be something else than it was taken for
 
 
 def is_old_refusal(packet: Packet) -> bool:

@@ -66,7 +66,7 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
         return
     codes = extract.codes(packet)
     related = [(int(request.frame), f"SUBSCRIBE {request.identifier}")]
-    if len(codes) != len(asked):
+    if codes and len(codes) != len(asked):  # none at all is malformed, and reported as that
         what = f"{len(codes)} codes for {len(asked)} topic filters"
         report.at(rules.SUBACK_COUNT, packet, what, related=related)
     for at in range(min(len(codes), len(asked))):
@@ -112,7 +112,7 @@ def unsuback(report: Report, link: Link, packet: Packet, request: Request) -> No
     codes: list[int] = []
     if packet.version >= 5:
         codes = extract.codes(packet)
-        if len(codes) != len(names):
+        if codes and len(codes) != len(names):
             what = f"{len(codes)} codes for {len(names)} topic filters"
             report.at(rules.UNSUBACK_COUNT, packet, what, related=related)
     client = link.client
