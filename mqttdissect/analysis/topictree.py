@@ -1,0 +1,121 @@
+"""Topics as the tree that their levels make, each place with the sums of all below it.
+
+Not more than `DEEPEST` levels: the last place of a longer topic has the rest of it as its name.
+"""
+
+from collections.abc import Callable
+from typing import Final, final
+
+from mqttdissect.analysis.statistics import Statistics, Topic
+
+DEEPEST: Final = 64
+
+
+@final
+class Place:
+    """A level of a topic. path: the whole name up to here. topic: its own sums, where there are messages of just this
+    name. messages and so on: of all topics from here on down. subscribers: of its own name; -1: not known, None: it
+    has no messages of its own.
+    """
+
+    __slots__ = (
+        "below", "bytes", "delivered", "first_ns", "last_ns", "messages", "more", "name", "path", "payload",
+        "published", "publishers", "receivers", "retained", "subscribers", "topic", "topics",
+    )  # fmt: skip
+
+    def __init__(self, name: str, path: str) -> None:
+        self.name = name
+        self.path = path
+        self.topic: Topic | None = None
+        self.topics = 0
+        self.messages = 0
+        self.published = 0
+        self.delivered = 0
+        self.bytes = 0
+        self.payload = 0
+        self.retained = 0
+        self.publishers: set[int] = set()
+        self.receivers: set[int] = set()
+        self.more = False  # there are publishers or receivers that were not kept
+        self.subscribers: int | None = None
+        self.first_ns = -1
+        self.last_ns = -1
+        self.below: dict[str, Place] = {}
+
+    def add(self, topic: Topic) -> None:
+        """The sums of a topic here or below."""
+        self.topics += 1
+        self.messages += int(topic.messages)
+        self.published += int(topic.published)
+        self.delivered += int(topic.delivered)
+        self.bytes += int(topic.bytes)
+        self.payload += int(topic.payload)
+        self.retained += int(topic.retained)
+        self.publishers.update(topic.publishers.numbers())
+        self.receivers.update(topic.receivers.numbers())
+        self.more = self.more or topic.publishers.more or topic.receivers.more
+        if self.first_ns == -1 or topic.first_ns < self.first_ns:
+            self.first_ns = int(topic.first_ns)
+        self.last_ns = max(self.last_ns, int(topic.last_ns))
+
+
+ORDERS: Final[dict[str, Callable[[Place], tuple[object, ...]]]] = {
+    "messages": lambda place: (-place.messages, place.name),
+    "bytes": lambda place: (-place.bytes, place.name),
+    "retained": lambda place: (-place.retained, -place.messages, place.name),
+    "publishers": lambda place: (-len(place.publishers), -place.messages, place.name),
+    "subscribers": lambda place: (-(place.subscribers or 0), -place.messages, place.name),
+    "name": lambda place: (place.name,),
+}
+
+
+def tree(statistics: Statistics, depth: int = DEEPEST) -> Place:
+    """The root, without a name, of all topics that were kept apart; down to `depth` levels, below which only sums are
+    kept. `statistics.audience` says who subscribes.
+    """
+    root = Place("", "")
+    statistics.audience.count_anew()
+    for name, topic in statistics.topics.items():
+        root.add(topic)
+        place = root
+        path = ""
+        for level in name.split("/", DEEPEST - 1)[:depth]:
+            path = f"{path}/{level}" if place is not root else level
+            following = place.below.get(level)
+            if following is None:
+                following = Place(level, path)
+                place.below[level] = following
+            place = following
+            place.add(topic)
+        if path == name:
+            place.topic = topic
+            place.subscribers = statistics.audience.reached(name)
+    join_single(root)
+    return root
+
+
+def join_single(root: Place) -> None:
+    """Levels that have nothing beside them share a row: `plant/hall-7` where no message is to `plant`, and nothing but
+    `hall-7` below it.
+    """
+    places = [root]
+    while places:
+        place = places.pop()
+        if place is not root and place.topic is None:
+            names = [place.name]
+            while len(place.below) == 1 and place.topic is None:
+                one = next(iter(place.below.values()))
+                names.append(one.name)
+                place.topic, place.subscribers, place.below, place.path = (
+                    one.topic,
+                    one.subscribers,
+                    one.below,
+                    one.path,
+                )
+            place.name = "/".join(names)
+        places.extend(place.below.values())
+
+
+def ordered(place: Place, order: str) -> list[Place]:
+    """What is below a place, in one of `ORDERS`."""
+    return sorted(place.below.values(), key=ORDERS[order])

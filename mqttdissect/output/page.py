@@ -1,0 +1,160 @@
+"""What `stats` prints for people: tables and charts of statistics, one below the other."""
+
+from __future__ import annotations
+
+import os
+from io import StringIO
+from typing import IO, TYPE_CHECKING
+
+from mqttdissect.output import statistics as view
+from mqttdissect.output.charts import Chart, all_payloads, charts
+from mqttdissect.output.tables import WIDEST, Table, shown, to_rich
+from mqttdissect.output.terminal import NoPlots, chart_lines
+from mqttdissect.output.theme import Theme, terminal_width
+from mqttdissect.output.units import duration, size
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mqttdissect.analysis.statistics import Statistics
+    from mqttdissect.pipeline import Dissector
+
+PLOT_WIDTH = 100  # where there is no terminal
+MOST_INTERVALS = 120  # in a plot
+OVERVIEW = ("types", "rates", "topics", "clients", "qos", "times", "sizes")
+
+
+def page_width(stream: IO[str]) -> int:
+    """Of the terminal; where there is none: what COLUMNS says, if it is set, else 0, and lines may be of any length."""
+    asked = os.environ.get("COLUMNS", "")
+    if not stream.isatty() and asked.isdecimal():
+        return int(asked)
+    return terminal_width(stream)
+
+
+class Page:
+    """`text()` of all of it. names: of tables; none for the overview. top: rows of a table. width: 0 for any.
+
+    Raises `NoPlots` where a plot is asked for by name and cannot be drawn.
+    """
+
+    def __init__(
+        self, statistics: Statistics, dissector: Dissector, names: tuple[str, ...], top: int, width: int, theme: Theme
+    ) -> None:
+        self.statistics = statistics
+        self.dissector = dissector
+        self.names = names
+        self.top = top
+        self.width = width or WIDEST
+        self.plot_width = width or PLOT_WIDTH
+        self.theme = theme
+
+    def text(self) -> str:
+        """All of it."""
+        if not self.names:
+            return self._overview()
+        return "\n".join(self._section(name) for name in self.names)
+
+    def _overview(self) -> str:
+        parts = [self._headline()]
+        hint = ""
+        for name in OVERVIEW:
+            try:
+                parts.append(self._brief(name))
+            except NoPlots as error:
+                hint = f"\n{self.theme.paint(self.theme.hidden, str(error))}\n"
+        return "\n".join(part for part in parts if part) + hint
+
+    def _headline(self) -> str:
+        """A few lines on all of it."""
+        facts = dict(zip(*self._facts(), strict=True))
+        span = int(facts["duration_ns"] or 0)
+        rate = f", {view.per_second(self.statistics, int(facts['packets'] or 0)):,.1f} a second" if span else ""
+        counts = (
+            f"{facts['frames']:,} frames, {facts['tcp_streams']:,} TCP streams, "
+            f"{facts['packets']:,} control packets ({size(float(facts['bytes'] or 0))}) "
+            f"on {facts['connections']:,} connections in {duration(span)}{rate}"
+        )
+        more = (
+            f"{facts['messages']:,} messages ({facts['published']:,} from clients, {facts['delivered']:,} from "
+            f"brokers), {facts['topics']:,} topics, {facts['clients']:,} clients; connections accepted "
+            f"{facts['accepted']:,}, refused {facts['refused']:,}; malformed {facts['malformed']:,}, "
+            f"gaps {facts['gaps']:,}"
+        )
+        return "\n".join(line for text in (counts, more) for line in self._wrapped(text)) + "\n"
+
+    def _facts(self) -> tuple[list[str], list[int]]:
+        table = view.capture(self.statistics, self.dissector)
+        numbers = [(str(row[0]), row[2]) for row in table.rows if isinstance(row[2], int)]
+        return [key for key, _ in numbers], [value for _, value in numbers]
+
+    def _wrapped(self, text: str) -> list[str]:
+        from textwrap import wrap
+
+        return wrap(text, self.plot_width)
+
+    def _brief(self, name: str) -> str:
+        """A table of the overview, or the chart that says the same."""
+        if name == "rates":
+            return self._charts(charts("rates", self.statistics, self._intervals(), self.top)[:1])
+        if name == "sizes":
+            return self._charts(all_payloads(self.statistics))
+        if name == "topics":
+            return self._topics()
+        return self._table(view.table(name, self.statistics, self.dissector).first(self.top))
+
+    def _topics(self) -> str:
+        from mqttdissect.output.topics import TopicTree
+
+        return self._table(TopicTree(self.statistics, rows=self.top).table())
+
+    def _section(self, name: str) -> str:
+        """All that there is of one."""
+        if name == "topics":
+            return self._topics()
+        table = view.table(name, self.statistics, self.dissector, self.top)
+        drawn = ""
+        if name in ("rates", "connections", "sizes", "times"):
+            drawn = self._charts(charts(name, self.statistics, self._intervals(), self.top))
+        if name == "capture":
+            table.rows = [[row[0], row[1], fact(row[0], row[2])] for row in table.rows]
+        return "\n".join(part for part in (self._table(table.first(self.top)), drawn) if part)
+
+    def _intervals(self) -> int:
+        return min(MOST_INTERVALS, max(self.plot_width - 20, 20))
+
+    def _table(self, table: Table) -> str:
+        """Its title, its rows, and what there is to say of it."""
+        if not table.rows:
+            return ""
+        text = self._painted(table.title) + "\n" + self._rendered(to_rich(table, self.width))
+        return text + (self.theme.paint(self.theme.hidden, table.more) + "\n" if table.more else "")
+
+    def _charts(self, drawn: list[Chart]) -> str:
+        parts = []
+        for chart in drawn:
+            lines = chart_lines(chart, self.plot_width, self.theme)
+            parts.append("\n".join([self._painted(chart.title), *lines]) + "\n")
+        return "\n".join(parts)
+
+    def _painted(self, title: str) -> str:
+        return self.theme.paint(self.theme.heading, title)
+
+    def _rendered(self, renderable: RenderableType) -> str:
+        from rich.console import Console
+
+        out = StringIO()
+        colour = self.theme.colour
+        console = Console(
+            file=out, width=self.width, force_terminal=colour, color_system="standard" if colour else None,
+            no_color=False, highlight=False, markup=False, emoji=False, legacy_windows=False, _environ={},
+        )  # fmt: skip
+        console.print(renderable)
+        return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+
+
+def fact(key: object, value: object) -> str:
+    """A value of the table of the whole capture."""
+    if key == "duration_ns" and isinstance(value, int):
+        return duration(value)
+    return f"{value:,}" if isinstance(value, int) else shown(str(value) if value is not None else None, "text")

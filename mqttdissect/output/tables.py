@@ -1,0 +1,203 @@
+"""A table of results, once: as text for a terminal, as JSON, as CSV.
+
+A `Column` says what its values are; each form makes of them what its readers want: text for people has units and
+leaves columns out where the terminal is narrow; JSON and CSV have every column and plain numbers (nanoseconds, bytes).
+Text that came from the wire is made harmless in all three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mqttdissect.output.columns import quoted, safe
+from mqttdissect.output.text import cells, shortened, visible
+from mqttdissect.output.units import duration, rate, share, size, size_rate
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+LONGEST = 200  # characters of text that a person is shown
+NARROWEST = 20  # columns that the text of a row gets at least
+WIDEST = 100_000  # columns, where lines may be of any length
+GAP = 2  # columns between two columns
+NONE = "–"
+
+FORMS: dict[str, Callable[[float], str]] = {
+    "count": lambda value: f"{value:,.0f}",
+    "bytes": size,
+    "ns": duration,
+    "rate": rate,
+    "byte_rate": size_rate,
+    "share": share,
+}
+TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Column:
+    """key: its name in JSON and CSV. label: its heading for people; empty for a column that they are not shown.
+
+    form: one of `FORMS`, or `TEXT`. rank: columns of higher rank are left out first where there is little room; those
+    of rank 0 never are.
+    """
+
+    key: str
+    label: str
+    form: str = "count"
+    rank: int = 0
+
+
+Cell = str | int | float | bool | None
+
+
+@dataclass
+class Table:
+    """name: as users ask for it. rows: a value for each column. more: what people are told below it.
+
+    bar: key of the column that is drawn as a bar where there is room. indents: text before the first cell of each row
+    that is not part of its value (the guides of a tree); empty for none.
+    """
+
+    name: str
+    title: str
+    columns: list[Column]
+    rows: list[list[Cell]]
+    more: str = ""
+    bar: str = ""
+    indents: list[str] = field(default_factory=list)
+    extra: dict[str, object] = field(default_factory=dict)  # in JSON alone
+
+    def column(self, key: str) -> list[Cell]:
+        """The values of one column."""
+        index = [column.key for column in self.columns].index(key)
+        return [row[index] for row in self.rows]
+
+    def first(self, count: int) -> Table:
+        """The same with at most `count` rows; what people are told says how many are left out."""
+        left = len(self.rows) - count
+        if left <= 0:
+            return self
+        more = "; ".join(part for part in (f"… and {left:,} more", self.more) if part)
+        indents = self.indents[:count]
+        return Table(self.name, self.title, self.columns, self.rows[:count], more, self.bar, indents, self.extra)
+
+
+def to_json(table: Table) -> list[dict[str, object]]:
+    """A list of objects."""
+    keys = [column.key for column in table.columns]
+    return [dict(zip(keys, row, strict=True)) for row in table.rows]
+
+
+def to_csv(table: Table) -> str:
+    """A heading and a line for each row; no cell is taken for a formula by a spreadsheet."""
+    lines = [quoted([column.key for column in table.columns])]
+    lines += [quoted([plain(cell) for cell in row]) for row in table.rows]
+    return "".join(lines)
+
+
+def plain(cell: Cell) -> str:
+    """A cell of CSV."""
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return safe(visible(cell))
+    if isinstance(cell, bool):
+        return str(int(cell))
+    return f"{cell:.6f}".rstrip("0").rstrip(".") if isinstance(cell, float) else str(cell)
+
+
+def shown(cell: Cell, form: str) -> str:
+    """A cell for people."""
+    if cell is None:
+        return NONE
+    if isinstance(cell, str):
+        return shortened(visible(cell), LONGEST)
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return FORMS[form](cell)
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` columns of a terminal, with an ellipsis where something is missing."""
+    if cells(text) <= width:
+        return text
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, width - 1).rstrip() + "…"
+
+
+def columns_that_fit(table: Table, texts: list[list[str]], width: int) -> list[int]:
+    """The indexes of the columns to show: those of high rank go first, until the others fit beside the text."""
+    keep = [index for index, column in enumerate(table.columns) if column.label]
+
+    def needed() -> int:
+        total = 0
+        for index in keep:
+            column = table.columns[index]
+            widest = max([cells(column.label), *(cells(row[index]) for row in texts)])
+            total += min(widest, NARROWEST) if column.form == TEXT and index == keep[0] else widest
+        return total + GAP * (len(keep) - 1)
+
+    while needed() > width:
+        ranked = [index for index in keep if table.columns[index].rank]
+        if not ranked:
+            break
+        keep.remove(max(ranked, key=lambda index: (table.columns[index].rank, index)))
+    return keep
+
+
+def to_rich(table: Table, width: int) -> RichTable:
+    """For a terminal of `width` columns."""
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    texts = [[shown(cell, table.columns[at].form) for at, cell in enumerate(row)] for row in table.rows]
+    for row, indent in zip(texts, table.indents, strict=False):
+        row[0] = indent + row[0]
+    keep = columns_that_fit(table, texts, width)
+    widths = {at: max([cells(table.columns[at].label), *(cells(row[at]) for row in texts)]) for at in keep}
+    room = width - sum(widths[at] for at in keep[1:]) - GAP * (len(keep) - 1)
+    widths[keep[0]] = min(widths[keep[0]], max(room, 8))
+    bar = bars(table, width - sum(widths.values()) - GAP * len(keep))
+    made = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold", collapse_padding=True)
+    for at in keep:
+        column = table.columns[at]
+        label = cut(column.label, widths[at])
+        style = "green" if at == keep[0] else ""
+        if column.form == TEXT:
+            made.add_column(label, no_wrap=True, width=widths[at], style=style)
+        else:
+            made.add_column(label, justify="right", no_wrap=True, width=widths[at])
+    if bar:
+        made.add_column("", no_wrap=True, style="cyan")
+    for number, row in enumerate(texts):
+        cells_of_row = [Text(cut(row[at], widths[at])) for at in keep]
+        made.add_row(*cells_of_row, *([bar[number]] if bar else []))
+    return made
+
+
+BAR_WIDTH = 24
+LEAST_BAR = 12
+
+
+def bars(table: Table, room: int) -> list[str]:
+    """A bar for each row, by the column that is to be drawn as one; none where there is no room."""
+    if not table.bar or room < LEAST_BAR + GAP:
+        return []
+    values = [float(value or 0) for value in table.column(table.bar)]
+    highest = max(values, default=0)
+    return [bar(value / highest if highest else 0, min(BAR_WIDTH, room - GAP)) for value in values]
+
+
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(part: float, width: int) -> str:
+    """A bar that takes `part` (of 1) of `width` columns; at least a trace where `part` is not 0."""
+    eighths = round(part * width * 8)
+    if part > 0:
+        eighths = max(eighths, 1)
+    whole, rest = divmod(eighths, 8)
+    return "█" * whole + (EIGHTHS[rest] if rest else "")
