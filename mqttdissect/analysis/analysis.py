@@ -17,7 +17,7 @@ from mypy_extensions import i64
 
 from mqttdissect.analysis import exchange, extract, keepalive, opening, packets, rules, subscribing
 from mqttdissect.analysis.delivery import MOST_WILLS, OWED_NS, Deliveries, Message, due_ns
-from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CLOSING, CONNECTED, ENDED, Client, Link
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CLOSING, CONNECTED, ENDED, Client, Link, Losses
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
 from mqttdissect.analysis.report import Report
@@ -29,7 +29,6 @@ from mqttdissect.net.tcp import CAPTURE_ENDED, DROPPED, OPEN, REPLACED, Chunk
 SECOND: Final = 1_000_000_000
 BACK_NS: Final = 1_000_000_000  # by which time may go back without a word
 AHEAD_NS: Final = 30 * 24 * 3600 * SECOND  # by which it may go on
-MOST_OVER: Final = 4096  # connections that have ended, of which late packets are left alone
 HALF_OPEN: Final = 3  # segments sent again that nobody acknowledged
 ZERO_WINDOW_NS: Final = 1_000_000_000
 
@@ -48,10 +47,11 @@ class Analysis:
         self.deliveries = Deliveries(self.report, self.opening)
         self.links: i64 = 0
         self._open: dict[int, Link] = {}  # by number of the stream
-        self._over: dict[int, bool] = {}  # those that ended lately: the other side may still have been sending
+        self._half_closed: dict[int, Link] = {}  # those that have ended, while one side may still send
         self._ended: list[Link] = []
         self._dying: list[Link] = []  # those of them whose will may still come
         self._closed = False
+        self._losses = Losses()
         self._now_ns: i64 = 0
         self._frame: i64 = 0
 
@@ -93,17 +93,27 @@ class Analysis:
     def chunk(self, chunk: Chunk, found: list[Packet]) -> None:
         """A chunk, and the packets that it completed."""
         now = chunk.time_ns
-        if now < self._now_ns - BACK_NS or (now > self._now_ns + AHEAD_NS and self._now_ns):
-            self._jump(chunk)
-        if now > self._now_ns or now < self._now_ns - BACK_NS:
-            self._now_ns = now
-        self._frame = chunk.arrival
+        if chunk.ending == OPEN:
+            if (now < self._now_ns - BACK_NS and chunk.arrival >= self._frame) or (
+                now > self._now_ns + AHEAD_NS and self._now_ns
+            ):
+                self._jump(chunk)
+                self._now_ns = now
+            elif now > self._now_ns:
+                self._now_ns = now
+        if chunk.arrival > self._frame:
+            self._frame = chunk.arrival
         number = int(chunk.stream.number)
         link = self._open.get(number)
         if link is None:
-            if number in self._over or (chunk.ending != OPEN and not found):
+            link = self._half_closed.get(number)
+            if link is not None:
+                self.report.link = link
+                self._after_end(link, chunk, found)
                 return
-            link = Link(chunk.stream, chunk.arrival, now)
+            if chunk.ending != OPEN and not found:
+                return
+            link = Link(chunk.stream, chunk.arrival, now, self._losses)
             self._open[number] = link
             self.links += 1
         self.report.link = link
@@ -112,19 +122,42 @@ class Analysis:
         for packet in found:
             self._packet(link, packet)
         if chunk.ending != OPEN:
-            if chunk.ending in (CAPTURE_ENDED, DROPPED):
-                if chunk.direction == 1 or chunk.stream.destination.ending != OPEN:
-                    self._end(link, chunk.arrival, self._now_ns, False)
-            elif chunk.ending == REPLACED:
-                self._end(link, chunk.arrival, now, chunk.stream.closed_by >= 0)
-            else:
-                self._end(link, chunk.arrival, now, True)
+            captured = chunk.ending not in (CAPTURE_ENDED, DROPPED) and (
+                chunk.ending != REPLACED or chunk.stream.closed_by >= 0
+            )
+            self._leave(link, chunk.arrival, captured)
+            self._half_closed[number] = link
+
+    def _after_end(self, link: Link, chunk: Chunk, found: list[Packet]) -> None:
+        """What the other side still sends when one has closed its direction: it may answer requests, and is counted."""
+        if chunk.gap:
+            self._gap(link, chunk)
+        for packet in found:
+            if packet.type == UNDECODED or not packet.sender:
+                continue
+            side: i64 = CLIENT_SIDE if packet.sender == FROM_CLIENT else BROKER_SIDE
+            mine = link.sides[side]
+            mine.packets += 1
+            mine.bytes += len(packet.data)
+            if packet.type == codes.PINGRESP:
+                link.pings = link.pings[1:]
+            elif packet.type in exchange.FITS:
+                asker = side if packet.type == codes.PUBREL else 1 - side
+                link.sides[asker].pending.pop(int(extract.identifier(packet)), None)
+        if chunk.ending != OPEN and chunk.ending != CAPTURE_ENDED:  # then `close` does it, when all gaps are known
+            del self._half_closed[int(link.number)]
+            self._judge(link)
 
     def close(self) -> None:
         """The capture has ended."""
         for link in list(self._open.values()):
             self.report.link = link
-            self._end(link, self._frame, self._now_ns, False)
+            self._leave(link, self._frame, False)
+            self._half_closed[int(link.number)] = link
+        for link in self._half_closed.values():
+            self.report.link = link
+            self._judge(link)
+        self._half_closed = {}
         self._closed = True
 
     def _jump(self, chunk: Chunk) -> None:
@@ -140,26 +173,23 @@ class Analysis:
                     request.time_ns = now
         first = self._open.get(int(chunk.stream.number))
         if first is None:
-            first = Link(chunk.stream, chunk.arrival, now)
+            first = Link(chunk.stream, chunk.arrival, now, self._losses)
         words = "back" if by < 0 else "ahead"
         span = exchange.milliseconds(by if by > 0 else -by)
         self.report.of(rules.CLOCK_JUMP, first, chunk.arrival, now, f"The time stamps jump {words} by {span}")
 
     def _gap(self, link: Link, chunk: Chunk) -> None:
-        """Bytes of a stream are missing before a chunk."""
-        self._lacks(link, chunk.direction, chunk.gap, chunk.arrival, chunk.time_ns, chunk.before)
-
-    def _lacks(self, link: Link, direction: i64, gap: i64, frame: i64, time_ns: i64, before: i64) -> None:
-        """The capture lacks so many bytes of a direction, between two frames."""
-        side = link.side(direction)
-        link.say_partial(f"the capture lacks bytes of it, first before frame {frame}")
+        """Bytes of a stream are missing."""
+        side = link.side(chunk.direction)
+        self._losses.last_ns = self._now_ns
+        link.say_partial(f"the capture lacks bytes of it, first before frame {chunk.arrival}")
         for one in (CLIENT_SIDE, BROKER_SIDE):
             if side < 0 or one == side:
-                link.sides[one].gap_ns = time_ns
-        unit = "byte" if gap == 1 else "bytes"
-        what = f"The capture lacks {gap} {unit} of the stream"
-        related = [(int(before), "the frame before")] if before else []
-        self.report.of(rules.CAPTURE_GAP, link, frame, time_ns, what, related)
+                link.sides[one].gap_bytes += chunk.gap
+        unit = "byte" if chunk.gap == 1 else "bytes"
+        what = f"The capture lacks {chunk.gap} {unit} of the stream"
+        related = [(int(chunk.before), "the frame before")] if chunk.before else []
+        self.report.of(rules.CAPTURE_GAP, link, chunk.arrival, chunk.time_ns, what, related)
 
     def _packet(self, link: Link, packet: Packet) -> None:
         """The next packet of a connection."""
@@ -180,6 +210,9 @@ class Analysis:
         mine, other = link.sides[side], link.sides[1 - side]
         if link.client_direction < 0 or mine.packets + other.packets == 0:
             link.client_direction = packet.direction if side == CLIENT_SIDE else 1 - packet.direction
+        if mine.packets == 0 and side == BROKER_SIDE and packet.type != codes.CONNACK and packet.type != codes.AUTH:
+            if link.stream.half(packet.direction).initial == -1:
+                link.say_partial("the beginning of what the broker sent was not captured")
         before = report.closing
         link.version = packet.version
         packets.check(report, link, packet)
@@ -229,7 +262,7 @@ class Analysis:
         elif kind == codes.PINGREQ:
             if link.ping_answers:
                 link.ping_answers -= 1
-            else:
+            elif not exchange.is_late(packet):
                 link.pings.append((int(packet.frame), int(packet.time_ns)))
         elif kind == codes.PINGRESP:
             self._pingresp(link, packet)
@@ -265,46 +298,38 @@ class Analysis:
         if link.pings:
             frame, sent_ns = link.pings.pop(0)
             took = packet.time_ns - sent_ns
-            if took > exchange.LATE_NS:
+            if took > exchange.LATE_NS and link.all_there:
                 what = f"PINGRESP came {exchange.milliseconds(took)} after the PINGREQ"
                 exchange.slow(self.report, link, packet, what, [(frame, "PINGREQ")], sent_ns, took)
         elif exchange.certain(link):
-            half = link.stream.half(1 - packet.direction)
-            if half.waiting:
+            if link.behind(CLIENT_SIDE):
                 link.ping_answers += 1  # its PINGREQ may wait behind a hole
             else:
                 self.report.at(rules.PINGRESP_UNASKED, packet, "PINGRESP answers no PINGREQ", 0, 1)
 
-    def _end(self, link: Link, frame: i64, now_ns: i64, captured: bool) -> None:
-        """A connection is over, or the capture is."""
-        number = int(link.number)
-        if self._open.get(number) is not link:
-            return
-        del self._open[number]
-        self._over[number] = True
-        if len(self._over) > MOST_OVER:
-            del self._over[next(iter(self._over))]
+    def _leave(self, link: Link, frame: i64, captured: bool) -> None:
+        """A connection is over, as far as its client is concerned, or the capture is."""
+        del self._open[int(link.number)]
+        self.opening.ended(link, frame, self._now_ns, captured)
+        self.deliveries.ended(link)
+
+    def _judge(self, link: Link) -> None:
+        """Both directions of a connection have ended: only now is it known what the capture lacks of them."""
         report = self.report
         for side in (CLIENT_SIDE, BROKER_SIDE):
-            if not link.seen(side) and link.client_direction >= 0:
+            if link.client_direction < 0:
+                continue
+            if not link.seen(side):
                 link.say_partial(f"nothing that {exchange.WHO[side]} sent was captured")
-        for direction in (0, 1):
-            half = link.stream.half(direction)
-            if half.waiting:  # what lies behind a hole comes too late
-                self._lacks(link, direction, half.order[0] - half.next, frame, now_ns, half.carried)
-        state = link.state
-        if link.connect_frame:
-            end_ns = link.stream.closed_ns if captured and link.stream.closed_ns >= 0 else now_ns
-            end_frame = link.stream.closed_frame if captured and link.stream.closed_frame else frame
-            by: i64 = -1
-            if captured and link.stream.closed_by >= 0:
-                by = link.side(link.stream.closed_by)
-            if state in (CONNECTED, CLOSING):
-                keepalive.ended(report, link, end_frame, end_ns, by)
-                exchange.ended(report, link, end_frame, end_ns)
-        self.opening.ended(link, frame, now_ns, captured)
+            elif link.behind(side):
+                link.say_partial(f"the capture lacks bytes that {exchange.WHO[side]} sent at the end")
+                self._losses.last_ns = self._now_ns
+        if link.connect_frame and link.state in (CONNECTED, CLOSING):
+            keepalive.ended(report, link)
+            exchange.ended(report, link)
+        self.opening.judge(link)
+        self.deliveries.judge(link)
         self._network(link)
-        self.deliveries.ended(link)
         link.state = ENDED
         if link.will is not None and not link.will.cancelled and len(self._dying) < MOST_WILLS:
             self._dying.append(link)

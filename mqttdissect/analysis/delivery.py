@@ -20,7 +20,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.exchange import milliseconds
+from mqttdissect.analysis.exchange import is_late, milliseconds
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
     BY_CAPTURE_END,
@@ -182,7 +182,7 @@ class Deliveries:
         if facts.retain and facts.size == 0 and packet.hole_offset < 0:
             what = f"An empty retained message deletes the one on {facts.topic!r}"
             self.report.at(rules.RETAINED_TOMBSTONE, packet, what, 0, 1)
-        if not new or packet.hole_offset >= 0 or not facts.topic or packet.notes is not None:
+        if not new or packet.hole_offset >= 0 or not facts.topic or packet.notes is not None or is_late(packet):
             return
         broker = self._broker(link)
         message = Message(facts.topic, facts.qos, facts.retain, facts.frame, facts.time_ns)
@@ -239,7 +239,7 @@ class Deliveries:
             if who == link.client_id and (one.no_local or link.bridge):
                 continue
             client = self.opening.clients.get((key or b"", who))
-            if client is None or not client.known or client.link is None or not client.link.whole:
+            if client is None or client.link is None or not client.is_known(client.link) or not client.link.whole:
                 continue
             if client.link.state != CONNECTED or (client.link.version < 4 and not client.link.clean):
                 continue  # in MQTT 3.1 a broker does not say that it has lost a session
@@ -266,7 +266,7 @@ class Deliveries:
             return
         broker = self._broker(link)
         client = link.client
-        known = client is not None and client.known and link.whole and link.state == CONNECTED
+        known = client is not None and client.is_known(link) and link.all_there and link.state == CONNECTED
         found: list[Subscription] = []
         if client is not None and known:
             if facts.retain and link.retained_due:
@@ -604,7 +604,7 @@ class Deliveries:
             client.standing[one.filter] = one
             if one.share or one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
                 continue
-            if client.known and link.whole and broker.retained:
+            if client.is_known(link) and link.whole and broker.retained:
                 self._retained_due(broker, link, packet, one)
 
     def _retained_due(self, broker: Broker, link: Link, packet: Packet, one: Subscription) -> None:
@@ -639,7 +639,6 @@ class Deliveries:
             self._leaves(broker, link, client)
         if client is not None and not client.session and client.link is None:
             self._forget(broker, client)
-        self._missing_retained(link)
         if link.strange:
             broker.strangers -= 1
         will = link.will
@@ -654,6 +653,10 @@ class Deliveries:
             client.dead = link
         if not will.cancelled and link.whole:
             self._owe_will(broker, link)
+
+    def judge(self, link: Link) -> None:
+        """All is known of the connection."""
+        self._missing_retained(link)
 
     def _owe_will(self, broker: Broker, link: Link) -> None:
         """Is there anybody who would see the will? Then that it does not come is noticed."""
@@ -675,7 +678,7 @@ class Deliveries:
         """A client goes: did it get all that it should have had by then? Nothing is said of a connection that broke."""
         expected = self._expected.pop(int(link.number), None)
         told = link.disconnect_ns if link.disconnect_side == CLIENT_SIDE else link.end_ns
-        if not client.known or not link.whole or link.end not in (BY_DISCONNECT, BY_FIN, BY_CAPTURE_END):
+        if not client.is_known(link) or not link.all_there or link.end not in (BY_DISCONNECT, BY_FIN, BY_CAPTURE_END):
             return
         if link.end != BY_CAPTURE_END and link.end_side != CLIENT_SIDE:
             return
@@ -696,7 +699,7 @@ class Deliveries:
     def _missing_retained(self, link: Link) -> None:
         """Retained messages that a subscription should have brought."""
         for topic, (frame, since_ns) in link.retained_due.items():
-            if link.end_ns - since_ns > 2 * SECOND and link.whole:
+            if link.end_ns - since_ns > 2 * SECOND and link.all_there:
                 what = f"The retained message on {topic!r} was not sent for the new subscription"
                 self.report.of(
                     rules.RETAINED_MISSING, link, link.end_frame, link.end_ns, what, [(frame, "the retained PUBLISH")]
@@ -722,10 +725,12 @@ class Deliveries:
         message.settled = True
         for who, number in message.owed.items():
             client = self.opening.clients.get((key, who))
-            if client is None or not client.known:
+            if client is None:
                 continue
             link = client.link
-            if link is None or int(link.number) != number or link.state != CONNECTED or not link.whole:
+            if link is None or int(link.number) != number or link.state != CONNECTED:
+                continue
+            if not client.is_known(link) or not link.all_there:
                 continue
             self._missing(link, message)
 
@@ -749,7 +754,7 @@ class Deliveries:
         will = link.will
         if will is None or will.fired or will.cancelled:
             return
-        if other is None or int(other.number) != will.witness or not other.whole:
+        if other is None or int(other.number) != will.witness or not other.whole or not client.is_known(other):
             return
         what = f"The will on {will.topic!r} was not published, though {client.id!r} has subscribed to it"
         related = [(int(link.connect_frame), "the CONNECT with the will")]

@@ -63,6 +63,7 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
         )
     request = Request(codes.PUBLISH, facts.identifier, facts.frame, facts.time_ns)
     request.qos = facts.qos
+    request.late = is_late(packet)
     request.digest = facts.digest
     request.topic = facts.topic
     mine.orders += 1
@@ -79,10 +80,15 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     return True
 
 
+def is_late(packet: Packet) -> bool:
+    """Was the packet held back by a hole in its stream: was it captured in an earlier frame than it was handed on?"""
+    return packet.spans is not None and packet.spans[-1][1] != packet.frame
+
+
 def certain(link: Link) -> bool:
     """Is all known of the exchanges of this connection, since it began with no state from before?"""
     fresh = link.clean or (link.version > 3 and not link.session_present)  # 3.1 does not say that a session is present
-    return link.whole and link.state == CONNECTED and fresh
+    return not link.partial and link.state == CONNECTED and fresh
 
 
 def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish, before: Request) -> bool:
@@ -247,6 +253,7 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
         forget(link, side, before)
     request = Request(packet.type, number, packet.frame, packet.time_ns)
     request.names = extract.filters(packet)
+    request.late = is_late(packet)
     link.sides[side].orders += 1
     request.order = link.sides[side].orders
     pending[int(number)] = request
@@ -325,7 +332,7 @@ FITS: Final[dict[i64, tuple[int, int]]] = {  # the request that an answer is for
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
     """An answer that the request does not wait for."""
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if not link.whole or int(request.identifier) in link.sides[asker].reused:
+    if not link.all_there or int(request.identifier) in link.sides[asker].reused:
         return
     last = codes.PACKET_TYPES[int(request.stage)]
     what = f"{packet.name} {request.identifier} does not follow on {last}"
@@ -346,7 +353,7 @@ def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Re
     if request.sent > 1 or request.carried:
         return
     if request.order < last[kind]:
-        if link.whole:
+        if link.all_there:
             what = f"{packet.name} {request.identifier} comes after that of a later PUBLISH"
             report.at(
                 rules.ACKNOWLEDGEMENT_ORDER, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {request.identifier}")]
@@ -358,6 +365,8 @@ def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Re
 def late(report: Report, link: Link, packet: Packet, request: Request, took: i64) -> None:
     """An answer that took long: TCP may tell why."""
     if link.slow_ns >= 0 and packet.time_ns - link.slow_ns < QUIET_NS:
+        return
+    if not link.all_there:
         return
     what = f"{packet.name} {request.identifier} came {milliseconds(took)} after what it answers"
     related = [(int(request.frame), f"{codes.PACKET_TYPES[int(request.type)]} {request.identifier}")]
@@ -426,17 +435,18 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
     """An answer to nothing."""
     number = extract.identifier(packet)
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if link.whole and int(number) not in link.sides[asker].reused:
+    if link.all_there and int(number) not in link.sides[asker].reused:
         asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[FITS[packet.type][0]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
 
 
-def ended(report: Report, link: Link, end_frame: i64, end_ns: i64) -> None:
+def ended(report: Report, link: Link) -> None:
     """The connection has ended: which requests had no answer?"""
     for early in link.early:
         overdue(report, link, early)
     link.early = []
+    end_frame, end_ns = link.end_frame, link.end_ns
     for side in (CLIENT_SIDE, BROKER_SIDE):
         for request in link.sides[side].pending.values():
             if request.carried:
@@ -466,7 +476,7 @@ def missing(report: Report, link: Link, side: i64, request: Request, end_frame: 
     owes = side if stage == codes.PUBREC else 1 - side
     if not link.sure_since(owes, request.stage_ns) or not link.sure_since(side, request.stage_ns):
         return
-    if link.violation == side and link.violation_ns <= request.time_ns:
+    if request.late or (link.violation == side and link.violation_ns <= request.time_ns):
         return
     waited = end_ns - request.stage_ns
     overtaken = (

@@ -140,12 +140,13 @@ class Request:
 
     type: of the packet; stage: type of the last packet of its exchange. order: its number among those of its side.
     sent: how many times. carried: from an earlier connection of the session, and not seen again in this one yet.
+    late: it was held back by a hole in the stream, its answer may have been seen before it.
     names: the filters of a SUBSCRIBE or UNSUBSCRIBE. digest, topic: of a PUBLISH.
     """
 
     __slots__ = (
-        "carried", "digest", "frame", "identifier", "names", "order", "qos", "refused", "sent", "stage", "stage_ns",
-        "subscriptions", "time_ns", "topic", "type",
+        "carried", "digest", "frame", "identifier", "late", "names", "order", "qos", "refused", "sent", "stage",
+        "stage_ns", "subscriptions", "time_ns", "topic", "type",
     )  # fmt: skip
 
     def __init__(self, packet_type: i64, identifier: i64, frame: i64, time_ns: i64) -> None:
@@ -160,10 +161,22 @@ class Request:
         self.sent: i64 = 1
         self.carried = False
         self.refused = False
+        self.late = False
         self.digest: int = 0
         self.topic = ""
         self.names: list[str] | None = None
         self.subscriptions: list[Subscription] | None = None
+
+
+@final
+class Losses:
+    """last_ns: when the capture was last found to lack something, of any stream. What should have come since then, and
+    did not, may be what it lacks."""
+
+    __slots__ = ("last_ns",)
+
+    def __init__(self) -> None:
+        self.last_ns: i64 = UNKNOWN
 
 
 @final
@@ -174,12 +187,12 @@ class Side:
     answered, by type of answer. flights: its PUBLISHes that are not acknowledged. surplus: identifiers of PUBRELs that
     answer nothing. reused: identifiers that it used again before their request was over, or that were answered wrongly:
     what an answer with one of them is for cannot be told any more. last_ns, last_frame: of its last packet, 0 for none.
-    gap_ns: when a gap was last found, or -1.
+    gap_bytes: of its bytes that the capture lacks, as far as that was said.
     """
 
     __slots__ = (
-        "bytes", "flights", "gap_ns", "last_frame", "last_ns", "last_order", "limits", "messages", "orders", "packets",
-        "pending", "reused", "surplus",
+        "bytes", "flights", "gap_bytes", "last_frame", "last_ns", "last_order", "limits", "messages", "orders",
+        "packets", "pending", "reused", "surplus",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -195,7 +208,7 @@ class Side:
         self.messages: i64 = 0
         self.last_ns: i64 = 0
         self.last_frame: i64 = 0
-        self.gap_ns: i64 = UNKNOWN
+        self.gap_bytes: i64 = 0
 
 
 @final
@@ -206,8 +219,9 @@ class Link:
     then may it be said that something did not happen. partial: why it is not, in words.
     """
 
-    def __init__(self, stream: Stream, frame: i64, time_ns: i64) -> None:
+    def __init__(self, stream: Stream, frame: i64, time_ns: i64, losses: Losses) -> None:
         self.stream = stream
+        self.losses = losses
         self.number = stream.number
         self.first_frame = stream.opened_frame if stream.opened_frame else frame
         self.first_ns = stream.opened_ns if stream.opened_ns >= 0 else time_ns
@@ -290,9 +304,19 @@ class Link:
         direction = self.client_direction if side == CLIENT_SIDE else 1 - self.client_direction
         return self.stream.half(direction).seen
 
+    def behind(self, side: i64) -> bool:
+        """Has this side sent something that the capture lacks, or has not put in order yet?"""
+        half = self.stream.half(self.client_direction if side == CLIENT_SIDE else 1 - self.client_direction)
+        return half.behind or half.lost != self.sides[side].gap_bytes
+
     def sure_since(self, side: i64, since_ns: i64) -> bool:
         """Has everything that this side sent since then been captured?"""
-        return self.seen(side) and self.sides[side].gap_ns <= since_ns
+        return self.seen(side) and self.losses.last_ns <= since_ns and not self.behind(side)
+
+    @property
+    def all_there(self) -> bool:
+        """Is it whole, up to now?"""
+        return not self.partial and not self.behind(CLIENT_SIDE) and not self.behind(BROKER_SIDE)
 
 
 @final
@@ -310,6 +334,7 @@ class Client:
         self.links: i64 = 0
         self.messages: list[int] = [0, 0]
         self.known = False
+        self.known_ns: i64 = UNKNOWN  # since when
         self.session = False
         self.expiry: i64 = 0
         self.dead: Link | None = None  # its last connection, if that left a will
@@ -324,3 +349,7 @@ class Client:
         self.storm_ns: i64 = UNKNOWN  # when a reconnect storm, or a fight, was last reported
         self.fight_ns: i64 = UNKNOWN
         self.seen_ns: i64 = 0
+
+    def is_known(self, link: Link) -> bool:
+        """Is its session known, as seen from this connection?"""
+        return self.known and link.losses.last_ns <= self.known_ns

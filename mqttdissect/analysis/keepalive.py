@@ -72,8 +72,9 @@ def silent_at_end(link: Link, end_ns: i64) -> bool:
     return limit > 0 and last > 0 and end_ns - last >= limit * 3 // 2 - limit // 20
 
 
-def ended(report: Report, link: Link, frame: i64, end_ns: i64, by: i64) -> None:
-    """The connection has ended, or the capture: `by` is the side that ended it, -1 for nobody."""
+def ended(report: Report, link: Link) -> None:
+    """The connection has ended, or the capture."""
+    frame, end_ns, by = link.end_frame, link.end_ns, link.end_side
     last = link.sides[CLIENT_SIDE].last_ns
     if link.keep_alive > 0 and link.state == CONNECTED and watched(link, last):
         limit = link.keep_alive * SECOND
@@ -82,14 +83,18 @@ def ended(report: Report, link: Link, frame: i64, end_ns: i64, by: i64) -> None:
             said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
             report.of(rules.KEEP_ALIVE_BROKEN, link, frame, end_ns, said,
                       [(int(link.sides[CLIENT_SIDE].last_frame), "its last packet")])  # fmt: skip
-        if by != BROKER_SIDE and silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10):
+        if (
+            by != BROKER_SIDE
+            and link.sure_since(BROKER_SIDE, last)
+            and silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10)
+        ):
             tolerated(report, link, frame, end_ns, silence)
     pings(report, link, frame, end_ns, by)
 
 
 def pings(report: Report, link: Link, frame: i64, end_ns: i64, by: i64) -> None:
     """PINGREQs without an answer (3.12)."""
-    if not link.pings or link.state < CONNECTED:
+    if not link.pings or link.state < CONNECTED or not link.whole:
         return
     first_frame, first_ns = link.pings[0]
     if not link.sure_since(BROKER_SIDE, first_ns) or end_ns - first_ns < PING_NS:

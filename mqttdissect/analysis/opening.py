@@ -26,10 +26,12 @@ from mqttdissect.analysis.facts import (
     CONNECTING,
     FRESH,
     NEVER_EXPIRES,
+    OPEN,
     REFUSED,
     UNKNOWN,
     Client,
     Link,
+    Request,
 )
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
@@ -47,6 +49,7 @@ WORDLESS_NS: Final = 5_000_000_000  # without a CONNACK
 SUCCESS: Final = 0x00
 CONTINUE: Final = 0x18
 AGAIN: Final = 0x19
+DURING_AUTH: Final = frozenset([codes.AUTH, codes.DISCONNECT, codes.CONNECT])
 
 
 def broker_of(link: Link) -> bytes:
@@ -102,10 +105,10 @@ class Opening:
         client.seen_ns = packet.time_ns
         self.count_connects(client, link, packet)
         rival = client.link
-        if rival is not None and rival is not link and rival.state in (CONNECTING, CONNECTED):
+        if rival is not None and rival is not link and rival.end == OPEN and rival.state in (CONNECTING, CONNECTED):
             rival.rival_frame = packet.frame
             rival.rival_ns = packet.time_ns
-            if rival.state == CONNECTED:
+            if rival.state == CONNECTED and rival.all_there:
                 self.taken_over(client, link, rival, packet)
 
     def make_room(self) -> None:
@@ -278,7 +281,7 @@ class Opening:
     def session(self, link: Link, client: Client, packet: Packet) -> None:
         """The session that goes on, or a new one (3.1.2.4, 3.2.2.1.1)."""
         present = link.session_present
-        if not link.clean and link.version > 3 and client.known and link.whole:
+        if not link.clean and link.version > 3 and client.is_known(link) and link.whole:
             expired = client.expiry != NEVER_EXPIRES and packet.time_ns - client.ended_ns > client.expiry * SECOND
             related = [(int(link.connect_frame), "CONNECT")]
             if present and (not client.session or (client.expiry == 0 and client.ended_ns >= 0)):
@@ -305,6 +308,7 @@ class Opening:
             client.matched.clear()
             client.carried = [{}, {}]
             client.known = link.whole
+            client.known_ns = packet.time_ns
         elif not link.whole:
             client.known = False
         client.session = link.expiry > 0
@@ -338,7 +342,7 @@ class Opening:
                 related=asked,
             )
         early = link.state == CONNECTING
-        if (
+        if link.all_there and (
             (side == CLIENT_SIDE and code == SUCCESS)
             or (side == CLIENT_SIDE and early and code == AGAIN)
             or (side == BROKER_SIDE and code == AGAIN)
@@ -377,7 +381,6 @@ class Opening:
 
     def ended(self, link: Link, frame: i64, now_ns: i64, captured: bool) -> None:
         """The connection is over; captured: its end is, the capture did not merely stop."""
-        report = self.report
         stream = link.stream
         link.captured_end = captured
         link.end_frame = stream.closed_frame if captured and stream.closed_frame else frame
@@ -389,7 +392,29 @@ class Opening:
         link.end = self.how(link, by, captured)
         if link.end == BY_DISCONNECT:
             link.end_side = link.disconnect_side
-        self.left_open(link, by, captured)
+        client = link.client
+        if client is not None and client.link is link:
+            client.link = None
+            client.ended_ns = link.end_ns
+            client.ended = link.number
+            if not link.whole:
+                client.known = False
+                client.carried = [{}, {}]
+            elif client.session:
+                client.carried = [carried(link.sides[side].pending) for side in (CLIENT_SIDE, BROKER_SIDE)]
+            else:
+                client.carried = [{}, {}]
+                client.subscriptions.clear()
+                client.matched.clear()
+
+    def judge(self, link: Link) -> None:
+        """What the end of a connection shows."""
+        report = self.report
+        stream = link.stream
+        captured = link.captured_end
+        by: i64 = link.side(stream.closed_by) if captured and stream.closed_by >= 0 else UNKNOWN
+        if link.losses.last_ns < link.first_ns:
+            self.left_open(link, by, captured)
         if link.state == CONNECTED:
             if by == CLIENT_SIDE and stream.closed_how != RESET and link.disconnect_side == UNKNOWN and captured:
                 report.of(
@@ -408,22 +433,6 @@ class Opening:
                 f"{WHO[by].capitalize()} reset the connection",
                 fault=PARTIES[by],
             )
-        client = link.client
-        if client is not None and client.link is link:
-            client.link = None
-            client.ended_ns = link.end_ns
-            client.ended = link.number
-            if not link.whole:
-                client.known = False
-            if client.session:
-                client.carried = [
-                    {number: one for number, one in link.sides[side].pending.items() if one.type == codes.PUBLISH}
-                    for side in (CLIENT_SIDE, BROKER_SIDE)
-                ]
-            else:
-                client.carried = [{}, {}]
-                client.subscriptions.clear()
-                client.matched.clear()
 
     def how(self, link: Link, by: i64, captured: bool) -> i64:
         """How a connection ended: one of `facts.ENDS`."""
@@ -444,7 +453,7 @@ class Opening:
         report = self.report
         end_ns = link.end_ns
         closed = captured and link.stream.closed_ns >= 0
-        if not link.whole:
+        if not link.all_there:
             return
         if link.state == REFUSED and end_ns - link.connack_ns > CLOSE_NS and not (closed and by == BROKER_SIDE):
             report.of(
@@ -524,6 +533,21 @@ def refusal(packet: Packet) -> str:
     return extract.code_name(packet)
 
 
+def carried(pending: dict[int, Request]) -> dict[int, Request]:
+    """The messages that are not acknowledged, for the session's next connection."""
+    found: dict[int, Request] = {}
+    for number, one in pending.items():
+        if one.type == codes.PUBLISH:
+            request = Request(one.type, one.identifier, one.frame, one.time_ns)
+            request.stage = one.stage
+            request.order = one.order
+            request.qos = one.qos
+            request.digest = one.digest
+            request.topic = one.topic
+            found[number] = request
+    return found
+
+
 def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
     """May this side send `packet` now? False if nothing more can be made of it."""
     kind = packet.type
@@ -533,7 +557,7 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
     if state == FRESH:
         return fresh(report, link, packet, side)
     if state == CONNECTING:
-        if side == BROKER_SIDE and kind not in (codes.CONNACK, codes.AUTH, codes.DISCONNECT) and link.whole:
+        if side == BROKER_SIDE and kind not in (codes.CONNACK, codes.AUTH, codes.DISCONNECT) and link.all_there:
             report.at(
                 rules.FIRST_ANSWER_NOT_CONNACK,
                 packet,
@@ -543,7 +567,12 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
                 [(int(link.connect_frame), "CONNECT")],
             )
             link.state = CONNECTED
-        elif side == CLIENT_SIDE and link.auth_method and kind not in (codes.AUTH, codes.DISCONNECT, codes.CONNECT):
+        elif (
+            side == CLIENT_SIDE
+            and link.auth_method
+            and link.all_there
+            and kind not in (codes.AUTH, codes.DISCONNECT, codes.CONNECT)
+        ):
             report.at(
                 rules.PACKET_DURING_AUTH,
                 packet,
@@ -586,6 +615,7 @@ def fresh(report: Report, link: Link, packet: Packet, side: i64) -> bool:
         return True
     if not stream.handshake or stream.half(direction).initial == -1:
         link.say_partial("the capture joined it in the middle")
+        link.losses.last_ns = packet.time_ns
         return True
     if side == CLIENT_SIDE:
         report.at(rules.FIRST_PACKET_NOT_CONNECT, packet, f"The first packet is {packet.name}", 0, 1)

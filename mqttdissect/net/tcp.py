@@ -159,6 +159,7 @@ class Half:
         "frame",
         "initial",
         "known",
+        "lost",
         "missing",
         "next",
         "order",
@@ -186,6 +187,7 @@ class Half:
         self.finish: i64 = -1  # the position behind the last byte, once a FIN was seen
         self.ending: i64 = OPEN
         self.missing: i64 = 0  # bytes given up since the last chunk
+        self.lost: i64 = 0  # bytes given up in all
         self.carried: i64 = 0  # the frame that carried the last bytes handed on
         self.recent = b""  # the last bytes handed on, and their position: for comparing with what comes again
         self.recent_start: i64 = 0
@@ -206,6 +208,12 @@ class Half:
     def seen(self) -> bool:
         """Was any segment of this direction captured?"""
         return self.frame != 0
+
+    @property
+    def behind(self) -> bool:
+        """Has more been sent than could be handed on so far? Segments wait behind a hole, or the other side has
+        acknowledged what was not captured, were it only a FIN."""
+        return bool(self.waiting) or self.acknowledged > self.next + (1 if self.finish != -1 else 0)
 
 
 @final
@@ -497,6 +505,7 @@ class Reassembler:
 
     def _give_up(self, half: Half, missing: i64) -> None:
         half.missing += missing
+        half.lost += missing
         self.gaps += 1
         self.gap_bytes += missing
 
