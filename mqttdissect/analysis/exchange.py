@@ -105,7 +105,6 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
             what = f"PUBLISH {number} is sent again with DUP 0"
             report.at(rules.REDELIVERY_WITHOUT_DUP, packet, what, 0, 1, related)
         if before.stage == codes.PUBREL:
-            before.carried = False
             what = f"PUBLISH {number} is sent again after its PUBREL"
             report.at(rules.PUBLISH_AFTER_PUBREL, packet, what, 0, 1, related)
         elif before.carried:
@@ -175,7 +174,7 @@ def limits_of_publish(report: Report, link: Link, packet: Packet, side: i64, fac
                 f"Topic Alias {facts.alias}; {WHO[1 - side]} takes up to {limits.alias_maximum}",
                 related=limit_said(link, side),
             )
-        if not facts.topic and link.whole:
+        elif not facts.topic and link.whole:
             report.at(
                 rules.TOPIC_ALIAS_UNKNOWN, packet, f"Topic Alias {facts.alias} was not set before on this connection"
             )
@@ -296,6 +295,12 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             wrong(report, link, packet, request)
         elif stage == codes.PUBREC and not request.carried:
             in_order(report, link, packet, asker, request)
+        elif stage == codes.PUBREL and not request.carried:
+            link.sides[asker].reused.add(int(number))  # each of them is answered
+            if packet.version >= 5 and link.whole:
+                what = f"PUBREL {number} is sent again on the connection on which it was sent before"
+                related = [(int(request.frame), f"PUBLISH {number}")]
+                report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
     elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried and certain(link):
         wrong(report, link, packet, request)
     took = packet.time_ns - request.stage_ns
@@ -477,6 +482,8 @@ def missing(report: Report, link: Link, side: i64, request: Request, end_frame: 
     if not link.sure_since(owes, request.stage_ns) or not link.sure_since(side, request.stage_ns):
         return
     if request.late or (link.violation == side and link.violation_ns <= request.time_ns):
+        return
+    if link.unheard(1 - owes, request.stage_ns):
         return
     waited = end_ns - request.stage_ns
     overtaken = (

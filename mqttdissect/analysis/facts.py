@@ -309,6 +309,12 @@ class Link:
         half = self.stream.half(self.client_direction if side == CLIENT_SIDE else 1 - self.client_direction)
         return half.behind or half.lost != self.sides[side].gap_bytes
 
+    def unheard(self, side: i64, since_ns: i64) -> bool:
+        """Did this side send again and again since then, with nothing at all from the other one, not even by TCP?"""
+        direction = self.client_direction if side == CLIENT_SIDE else 1 - self.client_direction
+        back = self.stream.half(1 - direction)
+        return self.stream.half(direction).retransmitted_ns >= since_ns and back.time_ns < since_ns
+
     def sure_since(self, side: i64, since_ns: i64) -> bool:
         """Has everything that this side sent since then been captured?"""
         return self.seen(side) and self.losses.last_ns <= since_ns and not self.behind(side)

@@ -99,6 +99,8 @@ def pings(report: Report, link: Link, frame: i64, end_ns: i64, by: i64) -> None:
     first_frame, first_ns = link.pings[0]
     if not link.sure_since(BROKER_SIDE, first_ns) or end_ns - first_ns < PING_NS:
         return
+    if link.unheard(CLIENT_SIDE, first_ns):
+        return
     if link.end == BY_CAPTURE_END and end_ns - first_ns < 2 * PING_NS:
         return
     count = len(link.pings)
