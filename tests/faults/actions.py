@@ -158,6 +158,28 @@ def tampering(**changes: Any) -> Action:
     return act
 
 
+def falls_silent(side: int) -> Action:
+    """Behind this packet nothing arrives of `side` any more, not even by TCP."""
+
+    def act(link: Link, data: bytes) -> None:
+        link.later(0, lambda: setattr(link.proxy.recorder, "dead", side))
+
+    return act
+
+
+def again_and_again(*seconds: float) -> Action:
+    """It never arrives; TCP sends it again after so many seconds each."""
+
+    def act(link: Link, data: bytes) -> list[bytes]:
+        record, side = link.record, link.sender
+        assert record is not None
+        for one in seconds:
+            link.later(one, lambda: record.again(side, data))
+        return []
+
+    return act
+
+
 def window(side: int, size: int) -> Action:
     """A side announces a TCP window of this size; the packet goes on."""
 

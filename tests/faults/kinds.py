@@ -16,10 +16,12 @@ from faults.actions import (
     C_CONNECT,
     C_PUBLISH,
     acknowledged,
+    again_and_again,
     answer,
     body_of,
     close_after,
     connected,
+    falls_silent,
     first,
     flags,
     late,
@@ -781,6 +783,8 @@ client(
     "acknowledgement-order",
 )
 client("dup-at-first", (4, 5), talk, (C_PUBLISH, put(published(dup=True))), "dup-on-first-delivery")
+client("pubrel-twice", 5, scenario(talk, 2), (Where(CLIENT, PUBREL), twice), "resent-while-connected")
+client("pubrel-twice-before-5.0", (3, 4), scenario(talk, 2), (Where(CLIENT, PUBREL), twice))
 client("publish-twice", 5, talk, (C_PUBLISH, then(published(dup=True))), "resent-while-connected")
 client("publish-twice-before-5.0", (3, 4), talk, (C_PUBLISH, then(published(dup=True))))  # 3.1 retries, 3.1.1 may
 broker("redelivery-as-it-should-be", (4, 5), play.unread, Fault())
@@ -1111,6 +1115,21 @@ broker(
     "clock-jump@capture",
 )
 broker("clock-jump-back", 4, scenario(talk, count=3), (B_PUBACK, tampering(shift_ns=-20 * 10**9)), "clock-jump@capture")
+broker(
+    "half-open",
+    4,
+    scenario(play.bare, Sample(4).publish("a/b", qos=1, identifier=1), pause=2.0, end=b""),
+    Fault([(B_CONNACK, falls_silent(BROKER)), (C_PUBLISH, again_and_again(0.3, 0.8, 1.6))]),
+    "half-open@network",
+)
+broker(
+    "queue-build-up",
+    4,
+    scenario(play.pile, 100, 5.2, 60),
+    (Where(BROKER, PUBACK, 0), swallow),
+    "queue-build-up",
+    "publish-unacknowledged",  # which is why
+)
 broker(
     "capture-gap",
     (4, 5),

@@ -29,7 +29,12 @@ class Connection:
             self._write(side, b"", flags)
 
     def _write(self, side: int, data: bytes, flags: int, sequence: int | None = None) -> None:
-        self.recorder.write(self.stream.segment(side, data, flags, sequence))
+        if side != self.recorder.dead:
+            self.recorder.write(self.stream.segment(side, data, flags, sequence))
+
+    def again(self, side: int, data: bytes) -> None:
+        """The last bytes of a side, sent again."""
+        self._write(side, data, PSH | ACK, self.stream.sequence[side] - len(data))
 
     def data(self, side: int, data: bytes) -> None:
         """Bytes that a side has sent, acknowledged by the other."""
@@ -41,7 +46,7 @@ class Connection:
             else:
                 self._write(side, piece, PSH | ACK)
                 if self.recorder.repeat:
-                    self._write(side, piece, PSH | ACK, self.stream.sequence[side] - len(piece))
+                    self.again(side, piece)
         self._write(1 - side, b"", ACK)
 
     def window(self, side: int, size: int) -> None:
@@ -68,7 +73,8 @@ class Recorder:
     """The capture of one conversation, of as many connections as it has.
 
     lose: how many of the broker's segments the capture will lack; repeat: every segment is captured twice, as if it
-    were sent again; shift_ns: what the capturing machine's clock is off by.
+    were sent again; shift_ns: what the capturing machine's clock is off by. dead: a side of which nothing arrives any
+    more, not even by TCP.
     """
 
     def __init__(self) -> None:
@@ -76,6 +82,7 @@ class Recorder:
         self.lose = 0
         self.repeat = False
         self.shift_ns = 0
+        self.dead = -1
         self._port = 40000
 
     def connection(self) -> Connection:

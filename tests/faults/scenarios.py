@@ -318,3 +318,16 @@ def storm(stage: Stage, rounds: int) -> None:
         one.hear(CONNACK)
         one.send(b"\xe0\0").rest(0.02)
         one.close()
+
+
+def pile(stage: Stage, count: int, seconds: float, more: int) -> None:
+    """A client publishes many messages with QoS 1 without waiting, and some time later more."""
+    one = stage.peer("one")
+    one.client.max_inflight_messages_set(0)
+    one.connect()
+    for index in range(count):
+        one.publish(stage.topic("pile"), f"message {index}", 1, wait=False)
+    one.rest(seconds)
+    for index in range(more):
+        one.publish(stage.topic("pile"), f"message {count + index}", 1, wait=False)
+    one.rest(1.2).disconnect()
