@@ -55,6 +55,7 @@ class TreeWriter:
         self._offsets: list[str] = [""] * KEPT
         self._out: list[str] = []
         self._leaf = 0
+        self._places: list[tuple[int, int, int]] | None = None  # of each field: its lines in `_out`, its index
         self._bar = theme.paint(theme.guide, "│") + "  "
         self._tee = theme.paint(theme.guide, "├─") + " "
         self._elbow = theme.paint(theme.guide, "└─") + " "
@@ -87,6 +88,18 @@ class TreeWriter:
 
     def follow(self, passing: Passing) -> None:
         """What others write changes nothing here."""
+
+    def rows(self, packet: Packet) -> list[tuple[int, str]]:
+        """The lines of the tree, each with the index of the field that it shows; -1 for one that shows none."""
+        places: list[tuple[int, int, int]] = []
+        self._places = places
+        self.text(packet)
+        self._places = None
+        owners = [-1] * len(self._out)
+        for start, end, index in places:
+            for at in range(start, end):
+                owners[at] = index
+        return [(owners[at], line) for at, part in enumerate(self._out) for line in part.rstrip("\n").split("\n")]
 
     def _head(self, packet: Packet) -> str:
         theme = self.theme
@@ -133,7 +146,10 @@ class TreeWriter:
                 self._out.append(f"{tee}{field.spec.label}\n")
                 self._fields(packet, index + 1, after, guide + ("   " if last else self._bar))
             else:
+                begun = len(self._out)
                 self._field(packet, field, tee, guide + ("   " if last else self._bar))
+                if self._places is not None:
+                    self._places.append((begun, len(self._out), index))
             index = after
 
     def _field(self, packet: Packet, field: Field, tee: str, more: str) -> None:

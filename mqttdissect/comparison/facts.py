@@ -1,0 +1,422 @@
+"""What is kept of a capture for comparing it: a few numbers for each packet, and each distinct meaning once.
+
+Takes packets as they complete; hands on `Facts`. A packet's meaning (`Key`) is its type, who sent it, and its parts:
+flags, codes, topics, filters, properties, in the standard's words. What says nothing is not among them: lengths, how
+properties are ordered, properties with their default value, reason code 0 where it may be left out. Packet identifiers
+and payloads are kept beside it, as numbers. Neither packets nor streams are held on to.
+
+Memory: about 80 bytes a packet, and `MOST_KEY_BYTES` of meanings; beyond these bounds packets are counted as left out.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final, NamedTuple
+
+from mqttdissect.comparison.volatile import forms
+from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.fields import BINARY, BYTE, DERIVED, GROUP, TEXT, UNDECODED, BitSpec, Field, FieldSpec
+from mqttdissect.mqtt.packet import UNDECODED as NO_PACKET
+from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.properties import BY_IDENTIFIER, PROPERTY_IDENTIFIER, TABLE
+from mqttdissect.mqtt.registry import (
+    APPLICATION_MESSAGE,
+    CLIENT_IDENTIFIER,
+    PACKET_IDENTIFIER,
+    PASSWORD,
+    PROPERTY_LENGTH,
+    PROTOCOL_NAME,
+    REASON_LEFT_OUT,
+    REMAINING_LENGTH,
+    TOPIC_FILTER,
+    TOPIC_NAME,
+    TOPIC_OF_ALIAS,
+    UNKNOWN_ALIAS,
+    WILL_PAYLOAD,
+    WILL_PROPERTIES,
+)
+from mqttdissect.net.tcp import OPEN, Stream
+
+MOST_PACKETS: Final = 1_000_000
+MOST_KEY_BYTES: Final = 128 * 1024 * 1024  # of all meanings, estimated
+MOST_SESSIONS: Final = 200_000
+LONGEST: Final = 256  # characters of a text that are kept; of the rest a hash
+MOST_PARTS: Final = 512  # of a packet; of the rest a hash
+PART_COST: Final = 160  # bytes
+
+CLIENT: Final = 0
+BROKER: Final = 1
+
+# How a part may vary without a meaning
+PLAIN: Final = 0  # not at all
+WORDS: Final = 1  # random tokens in it may
+RANDOM: Final = 2  # altogether, if the other capture does not know the value
+PRESENCE: Final = 3  # only that it is there has a meaning
+EXPIRY: Final = 4  # a broker takes off the seconds that the message waited
+
+# How a connection ended
+ENDED_OPEN: Final = 0
+ENDED_ORDERLY: Final = 1  # DISCONNECT or a refusal came before; who closes first then is chance
+ENDED_BY_CLIENT: Final = 2
+ENDED_BY_BROKER: Final = 3
+ENDS: Final = (
+    "open when the capture ends", "closed after DISCONNECT or a refusal", "closed by the client without DISCONNECT",
+    "closed by the broker without DISCONNECT",
+)  # fmt: skip
+
+ACKNOWLEDGEMENTS: Final = frozenset([codes.PUBACK, codes.PUBREC, codes.PUBREL, codes.PUBCOMP])
+SHORT: Final = 4  # bytes of an acknowledgement that says nothing but its packet identifier
+
+PROPERTY: Final[dict[FieldSpec, int]] = {one.value: identifier for identifier, one in BY_IDENTIFIER.items()}
+PAIR_KEYS: Final = frozenset(one.key for one in BY_IDENTIFIER.values() if one.key is not one.value)
+DEFAULTS: Final[dict[tuple[int, int], int]] = {  # (packet type, property): the value that leaving it out has
+    (codes.CONNECT, 0x11): 0, (codes.CONNECT, 0x21): 65535, (codes.CONNECT, 0x22): 0, (codes.CONNECT, 0x17): 1,
+    (codes.CONNECT, 0x19): 0, (codes.CONNECT, 0x18): 0, (codes.CONNECT, 0x01): 0,
+    (codes.CONNACK, 0x21): 65535, (codes.CONNACK, 0x22): 0, (codes.CONNACK, 0x24): 2, (codes.CONNACK, 0x25): 1,
+    (codes.CONNACK, 0x28): 1, (codes.CONNACK, 0x29): 1, (codes.CONNACK, 0x2A): 1,
+    (codes.PUBLISH, 0x01): 0,
+}  # fmt: skip
+HOW: Final[dict[int, int]] = {  # of properties
+    0x02: EXPIRY, 0x09: RANDOM, 0x12: PRESENCE, 0x16: PRESENCE, 0x1A: WORDS, 0x08: WORDS, 0x1C: WORDS, 0x1F: WORDS,
+    0x23: PRESENCE, 0x26: WORDS, 0x15: PLAIN,
+}  # fmt: skip
+SAYS_NOTHING: Final = frozenset(
+    [REMAINING_LENGTH, PROPERTY_LENGTH, PACKET_IDENTIFIER, APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PROPERTY_IDENTIFIER,
+     PROTOCOL_NAME, REASON_LEFT_OUT, *PAIR_KEYS]
+)  # fmt: skip
+ZERO_SAYS_NOTHING: Final = frozenset(
+    ["mqtt.hdr_reserved", "mqtt.retain_reserved", "mqtt.sub.reserved", "mqtt.subscription_options_reserved",
+     "mqtt.subscription_options_retain", "mqtt.subscription_options_rap", "mqtt.subscription_options_nl",
+     "mqtt.conack.flags.reserved", "mqtt.conflag.reserved", "mqtt.ver.bridge"]
+)  # fmt: skip
+ONE_NAME: Final[dict[str, str]] = {  # what 3.1.1 and 5.0 call differently
+    "mqtt.sub.qos": "filter QoS",
+    "mqtt.subscription_options_qos": "filter QoS",
+    "mqtt.ver": "level",
+    "mqtt.ver.level": "level",
+    "mqtt.conack.val": "code",
+    "mqtt.suback.qos": "code",
+}
+MAY_LEAVE_OUT_CODE: Final = frozenset([*ACKNOWLEDGEMENTS, codes.DISCONNECT, codes.AUTH])
+
+assert len(PROPERTY) == len(TABLE)
+
+
+class Part(NamedTuple):
+    """One thing that a packet says. name: the same in all versions. spec: what names and units its values have. how: it
+    may vary."""
+
+    name: str
+    spec: FieldSpec | BitSpec
+    value: int | str | bytes
+    how: int
+
+
+class Key(NamedTuple):
+    """What a packet means. type: `UNDECODED` too. sender: CLIENT or BROKER."""
+
+    type: int
+    sender: int
+    parts: tuple[Part, ...]
+
+    @property
+    def subject(self) -> str:
+        """What the packet is about: its topic, or its filters."""
+        return " ".join([str(part.value) for part in self.parts if part.name in ("topic", "filter")])
+
+
+class Session:
+    """A connection. Its packets are columns of one length; `index` is among the capture's sessions.
+
+    client_id: as the CONNECT or the CONNACK has it. told: was it the client that said so? midway: the CONNECT is not in
+    the capture. gap_bytes: bytes of it that the capture lacks. opened_ns: of its first packet.
+    """
+
+    def __init__(self, index: int, stream: int) -> None:
+        self.index = index
+        self.stream = stream
+        self.client_id = ""
+        self.told = True
+        self.midway = True
+        self.gap_bytes = 0
+        self.version = 4
+        self.opened_ns = 0
+        self.end = ENDED_OPEN
+        self.end_ns = 0
+        self.orderly = False
+        self.client_direction = 0
+        self.numbers = array("q")  # of all packets of the capture, from 0
+        self.frames = array("q")
+        self.times = array("q")  # ns
+        self.keys = array("q")  # indices of `Facts.keys`
+        self.identifiers = array("l")
+        self.exact = array("q")  # forms of the payload; 0 where there is none
+        self.steady = array("q")
+        self.shape = array("q")
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+class Facts:
+    """`take` the packets of a capture, `close` at its end. name: what the capture is called.
+
+    packets: all of them; left_out: how many are not in any session, since there were too many.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sessions: list[Session] = []
+        self.keys: list[Key] = []
+        self.packets = 0
+        self.left_out = 0
+        self.undecoded = 0
+        self.first_ns = 0
+        self.last_ns = 0
+        self._key_bytes = 0
+        self._index: dict[Key, int] = {}
+        self._publishes: dict[tuple[int, int, str], int] = {}
+        self._short: dict[tuple[int, int], int] = {}
+        self._sessions: dict[int, Session] = {}  # by number of the stream
+        self._open: dict[int, Stream] = {}
+        self._sweep = 4096
+
+    def take(self, packets: list[Packet]) -> None:
+        """Keep what matters of them."""
+        for packet in packets:
+            if self.packets >= MOST_PACKETS or self._key_bytes >= MOST_KEY_BYTES:
+                self.left_out += 1
+            else:
+                self._one(packet)
+            self.packets += 1
+        if self.packets >= self._sweep:
+            self._sweep = self.packets + max(4096, 4 * len(self._open))
+            self._look_for_ends()
+
+    def close(self) -> None:
+        """The capture has ended."""
+        self._look_for_ends()
+        self._open.clear()
+        self._index.clear()
+        self._publishes.clear()
+
+    def _one(self, packet: Packet) -> None:
+        session = self._session(packet)
+        if session is None:
+            self.left_out += 1
+            return
+        if packet.gap_bytes:
+            session.gap_bytes += packet.gap_bytes
+        if packet.type == NO_PACKET:
+            self.undecoded += 1
+            session.gap_bytes += len(packet.data)
+            return
+        time_ns = packet.time_ns
+        if not self.first_ns:
+            self.first_ns = time_ns
+        self.last_ns = max(self.last_ns, time_ns)
+        if not len(session):
+            session.opened_ns = time_ns
+        exact = steady = shape = 0
+        kind = packet.type
+        if kind == codes.PUBLISH:
+            payload = packet.value(APPLICATION_MESSAGE)
+            if isinstance(payload, bytes) and payload:
+                exact, steady, shape = forms(payload, time_ns)
+        elif kind == codes.CONNECT:
+            self._connect(session, packet)
+        elif kind == codes.CONNACK:
+            self._connack(session, packet)
+        elif kind == codes.DISCONNECT:
+            session.orderly = True
+        identifier = packet.value(PACKET_IDENTIFIER)
+        session.numbers.append(self.packets)
+        session.frames.append(packet.frame)
+        session.times.append(time_ns)
+        session.keys.append(self._key(packet))
+        session.identifiers.append(identifier if isinstance(identifier, int) else 0)
+        session.exact.append(exact)
+        session.steady.append(steady)
+        session.shape.append(shape)
+
+    def _session(self, packet: Packet) -> Session | None:
+        stream = packet.stream
+        number = stream.number if stream is not None else -1
+        session = self._sessions.get(number)
+        if session is None:
+            if len(self.sessions) >= MOST_SESSIONS:
+                return None
+            session = Session(len(self.sessions), number)
+            self.sessions.append(session)
+            self._sessions[number] = session
+            if stream is not None:
+                self._open[number] = stream
+        if packet.sender == codes.FROM_CLIENT:
+            session.client_direction = packet.direction
+        return session
+
+    def _connect(self, session: Session, packet: Packet) -> None:
+        name = packet.value(CLIENT_IDENTIFIER)
+        session.midway = len(session) > 0 and session.midway
+        session.version = packet.version
+        if not session.client_id and name is not None:
+            session.client_id = short(name)
+
+    def _connack(self, session: Session, packet: Packet) -> None:
+        for field in packet.fields:
+            identifier = PROPERTY.get(field.spec)
+            if identifier == 0x12 and not session.client_id:
+                session.client_id = short(field.value)
+                session.told = False
+            elif field.spec.names is not None and field.spec.name in ("mqtt.connack.reason_code", "mqtt.conack.val"):
+                session.orderly = session.orderly or field.value != 0
+
+    def _look_for_ends(self) -> None:
+        """Of connections that have been closed, keep how; not the stream."""
+        for number, stream in list(self._open.items()):
+            if stream.closed_how == OPEN:
+                continue
+            session = self._sessions[number]
+            session.end_ns = stream.closed_ns
+            by_client = stream.closed_by == session.client_direction
+            session.end = ENDED_ORDERLY if session.orderly else ENDED_BY_CLIENT if by_client else ENDED_BY_BROKER
+            del self._open[number]
+
+    def _key(self, packet: Packet) -> int:
+        """The index of what the packet means, from the quickest source."""
+        sender = sender_of(packet)
+        kind = packet.type
+        if packet.notes is None:
+            if kind in ACKNOWLEDGEMENTS and len(packet.data) == SHORT:
+                known = self._short.get((packet.data[0], sender))
+                if known is None:
+                    known = self._short[packet.data[0], sender] = self._intern(Key(kind, sender, ()))
+                return known
+            if kind == codes.PUBLISH and packet.version < 5:
+                topic = packet.value(TOPIC_NAME)
+                if isinstance(topic, str):
+                    quick = (packet.data[0], sender, topic)
+                    known = self._publishes.get(quick)
+                    if known is None:
+                        known = self._publishes[quick] = self._intern(key_of(packet, sender))
+                    return known
+        return self._intern(key_of(packet, sender))
+
+    def _intern(self, key: Key) -> int:
+        known = self._index.get(key)
+        if known is None:
+            known = self._index[key] = len(self.keys)
+            self.keys.append(key)
+            self._key_bytes += PART_COST + sum(PART_COST + size(part.value) for part in key.parts)
+        return known
+
+
+def sender_of(packet: Packet) -> int:
+    """CLIENT or BROKER; of a connection whose client is not known, the side that was seen first is the client."""
+    if packet.sender:
+        return CLIENT if packet.sender == codes.FROM_CLIENT else BROKER
+    return BROKER if packet.direction else CLIENT
+
+
+def size(value: int | str | bytes) -> int:
+    """Bytes, about."""
+    return 0 if isinstance(value, int) else len(value)
+
+
+def short(value: object) -> str:
+    """Text of any length, or bytes, as at most `LONGEST` characters and a hash."""
+    if isinstance(value, bytes):
+        if len(value) > LONGEST:
+            return f"{value[:LONGEST].decode('utf-8', 'backslashreplace')}… {hash(value)}"
+        return value.decode("utf-8", "backslashreplace")
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… {len(text)} {hash(text)}"
+
+
+def key_of(packet: Packet, sender: int) -> Key:
+    """What the packet means."""
+    plain: list[Part] = []
+    properties: list[Part] = []
+    kind = packet.type
+    will = ""
+    pair = ""
+    for field in packet.fields:
+        spec = field.spec
+        if spec.kind == GROUP:
+            will = "will " if spec is WILL_PROPERTIES else ""
+        elif spec in PAIR_KEYS:
+            pair = short(field.value)
+        elif spec in PROPERTY:
+            one = of_property(field, kind, will, pair)
+            if one is not None:
+                properties.append(one)
+        elif spec in SAYS_NOTHING or spec.name.endswith("_len"):
+            continue
+        elif spec.kind == BYTE and spec.bits:
+            bits_of(field, kind, plain)
+        else:
+            of_field(field, kind, plain)
+    properties.sort(key=lambda part: part.name)  # stable: User Properties stay in their order
+    parts = plain + properties
+    for note in packet.notes or []:
+        parts.append(Part("malformed", APPLICATION_MESSAGE, f"{note.clause.name}: {note.expected}", PLAIN))
+    if len(parts) > MOST_PARTS:
+        parts = parts[:MOST_PARTS] + [Part("more", APPLICATION_MESSAGE, hash(tuple(parts[MOST_PARTS:])), PLAIN)]
+    return Key(kind, sender, tuple(parts))
+
+
+def bits_of(field: Field, kind: int, parts: list[Part]) -> None:
+    """The bits of a byte; those that are reserved only if they are set."""
+    byte = field.value
+    if not isinstance(byte, int):
+        return
+    for bit in field.spec.bits:
+        if bit.name == "mqtt.msgtype" or (kind not in (codes.PUBLISH, codes.CONNECT) and field.start == 0):
+            continue
+        value = bit.value(byte)
+        if value or bit.name not in ZERO_SAYS_NOTHING:
+            parts.append(Part(ONE_NAME.get(bit.name, bit.name), bit, value, PLAIN))
+
+
+def of_field(field: Field, kind: int, parts: list[Part]) -> None:
+    """Any other field that is no property."""
+    spec = field.spec
+    value = field.value
+    if spec is TOPIC_OF_ALIAS:
+        parts[:] = [part for part in parts if part.name != "topic"]
+        parts.append(Part("topic", TOPIC_NAME, short(value), WORDS))
+    elif spec is UNKNOWN_ALIAS:
+        return
+    elif spec.name.endswith("reason_code") or spec.name in ONE_NAME:
+        if isinstance(value, int) and (value or kind not in MAY_LEAVE_OUT_CODE):
+            parts.append(Part(ONE_NAME.get(spec.name, "code"), spec, value, PLAIN))
+    elif spec is TOPIC_NAME:
+        parts.append(Part("topic", spec, short(value), WORDS))
+    elif spec is TOPIC_FILTER:
+        parts.append(Part("filter", spec, short(value), WORDS))
+    elif spec is PASSWORD:
+        parts.append(Part(spec.name, spec, hash(value), PLAIN))
+    elif spec.kind == UNDECODED:
+        parts.append(Part("undecoded", spec, hash(value), PLAIN))
+    elif spec.kind in (TEXT, BINARY):
+        parts.append(
+            Part(spec.name, spec, short(value), PLAIN if spec.kind == BINARY and spec is not WILL_PAYLOAD else WORDS)
+        )
+    elif spec.kind != DERIVED and isinstance(value, int):
+        parts.append(Part(spec.name, spec, value, PLAIN))
+
+
+def of_property(field: Field, kind: int, will: str, pair: str) -> Part | None:
+    """A property; None if it has its default value."""
+    spec = field.spec
+    identifier = PROPERTY[spec]
+    value = field.value
+    if isinstance(value, int) and DEFAULTS.get((kind, identifier)) == value:
+        return None
+    how = HOW.get(identifier, PLAIN)
+    name = f"{will}{identifier:02x}{pair if identifier == 0x26 else ''}"
+    if spec.secret:
+        return Part(name, spec, 0, PRESENCE)
+    if isinstance(value, int):
+        return Part(name, spec, value, how)
+    return Part(name, spec, short(value), how)

@@ -1,0 +1,265 @@
+"""Two packets as trees, side by side or one above the other, with what differs marked.
+
+Takes packets and the specs of the fields that differ in meaning; hands on lines. Fields are put next to each other by
+what they are, not by where they lie. Marks: `≠` differs in meaning, `~` differs and was set aside (or follows from the
+rest, as lengths do), `<` and `>` only on one side. The bytes that differ are painted; without colour a line of
+`^` below says which they are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mqttdissect.comparison.alignment import aligned
+from mqttdissect.comparison.difference import SIDES
+from mqttdissect.mqtt.fields import BitSpec, Field, FieldSpec
+from mqttdissect.mqtt.packet import Packet
+from mqttdissect.output.clock import Clock
+from mqttdissect.output.text import cells
+from mqttdissect.output.theme import Theme, no_colour
+from mqttdissect.output.tree import PER_ROW, TreeWriter
+
+NARROWEST: Final = 160  # columns in which two trees have room for their values
+MEANS: Final = "≠"
+ASIDE: Final = "~"
+LEFT: Final = "<"
+RIGHT: Final = ">"
+SAME: Final = " "
+NOTHING: Final = "(nothing)"
+GUIDES: Final = re.compile(r"(?:│  |   |├─ |└─ )*")
+BYTES: Final = re.compile(r"([0-9a-f]{4}  |      )((?:[0-9a-f*]{2})(?: [0-9a-f*]{2}){0,6})(?= |$)")
+
+Specs = set[FieldSpec | BitSpec]
+Span = tuple[int, int]  # columns
+
+
+class Row:
+    """A line of a tree. spans: columns of bytes that differ. mark: what about it."""
+
+    def __init__(self, text: str, mark: str = SAME, spans: list[Span] | None = None) -> None:
+        self.text = text
+        self.mark = mark
+        self.spans = spans or []
+
+
+class Block:
+    """Lines that show one field, or a heading. what: for finding its counterpart."""
+
+    def __init__(self, what: str, field: Field | None, rows: list[str]) -> None:
+        self.what = what
+        self.field = field
+        self.rows = rows
+
+
+class SideBySide:
+    """`lines(good, bad, meaning)`. width: columns of the terminal, 0 for any; fold: bytes of a field that are shown."""
+
+    def __init__(self, theme: Theme, width: int, fold: int, secrets: bool, first_ns: tuple[int, int]) -> None:
+        self._theme = theme
+        self._width = width
+        self._fold = fold
+        self._beside = width == 0 or width >= NARROWEST
+        self._half = (width - 3) // 2 if self._beside and width else width - 2 if width else 0
+        self._writers = [TreeWriter(no_colour(), Clock(), self._half, fold, secrets) for _ in (0, 1)]
+        for writer, first in zip(self._writers, first_ns, strict=True):
+            writer.clock.first_ns = first
+        self._secrets = secrets
+
+    def lines(self, good: Packet | None, bad: Packet | None, meaning: Specs) -> list[str]:
+        """The two trees. A packet that is not there is `(nothing)`."""
+        packets = (good, bad)
+        blocks = [self._blocks(side, packet) for side, packet in enumerate(packets)]
+        names: dict[str, int] = {}
+        numbers = [[names.setdefault(block.what, len(names)) for block in side] for side in blocks]
+        pairs: list[tuple[Row, Row]] = []
+        i = j = 0
+        for to_i, to_j in [*aligned(numbers[0], numbers[1]), (len(blocks[0]), len(blocks[1]))]:
+            for block in blocks[0][i:to_i]:
+                pairs += [(Row(row, LEFT if bad else SAME), Row("")) for row in block.rows]
+            for block in blocks[1][j:to_j]:
+                pairs += [(Row(""), Row(row, RIGHT if good else SAME)) for row in block.rows]
+            if to_i < len(blocks[0]):
+                pairs += self._paired(packets, blocks[0][to_i], blocks[1][to_j], meaning)
+            i, j = to_i + 1, to_j + 1
+        if self._beside:
+            return self._two_columns(pairs)
+        return self._above(pairs)
+
+    def _blocks(self, side: int, packet: Packet | None) -> list[Block]:
+        """The tree in parts."""
+        if packet is None:
+            return [Block("#", None, [NOTHING])]
+        blocks: list[Block] = []
+        before = -1
+        for index, line in self._writers[side].rows(packet):
+            if not line:
+                continue
+            if index >= 0 and index == before:
+                blocks[-1].rows.append(line)
+            elif index >= 0:
+                field = packet.fields[index]
+                blocks.append(Block(f"{field.spec.name} {field.spec.label}", field, [line]))
+            else:
+                text = GUIDES.sub("", line, count=1)
+                blocks.append(Block("#" if not blocks else f"- {text}", None, [line]))
+            before = index
+        return blocks
+
+    def _paired(
+        self, packets: tuple[Packet | None, Packet | None], one: Block, two: Block, meaning: Specs
+    ) -> list[tuple[Row, Row]]:
+        """Two blocks of one field, row by row."""
+        left, right = one.field, two.field
+        good, bad = packets
+        if left is None or right is None or good is None or bad is None:
+            return [(Row(a), Row(b)) for a, b in zip(one.rows, two.rows, strict=False)]
+        raw = good.data[left.start : left.end], bad.data[right.start : right.end]
+        if raw[0] == raw[1] and left.value == right.value:
+            return [(Row(a), Row(b)) for a, b in zip(one.rows, two.rows, strict=False)]
+        mark = MEANS if {left.spec, *left.spec.bits} & meaning else ASIDE
+        secret = left.spec.secret and not self._secrets
+        rows: list[tuple[Row, Row]] = []
+        for at in range(max(len(one.rows), len(two.rows))):
+            texts = [block.rows[at] if at < len(block.rows) else "" for block in (one, two)]
+            marked = mark if secret or content(texts[0]) != content(texts[1]) else SAME
+            spans = ([], []) if secret else different(texts[0], texts[1])
+            rows.append((Row(texts[0], marked, spans[0]), Row(texts[1], marked, spans[1])))
+        first = first_difference(raw[0], raw[1])
+        if not secret and self._fold and first >= self._fold and max(len(raw[0]), len(raw[1])) > self._fold:
+            rows.append(self._behind_fold((one, two), (good, bad), first, mark))
+        return rows
+
+    def _behind_fold(
+        self, blocks: tuple[Block, Block], packets: tuple[Packet, Packet], at: int, mark: str
+    ) -> tuple[Row, Row]:
+        """A row of the first bytes that differ, where the tree does not show them."""
+        texts: list[str] = []
+        for block, packet in zip(blocks, packets, strict=True):
+            assert block.field is not None
+            place = block.field.start + at
+            raw = packet.data[place : min(place + PER_ROW, block.field.end)]
+            guide = GUIDES.match(block.rows[-1])
+            fill = guide[0].replace("├─ ", "│  ").replace("└─ ", "   ") if guide else ""
+            texts.append(
+                f"{fill}{place:04x}  {raw.hex(' '):21}first byte that differs" if raw else f"{fill}(ends before)"
+            )
+        spans = different(texts[0], texts[1])
+        return Row(texts[0], mark, spans[0]), Row(texts[1], mark, spans[1])
+
+    def _two_columns(self, pairs: list[tuple[Row, Row]]) -> list[str]:
+        """Side by side."""
+        half = self._half or max(cells(left.text) for left, _ in pairs)
+        lines: list[str] = []
+        for left, right in pairs:
+            mark = left.mark if left.mark != SAME else right.mark
+            space = " " * max(0, half - cells(cut(left.text, half)))
+            painted = self._painted(cut(left.text, half), left), self._painted(cut(right.text, half), right)
+            lines.append(f"{painted[0]}{space} {self._mark(mark)} {painted[1]}".rstrip() + "\n")
+            if (left.spans or right.spans) and not self._theme.colour:
+                lines.append(f"{carets(left).ljust(half)}   {carets(right)}".rstrip() + "\n")
+        return lines
+
+    def _above(self, pairs: list[tuple[Row, Row]]) -> list[str]:
+        """One above the other."""
+        lines: list[str] = []
+        for side, name in enumerate(SIDES):
+            lines.append(f"  {self._theme.paint(self._theme.heading, name)}\n")
+            for pair in pairs:
+                row = pair[side]
+                if not row.text:
+                    continue
+                lines.append(f"{self._mark(row.mark)} {self._painted(cut(row.text, self._half), row)}".rstrip() + "\n")
+                if row.spans and not self._theme.colour:
+                    lines.append(f"  {carets(row)}\n")
+            if side == 0:
+                lines.append("\n")
+        return lines
+
+    def _mark(self, mark: str) -> str:
+        style = (
+            self._theme.error if mark == MEANS else self._theme.bits if mark in (LEFT, RIGHT) else self._theme.hidden
+        )
+        return self._theme.paint(style, mark) if mark != SAME else mark
+
+    def _painted(self, text: str, row: Row) -> str:
+        """The row with its bytes that differ in colour."""
+        if not self._theme.colour or row.mark == SAME:
+            return text
+        style = self._theme.error if row.mark == MEANS else self._theme.bits
+        if not row.spans:
+            return self._theme.paint(style, text)
+        parts: list[str] = []
+        at = 0
+        for start, end in row.spans:
+            parts += [text[at:start], self._theme.paint(style, text[start:end])]
+            at = end
+        value = value_column(text)
+        if value > at:
+            return "".join(parts) + text[at:value] + self._theme.paint(style, text[value:])
+        return "".join(parts) + text[at:]
+
+
+def content(row: str) -> str:
+    """A row without its guides and offset: two rows with the same content differ in place at most."""
+    guide = GUIDES.match(row)
+    return row[(guide.end() if guide else 0) + 6 :]
+
+
+def byte_columns(row: str) -> list[Span]:
+    """Where the bytes of a row stand."""
+    guide = GUIDES.match(row)
+    match = BYTES.match(row, guide.end() if guide else 0)
+    return [(at, at + 2) for at in range(match.start(2), match.end(2), 3)] if match else []
+
+
+def value_column(row: str) -> int:
+    """Where the value of a row starts: behind the last run of spaces."""
+    at = row.rstrip().rfind("  ")
+    return at + 2 if at >= 0 else len(row)
+
+
+def different(one: str, two: str) -> tuple[list[Span], list[Span]]:
+    """Columns of bytes that are not the same in both rows."""
+    spans = byte_columns(one), byte_columns(two)
+    found: tuple[list[Span], list[Span]] = ([], [])
+    for side, row in enumerate((one, two)):
+        for at, (start, end) in enumerate(spans[side]):
+            other = spans[1 - side]
+            same = at < len(other) and row[start:end] == (two, one)[side][other[at][0] : other[at][1]]
+            if not same:
+                found[side].append((start, end))
+    return found
+
+
+def first_difference(one: bytes, two: bytes) -> int:
+    """Offset of the first byte that differs, or where one ends."""
+    shorter = min(len(one), len(two))
+    if one[:shorter] == two[:shorter]:
+        return shorter
+    low, high = 0, shorter  # the first `low` bytes are equal, the first `high` are not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one[low:middle] == two[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def carets(row: Row) -> str:
+    """A line that points at the bytes that differ."""
+    guide = GUIDES.match(row.text)
+    line = (guide[0] if guide else "").replace("├─ ", "│  ").replace("└─ ", "   ")
+    for start, end in row.spans:
+        line = line.ljust(start) + "^" * (end - start)
+    return line if row.spans else line.rstrip()
+
+
+def cut(text: str, width: int) -> str:
+    """At most `width` columns; 0 for any."""
+    if not width or cells(text) <= width:
+        return text
+    while cells(text) > width - 1:
+        text = text[: max(0, len(text) - max(1, (cells(text) - width + 1) // 2))]
+    return text + "…"
