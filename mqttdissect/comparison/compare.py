@@ -27,7 +27,7 @@ from mqttdissect.comparison.difference import (
 from mqttdissect.comparison.facts import CLIENT, Facts, Session
 from mqttdissect.comparison.matching import matched
 from mqttdissect.comparison.meaning import Meanings
-from mqttdissect.comparison.verdict import Verdict
+from mqttdissect.comparison.verdict import END, Verdict
 from mqttdissect.mqtt import codes
 
 MOST_DIFFERENCES: Final = 100_000  # kept; more are counted
@@ -138,14 +138,15 @@ class Comparison:
         """At its packet of the first capture; where there is none, or where it came later, behind the one whose
         counterpart comes before it in the second."""
         good, bad = difference.good, difference.bad
-        if good != NOWHERE and difference.kind != ORDER:
+        ended = difference.what == END
+        if good != NOWHERE and difference.kind != ORDER and not ended:
             return good, 0, bad
-        behind = bad - 1
+        behind = bad if ended else bad - 1
         while behind >= 0 and self._mates[behind] == NOWHERE:
             behind -= 1
         after = self._mates[behind] if behind >= 0 else NOWHERE
         if good != NOWHERE and good <= after:
-            return good, 0, bad
+            return good, int(ended), bad
         return after, 1, bad
 
     def _alone(self, sessions: list[Session], side: int) -> None:

@@ -98,6 +98,8 @@ ONE_NAME: Final[dict[str, str]] = {  # what 3.1.1 and 5.0 call differently
     "mqtt.suback.qos": "code",
 }
 MAY_LEAVE_OUT_CODE: Final = frozenset([*ACKNOWLEDGEMENTS, codes.DISCONNECT, codes.AUTH])
+MALFORMED: Final = FieldSpec("malformed", "Malformed, expected", TEXT)
+MORE: Final = FieldSpec("more", "More fields", BYTE)
 
 assert len(PROPERTY) == len(TABLE)
 
@@ -359,9 +361,9 @@ def key_of(packet: Packet, sender: int) -> Key:
     properties.sort(key=lambda part: part.name)  # stable: User Properties stay in their order
     parts = plain + properties
     for note in packet.notes or []:
-        parts.append(Part("malformed", APPLICATION_MESSAGE, f"{note.clause.name}: {note.expected}", PLAIN))
+        parts.append(Part("malformed", MALFORMED, note.expected, PLAIN))
     if len(parts) > MOST_PARTS:
-        parts = parts[:MOST_PARTS] + [Part("more", APPLICATION_MESSAGE, hash(tuple(parts[MOST_PARTS:])), PLAIN)]
+        parts = parts[:MOST_PARTS] + [Part("more", MORE, hash(tuple(parts[MOST_PARTS:])), PLAIN)]
     return Key(kind, sender, tuple(parts))
 
 

@@ -45,9 +45,10 @@ class Lanes:
         self._pending: dict[tuple[int, int], int] = {}  # heads by who asked, and the packet identifier
         self._opening = NONE  # CONNECT, or an AUTH exchange
         self._ping = NONE
+        self._passed = False  # was a later request answered before the PINGREQ?
         for index in range(len(session)):
             self._one(index)
-        if self._ping != NONE and capture_end_ns - session.times[self._ping] > LATE_NS:
+        if self._ping != NONE and (self._passed or capture_end_ns - session.times[self._ping] > LATE_NS):
             self.unanswered.append(self._ping)
         self._last.clear()
         self._pending.clear()
@@ -72,6 +73,7 @@ class Lanes:
             if self._ping != NONE:
                 self.unanswered.append(self._ping)
             self._ping = index
+            self._passed = False
             self.pings.append(index)
         elif kind == codes.PINGRESP and self._ping != NONE:
             self._ping = NONE
@@ -106,4 +108,5 @@ class Lanes:
     def _attach(self, head: int, index: int) -> None:
         self.following[self._last.get(head, head)] = index
         self._last[head] = index
+        self._passed = self._passed or NONE < self._ping < head
         self.is_answer[index] = 1
