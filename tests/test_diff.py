@@ -128,6 +128,11 @@ def other(connection: int, side: int, old: bytes, new: bytes) -> Change:
     return replace(of(connection, side, old), Event(connection, side, new))
 
 
+def both(one: Change, two: Change) -> Change:
+    """One change, then another."""
+    return lambda events: two(one(events))
+
+
 def drop(*gone: Event) -> Change:
     """These do not happen."""
 
@@ -321,18 +326,20 @@ INJECTED: list[tuple[str, Change, str, str, str]] = [  # what, how, and the firs
     ),
     (
         "published QoS",
-        lambda events: drop(of(WRITER, S, ack(4, 1)))(
-            other(WRITER, C, publish("home/door", "open", 1, 1), publish("home/door", "open", 0))
-        )(events),
+        both(
+            drop(of(WRITER, S, ack(4, 1))),
+            other(WRITER, C, publish("home/door", "open", 1, 1), publish("home/door", "open", 0)),
+        ),
         "other value",
         "PUBLISH",
         "QoS: 1 at least once | 0 at most once",
     ),
     (
         "delivered QoS",
-        lambda events: drop(of(READER, C, ack(4, 2)))(
-            other(READER, S, publish("home/door", "open", 1, 2), publish("home/door", "open", 0))
-        )(events),
+        both(
+            drop(of(READER, C, ack(4, 2))),
+            other(READER, S, publish("home/door", "open", 1, 2), publish("home/door", "open", 0)),
+        ),
         "other value",
         "PUBLISH",
         "QoS: 1 at least once | 0 at most once",
