@@ -1,21 +1,44 @@
-"""`stats` and `topics`: the numbers are those of other counts, views are what they were, odd input does no harm."""
+"""`stats` and `topics`: the numbers are those of other counts, views are what they were, odd input does no harm.
+
+Views are in `snapshots/stats`; after a change that is meant, renew them and look at what changed:
+
+    python tests/test_stats.py
+"""
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
+import os
+import pty
+import re
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import tempfile
+import termios
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from rich.cells import cell_len
+from support import CONNACK, PINGREQ, PINGRESP, Stream, connect, pcap, publish, text
+from support import packet as packet_of
+
+from mqttdissect.analysis.statistics import Statistics
+from mqttdissect.pipeline import Dissector
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Json = dict[str, Any]
@@ -27,11 +50,17 @@ FROM_CLIENT = {"CONNECT", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ"}
 FROM_BROKER = {"CONNACK", "SUBACK", "UNSUBACK", "PINGRESP"}
 
 
+def plain_environment() -> dict[str, str]:
+    """Without what others may have said of terminals."""
+    named = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+    return {**{name: value for name, value in os.environ.items() if name not in named}, "PYTHONUTF8": "1"}
+
+
 @cache
 def output(*arguments: str | Path) -> str:
     """What the command prints; run once for all tests."""
     command = [sys.executable, "-m", "mqttdissect", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=120).stdout.decode()
+    return subprocess.run(command, capture_output=True, timeout=120, env=plain_environment()).stdout.decode()
 
 
 @cache
@@ -250,3 +279,435 @@ def test_topics_are_those_of_tshark(capture: Path) -> None:
         single = [line for line in frames if line == f"3\t{row['topic']}"]
         if len(single) == len(frames):
             assert row["messages"] - row["repeated"] <= len(frames) <= row["messages"], row["topic"]
+
+
+SNAPSHOTS = Path(__file__).with_name("snapshots") / "stats"
+WIDTHS = (80, 120, 200)
+VIEWS = {  # the command and its options, of a capture that shows something
+    "overview": ("stats", CAPTURES / "mosquitto-5.0-properties.pcapng"),
+    "tables": ("stats", "-s", "capture,clients,qos,talkers", MANY),
+    "charts": ("stats", "-s", "rates,connections,sizes,times", "--top", "12", MANY),
+    "topics": ("topics", CAPTURES / "mosquitto-5.0-subscriptions.pcapng"),
+}
+
+
+def view(name: str, width: int, color: str) -> str:
+    """What a view prints on a terminal of that width."""
+    environment = {**plain_environment(), "COLUMNS": str(width), "COLORTERM": "", "TERM": "xterm-256color"}
+    command = [sys.executable, "-m", "mqttdissect", *map(str, VIEWS[name]), "--color", color]
+    return subprocess.run(command, capture_output=True, timeout=120, env=environment).stdout.decode()
+
+
+def snapshot(name: str, width: int, color: str) -> Path:
+    """The file with what it printed before."""
+    return SNAPSHOTS / f"{name}-{width}{'-colour' if color == 'always' else ''}.txt"
+
+
+@pytest.mark.parametrize("color", ["never", "always"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_are_what_they_were(name: str, width: int, color: str) -> None:
+    """Byte for byte; and no line is wider than the terminal."""
+    pytest.importorskip("plotille")
+    found = view(name, width, color)
+    assert found == snapshot(name, width, color).read_text(encoding="utf-8"), (
+        "another view; if it is meant to be: python tests/test_stats.py"
+    )
+    if color == "never":
+        assert max(cell_len(line) for line in found.splitlines()) <= width
+        assert "\x1b" not in found
+    else:
+        assert "\x1b[" in found
+
+
+def test_a_pipe_gets_whole_topics_and_no_colour() -> None:
+    """Nothing is cut where lines may be of any length."""
+    found = output("topics", CAPTURES / "mosquitto-5.0-topic-aliases.pcap")
+    assert "hall-7/line-3/press-12/hydraulics/pressure" in found
+    assert "\x1b" not in found
+
+
+# pictures
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def structure(path: Path) -> str:
+    """What an SVG shows, without what another version of matplotlib may place or name in another way: charts by their
+    ids, and in each the texts and how many shapes there are of what was drawn."""
+    lines = []
+    for chart in ElementTree.parse(path).iter(f"{SVG}g"):
+        if not chart.get("id", "").startswith("chart-"):
+            continue
+        lines.append(chart.get("id", ""))
+        lines += [f"  text {text.text}" for text in chart.iter(f"{SVG}text")]
+        for part in chart.iter(f"{SVG}g"):
+            name = part.get("id", "")
+            if name.endswith("-bars") or re.fullmatch(rf"{chart.get('id', '')[6:]}-\d+", name):
+                lines.append(f"  shapes {name}: {len(list(part.iter(f'{SVG}path')))}")
+    return "\n".join(lines) + "\n"
+
+
+def picture(folder: Path, name: str, *arguments: str | Path) -> Path:
+    """Draw one."""
+    path = folder / name
+    command = [sys.executable, "-m", "mqttdissect", "stats", "-o", str(path), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    return path
+
+
+PICTURES = {"overview": (MANY,), "connections": ("-s", "connections,sizes,qos", MANY)}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_show_what_they_showed(name: str, tmp_path: Path) -> None:
+    """Charts, their titles and labels, the number of bars and lines."""
+    pytest.importorskip("matplotlib")
+    found = structure(picture(tmp_path, "a.svg", *PICTURES[name]))
+    assert found == (SNAPSHOTS / f"{name}-svg.txt").read_text(encoding="utf-8"), (
+        "another picture; if it is meant to be: python tests/test_stats.py"
+    )
+
+
+def test_the_same_picture_twice(tmp_path: Path) -> None:
+    """No date, no ids by chance."""
+    pytest.importorskip("matplotlib")
+    first, second = (picture(tmp_path, name, "-s", "types", ONE).read_bytes() for name in ("a.svg", "b.svg"))
+    assert first == second
+
+
+@pytest.mark.skipif(shutil.which("rsvg-convert") is None, reason="rsvg-convert is not installed")
+def test_pictures_can_be_rendered(tmp_path: Path) -> None:
+    """By a renderer of SVG that is not matplotlib: a PNG as large as the picture, and not empty."""
+    pytest.importorskip("matplotlib")
+    path = picture(tmp_path, "a.svg", MANY)
+    rendered = tmp_path / "a.png"
+    subprocess.run(["rsvg-convert", str(path), "-o", str(rendered)], check=True, timeout=60)
+    raw = rendered.read_bytes()
+    assert raw[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", raw[16:24])
+    assert width > 800
+    assert height > 600
+    assert len(raw) > 20_000
+
+
+def test_png(tmp_path: Path) -> None:
+    """By the file's name."""
+    pytest.importorskip("matplotlib")
+    assert picture(tmp_path, "a.png", "-s", "rates", MANY).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+# odd input
+
+
+def run(*arguments: str | Path, input: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command, with what it is given."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mqttdissect", *map(str, arguments)],
+        input=input, capture_output=True, timeout=120, env={**plain_environment(), **environment},
+    )  # fmt: skip
+    assert b"Traceback" not in done.stderr
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+NO_MQTT = pcap(Stream(destination=(bytes([10, 0, 0, 2]), 4000)).handshake().client(b"GET / HTTP/1.1\r\n\r\n").frames)
+
+
+def test_without_mqtt_there_is_one_clear_line() -> None:
+    """And the forms for programs are whole all the same."""
+    for command in (("stats",), ("topics",), ("stats", "-s", "rates,times,connections,topics")):
+        done = run(*command, "-", input=NO_MQTT)
+        assert (done.stdout, done.returncode) == ("", 0)
+        assert "no MQTT in 4 frames" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    report = json.loads(run("stats", "-T", "json", "-", input=NO_MQTT).stdout)
+    assert report["capture"]["frames"] == 4
+    assert report["topics"] == report["types"] == report["rates"]["rows"] == []
+    assert run("stats", "-s", "types", "-T", "csv", "-", input=NO_MQTT).stdout.startswith("type,packets")
+
+
+def test_no_picture_of_nothing(tmp_path: Path) -> None:
+    """No file, one line, no success."""
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "a.svg"
+    for arguments, input in (((), NO_MQTT), (("-s", "times"), pcap(Stream().handshake().client(PINGREQ).frames))):
+        done = run("stats", "-o", path, *arguments, "-", input=input)
+        assert done.returncode == 2
+        assert "is not written: there is nothing to draw" in done.stderr
+        assert not path.exists()
+
+
+def test_a_single_packet(tmp_path: Path) -> None:
+    """No time passes, so there are no rates; the views stand."""
+    raw = pcap(Stream().handshake().client(publish("a/b", b"x")).frames)
+    report = json.loads(run("stats", "-T", "json", "-", input=raw).stdout)
+    assert report["topics"][0]["rate"] is None
+    assert report["topics"][0]["messages"] == 1
+    assert report["capture"]["duration_ns"] == 0
+    overview = run("stats", "-", input=raw).stdout
+    assert "1 control packets" in overview
+    assert re.search(r"^a/b +1 .* – ", overview, re.MULTILINE)
+    if find_spec("matplotlib"):
+        assert run("stats", "-o", tmp_path / "a.svg", "-", input=raw).returncode == 0
+
+
+def test_half_a_session() -> None:
+    """Joined in the middle: the client has the name of its endpoint, and its side is known by its packets."""
+    raw = pcap(Stream().server(publish("a", b"1")).client(PINGREQ).server(PINGRESP).client(publish("b", b"2")).frames)
+    report = json.loads(run("stats", "-T", "json", "-", input=raw).stdout)
+    (client,) = report["clients"]
+    assert (client["client"], client["told"]) == ("10.0.0.1:40000", False)
+    assert (client["sent_packets"], client["received_packets"]) == (2, 2)
+    assert [row["type"] for row in report["types"]] == ["PUBLISH", "PINGREQ", "PINGRESP"]
+
+
+HOSTILE = [
+    "\x1b[31mred\x1b[0m/\x07bell",
+    "<script>alert(1)</script>/&amp;",
+    "=cmd|' /C calc'!A0",
+    "$SYS/$load$/\\frac{1}{2}",
+    "[bold]markup[/bold]/[/]",
+    "right\u202eleft/\u200bzero",
+    "温度/🌡️/é",
+    "long/" + "x" * 60_000,
+    "/".join("deep" for _ in range(12_000)),
+    "/".join("" for _ in range(200)),
+    "-1+2",
+]
+
+
+def hostile() -> bytes:
+    """Each as a topic, as a filter and as a client identifier."""
+    frames = []
+    for number, name in enumerate(HOSTILE):
+        stream = Stream(source=(bytes([10, 0, 0, 1]), 30_000 + number)).handshake()
+        subscribe = packet_of(0x82, b"\x00\x01" + text(name) + b"\x00")
+        stream.client(connect(name)).server(CONNACK).client(subscribe, publish(name, b"1"))
+        frames += stream.fin().frames
+    return pcap(frames)
+
+
+def test_hostile_names_are_harmless_on_a_terminal() -> None:
+    """No control character, no bidi, no markup is obeyed, no line is wider than the terminal."""
+    for arguments in (("stats",), ("stats", "-s", "topics,clients,talkers"), ("topics",), ("topics", "--depth", "3")):
+        found = run(*arguments, "--color", "never", "-", input=hostile(), COLUMNS="100")
+        assert found.returncode == 0
+        for line in found.stdout.splitlines():
+            assert line.isprintable(), line
+            assert cell_len(line) <= 100, line
+    tree = run("topics", "-", input=hostile(), COLUMNS="100").stdout
+    assert "\\x1b[31mred" in tree
+    assert "<script>alert(1)</script>" in tree.replace("/\n", "/") or "<script>alert(1)<" in tree
+    assert "[bold]markup[" in tree
+
+
+def test_hostile_names_are_harmless_in_csv_and_json() -> None:
+    """CSV: no formula. JSON: nothing that a terminal obeys, and the names as they are."""
+    rows = list(csv.DictReader(io.StringIO(run("stats", "-s", "topics", "-T", "csv", "-", input=hostile()).stdout)))
+    assert len(rows) == len(HOSTILE)
+    assert all(row["topic"][0] not in "=+-@" for row in rows)
+    printed = run("stats", "-T", "json", "-", input=hostile()).stdout
+    assert printed.replace("\n", "").isprintable()
+    report = json.loads(printed)
+    assert {row["topic"] for row in report["topics"]} == set(HOSTILE)
+    assert {row["client"] for row in report["clients"]} == set(HOSTILE)
+    assert all(row["subscribers"] == 1 for row in report["topics"])
+
+
+def test_hostile_names_are_harmless_in_pictures(tmp_path: Path) -> None:
+    """SVG is well-formed, has no element but its own, and shows the names as text."""
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "a.svg"
+    done = run("stats", "-s", "topics,clients", "--top", "20", "-o", path, "-", input=hostile())
+    assert (done.returncode, done.stderr) == (0, "")
+    root = ElementTree.parse(path).getroot()
+    assert not [one for one in root.iter() if one.tag.endswith("script")]
+    texts = [one.text or "" for one in root.iter(f"{SVG}text")]
+    assert "<script>alert(1)</script>/&amp;" in texts
+    assert any("$SYS/$load$" in one for one in texts)
+    assert max(map(len, texts)) < 60
+    assert run("stats", "-s", "topics", "-o", tmp_path / "a.png", "-", input=hostile()).returncode == 0
+
+
+def test_what_is_beyond_the_limits_is_summed_up() -> None:
+    """Topics and clients that are not told apart any more are one row, and nothing is lost."""
+    report = json.loads(output("stats", "-T", "json", "--max-topics", "5", "--max-clients", "3", MANY))
+    whole = stats(MANY)
+    assert [len(report["topics"]), len(report["clients"])] == [6, 4]
+    assert report["topics"][-1]["topic"] == report["clients"][-1]["client"] == "(others)"
+    for table, key in (("topics", "messages"), ("topics", "bytes"), ("clients", "sent_packets"), ("clients", "bytes")):
+        assert sum(row[key] for row in report[table]) == sum(row[key] for row in whole[table])
+    assert report["talkers"] == whole["talkers"]
+
+
+def test_ten_thousand_clients(tmp_path: Path) -> None:
+    """A clear picture, and a table that says how many it leaves out."""
+    frames = []
+    for number in range(10_000):
+        stream = Stream(source=(bytes([10, 1, number >> 8, number & 0xFF]), 40_000))
+        stream.client(connect(f"client-{number:05}"), publish(f"t/{number % 100}", b"1"))
+        frames += stream.frames
+    path = tmp_path / "many.pcap"
+    path.write_bytes(pcap(frames))
+    overview = run("stats", path, COLUMNS="100").stdout
+    assert "10,000 clients" in overview
+    assert "… and 9,990 more" in overview
+    assert len(overview.splitlines()) < 80
+    if find_spec("matplotlib"):
+        texts = structure(picture(tmp_path, "a.svg", "-s", "clients,connections", path))
+        assert texts.count("text client-") == 10
+
+
+def test_streams_that_ended_are_forgotten() -> None:
+    """What is kept of streams does not grow with them; sums stay right."""
+    statistics = Statistics()
+    for number in range(6_000):
+        stream = Stream(source=(bytes([10, 0, 0, 1]), 1024 + number)).handshake()
+        frames = stream.client(connect(f"c{number % 10}"), publish("t", b"1")).fin().frames
+        dissector = Dissector()
+        found = dissector.feed(pcap(frames)) + dissector.close()
+        for one in found:
+            assert one.stream is not None
+            one.stream.number = number
+        statistics.take(found)
+    assert len(statistics._lines) < 2500
+    statistics.end()
+    assert sum(one.sent for one in statistics.clients.values()) == 12_000
+    assert sum(one.closed for one in statistics.clients.values()) == statistics.closed_by_fin == 6_000
+
+
+def test_usage_errors() -> None:
+    """One line that says what to do."""
+    for arguments, says in (
+        (("-s", "nonsense"), "is none of capture, types"),
+        (("-T", "csv"), "CSV is of one table"),
+        (("-T", "csv", "-s", "types,qos"), "CSV is of one table"),
+        (("-o", "file.doc"), "has to end in .svg"),
+        (("-T", "json", "-o", "file.svg"), "is a picture"),
+    ):
+        done = run("stats", *arguments, ONE)
+        assert done.returncode == 2
+        assert says in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert "--depth goes with -T text" in run("topics", "--depth", "2", "-T", "json", ONE).stderr
+
+
+def test_what_is_not_installed_is_named(tmp_path: Path) -> None:
+    """Without matplotlib and plotille: one line with the extra, and an overview without plots."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['plotille'] = sys.modules['matplotlib'] = None\n"
+    )
+    done = run("stats", ONE, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0
+    assert "PUBLISH" in done.stdout
+    assert "plots need plotille: pip install 'mqttdissect[plots]'" in done.stdout
+    for arguments in (("-s", "rates"), ("-o", "a.svg")):
+        done = run("stats", *arguments, ONE, PYTHONPATH=str(tmp_path))
+        assert done.returncode == 2
+        assert "pip install 'mqttdissect[plots]'" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_files_are_written(tmp_path: Path) -> None:
+    """-o with JSON, CSV and text is what would have been printed; a file that cannot be written is one line."""
+    for name in ("a.json", "a.csv", "a.txt"):
+        path = tmp_path / name
+        arguments = ("-s", "types", "-T", {"json": "json", "csv": "csv", "txt": "text"}[name[2:]])
+        assert run("stats", *arguments, "-o", path, ONE).stdout == ""
+        assert path.read_text(encoding="utf-8") == output("stats", *arguments, ONE)
+    done = run("stats", "-o", tmp_path / "nowhere" / "a.json", ONE)
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+# live
+
+
+def on_terminal(pieces: list[bytes], interrupt: bool = False) -> str:
+    """What `topics -` writes to a terminal of 100 columns that gets these pieces, one after the other."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mqttdissect", "topics", "-"],
+        stdin=subprocess.PIPE, stdout=slave, stderr=subprocess.DEVNULL, close_fds=True,
+        env={**plain_environment(), "TERM": "xterm-256color"},
+    )  # fmt: skip
+    os.close(slave)
+    assert process.stdin is not None
+    shown = bytearray()
+    reader = threading.Thread(target=read_all, args=(master, shown), daemon=True)
+    reader.start()
+    for number, piece in enumerate(pieces):
+        process.stdin.write(piece)
+        process.stdin.flush()
+        wait_for(lambda number=number: ("t/0" if number == 0 else f"─ {number}").encode() in shown)  # type: ignore[misc]
+    if interrupt:
+        process.send_signal(signal.SIGINT)
+    else:
+        process.stdin.close()
+    assert process.wait(timeout=30) == 0
+    reader.join(timeout=10)
+    if interrupt:
+        process.stdin.close()
+    os.close(master)
+    return shown.decode()
+
+
+def read_all(descriptor: int, into: bytearray) -> None:
+    """Until the other side has gone."""
+    while True:
+        try:
+            piece = os.read(descriptor, 65536)
+        except OSError:
+            return
+        if not piece:
+            return
+        into += piece
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """At most half a minute."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def pieces() -> list[bytes]:
+    """A capture as it grows: a topic in each piece."""
+    stream = Stream().handshake().client(connect("c"), publish("t/0", b"x"))
+    done = [pcap(stream.frames)]
+    for number in (1, 2):
+        before = len(stream.frames)
+        stream.client(publish(f"t/{number}", b"x"))
+        done.append(pcap(stream.frames[before:])[24:])
+    return done
+
+
+@pytest.mark.parametrize("interrupt", [False, True])
+def test_topics_grow_on_a_terminal(interrupt: bool) -> None:
+    """Each topic is there before the next one comes; the end, or Ctrl-C, leaves the whole tree."""
+    shown = on_terminal(pieces(), interrupt)
+    assert "\x1b[?25l" in shown, "the cursor is hidden while rich draws"
+    last = shown[shown.rindex("Topics (3)") :]
+    assert [name in last for name in ("├─ 0", "├─ 1", "└─ 2")] == [True] * 3
+    assert "\x1b[?25h" in shown, "the cursor is back"
+
+
+def renew() -> None:
+    """Store what is printed now."""
+    SNAPSHOTS.mkdir(parents=True, exist_ok=True)
+    for name in VIEWS:
+        for width in WIDTHS:
+            for color in ("never", "always"):
+                snapshot(name, width, color).write_text(view(name, width, color), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, arguments in PICTURES.items():
+            found = structure(picture(Path(folder), "a.svg", *arguments))
+            (SNAPSHOTS / f"{name}-svg.txt").write_text(found, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    renew()

@@ -89,7 +89,7 @@ def tree(statistics: Statistics, depth: int = DEEPEST) -> Place:
             place.add(topic)
         if path == name:
             place.topic = topic
-            place.subscribers = statistics.audience.reached(name)
+            place.subscribers = statistics.audience.reached(name) if name else -1
     join_single(root)
     return root
 

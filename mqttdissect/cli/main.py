@@ -15,6 +15,7 @@ COMMANDS = {  # loaded when they are used: module, its function, and what it is 
     "deliveries": ("mqttdissect.cli.deliveries", "deliveries", "Where each message went, how fast, and who missed it."),
     "stats": ("mqttdissect.cli.stats", "stats", "What captures add up to: types, topics, clients, rates, times."),
     "diff": ("mqttdissect.cli.diff", "diff", "What differs in meaning between two captures: one works, one does not."),
+    "topics": ("mqttdissect.cli.topics", "topics", "The tree of topics, as it grows where it is live."),
     "fields": ("mqttdissect.cli.fields", "fields", "List the fields that -e takes."),
     "ladder": ("mqttdissect.cli.ladder", "ladder", "Draw sessions as a sequence diagram."),
     "rules": ("mqttdissect.cli.rules", "rules", "List the rules that check looks for."),

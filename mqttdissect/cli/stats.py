@@ -97,7 +97,9 @@ class Counter:
         from mqttdissect.output.page import Page, page_width
 
         rows = self.top or TOP["text" if self.names else "overview"]
-        return Page(self.statistics, dissector, self.names, rows, page_width(sys.stdout), self.theme).text()
+        return Page(
+            self.statistics, dissector, self.names, rows, 0 if self.output else page_width(sys.stdout), self.theme
+        ).text()
 
     def _picture(self) -> int:
         from mqttdissect.cli.errors import DONE, UNUSABLE, complain

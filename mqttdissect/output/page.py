@@ -101,12 +101,13 @@ class Page:
             return self._charts(all_payloads(self.statistics))
         if name == "topics":
             return self._topics()
-        return self._table(view.table(name, self.statistics, self.dissector).first(self.top))
+        table = view.table(name, self.statistics, self.dissector)
+        return self.table_text(table.first(self.top) if name == "clients" else table)
 
     def _topics(self) -> str:
         from mqttdissect.output.topics import TopicTree
 
-        return self._table(TopicTree(self.statistics, rows=self.top).table())
+        return self.table_text(TopicTree(self.statistics, rows=self.top).table())
 
     def _section(self, name: str) -> str:
         """All that there is of one."""
@@ -118,17 +119,17 @@ class Page:
             drawn = self._charts(charts(name, self.statistics, self._intervals(), self.top))
         if name == "capture":
             table.rows = [[row[0], row[1], fact(row[0], row[2])] for row in table.rows]
-        return "\n".join(part for part in (self._table(table.first(self.top)), drawn) if part)
+        return "\n".join(part for part in (self.table_text(table.first(self.top)), drawn) if part)
 
     def _intervals(self) -> int:
         return min(MOST_INTERVALS, max(self.plot_width - 20, 20))
 
-    def _table(self, table: Table) -> str:
+    def table_text(self, table: Table) -> str:
         """Its title, its rows, and what there is to say of it."""
         if not table.rows:
             return ""
         text = self._painted(table.title) + "\n" + self._rendered(to_rich(table, self.width))
-        return text + (self.theme.paint(self.theme.hidden, table.more) + "\n" if table.more else "")
+        return text + "".join(self.theme.paint(self.theme.hidden, line) + "\n" for line in self._wrapped(table.more))
 
     def _charts(self, drawn: list[Chart]) -> str:
         parts = []

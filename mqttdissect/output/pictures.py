@@ -47,7 +47,7 @@ def draw(statistics: Statistics, names: tuple[str, ...], path: str, form: str, r
 
     Raises `OSError` if it cannot be written, `ValueError` if there is nothing to draw.
     """
-    wanted = chosen(statistics, names, rows)
+    wanted = [chart for chart in chosen(statistics, names, rows) if has_data(chart)]
     if not wanted:
         raise ValueError("there is nothing to draw")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -76,6 +76,11 @@ def chosen(statistics: Statistics, names: tuple[str, ...], rows: int) -> list[Ch
     for name in OVERVIEW:
         found += charts(name, statistics, MOST_INTERVALS, rows)[: 2 if name == "times" else 1]
     return found + all_payloads(statistics)
+
+
+def has_data(chart: Chart) -> bool:
+    """Is there anything to draw?"""
+    return bool(chart.labels) if isinstance(chart, Bars) else bool(chart.starts and chart.lines)
 
 
 def put(axes: Axes, chart: Chart) -> None:

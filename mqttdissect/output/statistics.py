@@ -116,7 +116,8 @@ def capture(statistics: Statistics, dissector: Dissector) -> Table:
         ["last", "Last packet", moment(statistics.last_ns)],
         ["duration_ns", "Time between them", span_ns(statistics)],
     ]
-    table = Table("capture", "Capture", [Column("key", "", TEXT), Column("what", "", TEXT), Column("value", "")], rows)
+    columns = [Column("key", "", TEXT), Column("what", "What", TEXT), Column("value", "Value")]
+    table = Table("capture", "Capture", columns, rows)
     table.extra = {"versions": versions(statistics), "connack": outcomes(statistics)}
     return table
 
@@ -328,7 +329,14 @@ def connections(statistics: Statistics, most: int = 0) -> Table:
         rows.append([time, offset, round(offset * SECOND), row[OPENED], row[CLOSED], row[REFUSED], level])
     refused = sum(count for (_, code), count in statistics.answers.items() if code)
     title = f"Connections, in intervals of {duration(int(series.width))}"
-    table = Table("connections", title, columns, rows, bar="open")
+    told = [
+        f"{statistics.opened:,} opened",
+        f"{statistics.closed_by_fin:,} closed by FIN, {statistics.closed_by_reset:,} by RST",
+        f"{level:,} open at the end",
+        *(f"CONNECT of MQTT {name}: {count:,}" for name, count in versions(statistics).items()),
+        *(f"CONNACK {name}: {count:,}" for name, count in outcomes(statistics).items()),
+    ]
+    table = Table("connections", title, columns, rows, "; ".join(told), "open")
     table.extra = {
         "interval_ns": int(series.width),
         "totals": {

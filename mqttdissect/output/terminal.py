@@ -14,9 +14,10 @@ from mqttdissect.output.units import ROUGH, duration, nice
 
 COLOURS = ("cyan", "magenta", "yellow")
 HEIGHT = 8  # lines of a plot
-MARGIN = 13  # columns left of a plot
+MARGIN = 14  # columns left of a plot
 TICK_EVERY = 10  # columns: plotille's own choice
 LEAST_WIDTH = 40
+BELOW_TOP = 0.999
 
 
 class NoPlots(Exception):
@@ -59,11 +60,12 @@ def plot_lines(chart: Lines, width: int, theme: Theme) -> list[str]:
     figure.y_label = ""
     highest = max((max(values, default=0) for _, values in chart.lines), default=0)
     figure.set_x_limits(0, scale(chart.end, figure.width / TICK_EVERY))
-    figure.set_y_limits(0, scale(highest, HEIGHT))
-    figure.y_ticks_fkt = lambda low, _: FORMS[chart.form](max(round(float(low), 6), 0.0)).rjust(MARGIN - 3)
+    top = scale(highest, HEIGHT)
+    figure.set_y_limits(0, top)
+    figure.y_ticks_fkt = lambda low, _: level(float(low), chart.form).rjust(MARGIN - 4)
     figure.x_ticks_fkt = lambda low, _: duration(round(float(low), 9) * 1e9)
     for number, (name, values) in enumerate(chart.lines):
-        figure.plot(*steps(chart, values), label=name, lc=COLOURS[number % len(COLOURS)])
+        figure.plot(*steps(chart, values, top), label=name, lc=COLOURS[number % len(COLOURS)])
     with colours_as_asked(theme.colour):
         drawn = str(figure.show()).splitlines()[1:]
     lines = [tidy(line) for line in drawn if line.strip()]
@@ -75,18 +77,24 @@ def scale(highest: float, ticks: float) -> float:
     return nice(highest / ticks, ROUGH) * ticks
 
 
+def level(value: float, form: str) -> str:
+    """What stands at a tick; nothing at parts of what is counted in whole numbers."""
+    value = max(round(value, 6), 0.0)
+    return "" if form == "count" and value % 1 else FORMS[form](value)
+
+
 def tidy(line: str) -> str:
     """Without what cannot be seen at its end, and without the name of an axis that has none."""
     return line.removesuffix("-> ()").rstrip(" \N{BRAILLE PATTERN BLANK}")
 
 
-def steps(chart: Lines, values: list[float]) -> tuple[list[float], list[float]]:
-    """Points that make each interval level."""
+def steps(chart: Lines, values: list[float], top: float) -> tuple[list[float], list[float]]:
+    """Points that make each interval level. top: of the plot; plotille leaves out what is not below it."""
     xs: list[float] = []
     ys: list[float] = []
     for start, value in zip(chart.starts, values, strict=True):
         xs += [start, start + chart.width]
-        ys += [value, value]
+        ys += [min(value, top * BELOW_TOP)] * 2
     return xs, ys
 
 

@@ -1,12 +1,21 @@
-"""The tree of topics as a table: guides and names in its first column, sums in the others."""
+"""The tree of topics as a table: guides and names in its first column, sums in the others; once, or again and again."""
 
 from __future__ import annotations
 
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING
+
 from mqttdissect.analysis.series import SECOND
 from mqttdissect.analysis.statistics import Statistics
-from mqttdissect.analysis.topictree import DEEPEST, Place, ordered, tree
+from mqttdissect.analysis.topictree import DEEPEST, ORDERS, Place, ordered, tree
 from mqttdissect.output.statistics import OTHERS, UNKNOWN_TOPIC, span_ns
-from mqttdissect.output.tables import TEXT, Cell, Column, Table, shown
+from mqttdissect.output.tables import TEXT, Cell, Column, Table, shown, to_rich
+from mqttdissect.output.units import duration, size
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleRenderable, RichCast
 
 COLUMNS = [
     Column("topic", "Topic", TEXT),
@@ -19,57 +28,70 @@ COLUMNS = [
     Column("publishers", "Publishers", rank=2),
     Column("subscribers", "Subscribers", rank=2),
 ]
+EVERY_ROW = 1 << 60
+MARGIN = 5  # lines that a live table leaves for its headings
+WINDOW_S = 5.0  # that rates of a live table are over
+SNAPSHOTS_S = 1.0  # between two of them
+AT_MOST = 0.2  # of the time may be spent on drawing
 
 
 class TopicTree:
     """`table()` of the tree. depth: levels that are shown, with the sums of what is below. rows: of the table, at most.
 
-    order: one of `topictree.ORDERS`. Rows are given to the places that come first in that order, all levels alike.
+    order: one of `topictree.ORDERS`. Rows are given to the upper levels first, within a level in that order.
     """
 
     def __init__(
-        self, statistics: Statistics, depth: int = DEEPEST, rows: int = 1_000_000, order: str = "messages"
+        self, statistics: Statistics, depth: int = DEEPEST, rows: int = EVERY_ROW, order: str = "messages"
     ) -> None:
         self.statistics = statistics
         self.depth = depth
         self.rows = rows
         self.order = order
 
-    def table(self) -> Table:
-        """Depth first, so that every place stands below the one that it belongs to."""
+    def table(self, rows: int = EVERY_ROW, rate: Callable[[Place], float | None] | None = None) -> Table:
+        """Depth first, so that every place stands below the one that it belongs to. rows: fewer than there may be.
+
+        rate: of the messages of a place; over all of the capture if it is not given.
+        """
         root = tree(self.statistics, self.depth)
-        chosen = self._chosen(root)
+        chosen = self._chosen(root, min(rows, self.rows))
         table = Table("topics", f"Topics ({root.topics:,})", COLUMNS, [])
-        self._add(root, "", chosen, table)
+        self._add(root, chosen, table, rate or self._rate)
         if self.statistics.topics_left_out:
-            other = Place(OTHERS, "")
+            other = Place(OTHERS, OTHERS)
             other.add(self.statistics.other_topics)
-            self._row(other, OTHERS, "", table)
+            self._row(other, "", table, rate or self._rate)
         hidden = root.topics - sum(place.topic is not None for place in chosen)
         if hidden > 0:
             table.more = f"{hidden:,} topics have no row of their own, and are in the sums of those above them"
         return table
 
-    def _chosen(self, root: Place) -> set[Place]:
+    def _rate(self, place: Place) -> float | None:
+        span = span_ns(self.statistics)
+        return place.messages * SECOND / span if span > 0 else None
+
+    def _chosen(self, root: Place, left: int) -> set[Place]:
         """The places that get a row: level by level the first of each, as long as there are rows."""
         chosen: set[Place] = set()
-        left = self.rows
         front = [root]
         while front and left > 0:
-            following = [one for place in front for one in ordered(place, self.order)]
-            following = sorted(following, key=lambda one: -one.messages)[:left]
-            chosen.update(following)
-            left -= len(following)
-            front = following
+            front = [one for place in front for one in place.below.values()]
+            if len(front) > left:
+                front = sorted(front, key=ORDERS[self.order])[:left]
+            chosen.update(front)
+            left -= len(front)
         return chosen
 
-    def _add(self, root: Place, indent: str, chosen: set[Place], table: Table) -> None:
-        """Rows for what is below a place. Not recursive: a topic may have many levels."""
-        stack = [(root, indent, "")]
+    def _add(
+        self, root: Place, chosen: set[Place], table: Table, rate: Callable[[Place], float | None]
+    ) -> None:  # fmt: skip
+        """A row for each. Not recursive: a topic may have many levels."""
+        stack = [(root, "", "")]
         while stack:
             place, before, guide = stack.pop()
             if place is not root:
-                self._row(place, place.name, guide, table)
+                self._row(place, guide, table, rate)
             below = [one for one in ordered(place, self.order) if one in chosen]
             for number, one in reversed(list(enumerate(below))):
                 last = number == len(below) - 1
@@ -78,14 +100,80 @@ class TopicTree:
                 else:
                     stack.append((one, before + ("   " if last else "│  "), before + ("└─ " if last else "├─ ")))
 
-    def _row(self, place: Place, name: str, guide: str, table: Table) -> None:
-        span = span_ns(self.statistics)
-        rate = place.messages * SECOND / span if span > 0 else None
-        below = "/" if place.below else ""
+    def _row(self, place: Place, guide: str, table: Table, rate: Callable[[Place], float | None]) -> None:
         table.indents.append(guide)
         row: list[Cell] = [
-            shown(name, TEXT) + below if name else UNKNOWN_TOPIC if place.path == "" else "(empty level)" + below,
-            place.messages, place.published, place.delivered, place.bytes, rate, place.retained,
-            len(place.publishers), place.subscribers if place.subscribers != -1 else None,
+            name_of(place), place.messages, place.published, place.delivered, place.bytes, rate(place),
+            place.retained, len(place.publishers), place.subscribers if place.subscribers != -1 else None,
         ]  # fmt: skip
         table.rows.append(row)
+
+
+def name_of(place: Place) -> str:
+    """As it stands in the tree: with a slash where something is below, and words where there is nothing to see."""
+    if not place.path and not place.below:
+        return UNKNOWN_TOPIC
+    below = "/" if place.below else "/…" if place.topics > 1 else ""
+    return (shown(place.name, TEXT) or "(empty)") + below
+
+
+class LiveTopics:
+    """`renderable()` is the tree as it is now, as high as the terminal; rates are of the last few seconds.
+
+    Drawing takes at most a fifth of the time: with very many topics the picture stays as it is for a while.
+    """
+
+    def __init__(self, tree: TopicTree, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self.tree = tree
+        self.console = console
+        self._clock = clock
+        self._began = clock()
+        self._drawn: ConsoleRenderable | RichCast | str = "waiting for packets …"
+        self._again = 0.0
+        self._before: deque[tuple[float, dict[str, int]]] = deque()
+        self._now: dict[str, int] = {}
+
+    def renderable(self) -> ConsoleRenderable | RichCast | str:
+        """For rich."""
+        began = self._clock()
+        if began >= self._again:
+            if self.tree.statistics.packets:
+                self._drawn = self._draw(began)
+            self._again = began + (self._clock() - began) * (1 / AT_MOST - 1)
+        return self._drawn
+
+    def _draw(self, now: float) -> ConsoleRenderable:
+        from rich.console import Group
+        from rich.text import Text
+
+        height, width = max(self.console.height - MARGIN, 1), self.console.width
+        self._now = {}
+        table = self.tree.table(height, lambda place: self._rate(place, now))
+        if not self._before or now - self._before[-1][0] >= SNAPSHOTS_S:
+            self._before.append((now, self._now))
+        while len(self._before) > 1 and now - self._before[1][0] >= WINDOW_S:
+            self._before.popleft()
+        statistics = self.tree.statistics
+        messages = sum(statistics.qos_messages)
+        heading = (
+            f"{duration(int(now - self._began) * SECOND)}  {statistics.packets:,} packets "
+            f"({size(int(statistics.bytes))})  {messages:,} messages  {len(statistics.topics):,} topics  "
+            f"{len(statistics.clients):,} clients"
+        )
+        more = [Text(table.more, style="dim", no_wrap=True, overflow="ellipsis")] if table.more else []
+        return Group(Text(heading, style="bold", no_wrap=True, overflow="ellipsis"), to_rich(table, width), *more)
+
+    def _rate(self, place: Place, now: float) -> float | None:
+        self._now[place.path] = place.messages
+        if not self._before or now <= self._before[0][0]:
+            return None
+        since, counts = self._before[0]
+        return (place.messages - counts.get(place.path, 0)) / (now - since)
+
+
+def live_console(stream: IO[str], color: str) -> Console:
+    """For a table that is drawn again and again. color: auto, always or never."""
+    from rich.console import Console
+
+    plain = True if color == "never" else None
+    return Console(file=stream, no_color=plain, force_terminal=True, highlight=False, markup=False, emoji=False)
