@@ -19,9 +19,12 @@ import support
 from inputs import Case
 
 from mqttdissect import CaptureError, Dissector, Packet, decode
+from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.rules import RULES
 from mqttdissect.capture.compressed import Decompressor
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP
 from mqttdissect.net.tcp import Chunk
+from mqttdissect.output import deliveries, sessions
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.columns import ABOUT_FRAMES, Columns, FieldsWriter, specs
 from mqttdissect.output.hexdump import WithDump, hexdump
@@ -99,6 +102,8 @@ def unpacked(data: bytes, parts: list[bytes]) -> bytes:
 def dissected(version: int, parts: list[bytes]) -> tuple[list[Packet], Told]:
     """The packets, and all that can be told of the run: it has to be the same however the input was cut."""
     dissector = Dissector(version=version)
+    analysis = dissector.analysis = Analysis()
+    analysis.deliveries.watching = True
     packets: list[Packet] = []
     error = ""
     try:
@@ -113,7 +118,25 @@ def dissected(version: int, parts: list[bytes]) -> tuple[list[Packet], Told]:
               dissector.tcp.gap_bytes, dissector.mqtt.packets, dissector.mqtt.malformed, dissector.unwrapper.broken,
               dissector.unwrapper.fragments)]  # fmt: skip
     others = sorted(dissector.transport.others.items()) + sorted(dissector.unwrapper.unknown_links.items())
-    return packets, (error, support.told(packets), [placed(one) for one in packets], damage, counts, others)
+    meaning = analysed(analysis) if not error else ()
+    return packets, (error, support.told(packets), [placed(one) for one in packets], damage, counts, others, meaning)
+
+
+def analysed(analysis: Analysis) -> Told:
+    """What the analysis tells: findings, connections, deliveries; as text, which is harmless."""
+    findings = analysis.take()
+    for one in findings:
+        require(one.rule.id in RULES and one.what != "", "a finding without a rule or a word", one)
+        require(one.fault in ("client", "broker", "network", "capture"), "a finding without a culprit", one, one.fault)
+        require(one.start == -1 or 0 <= one.start <= one.end, "bytes that are none", one)
+    pages = [sessions.page(link, [], 0, no_colour()) for link in analysis.take_links()]
+    clock = Clock("e")
+    lines = [deliveries.line(one, clock, no_colour()) for one in analysis.take_messages()]
+    for text in (*pages, *lines):
+        harmless("sessions", text)
+    require(not analysis.open_links, "connections that never end", "")
+    told = [(one.rule.id, int(one.frame), int(one.stream), one.what, one.fault, one.related) for one in findings]
+    return told, pages, lines
 
 
 def placed(packet: Packet) -> Told:
