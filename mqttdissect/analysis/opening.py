@@ -452,6 +452,8 @@ class Opening:
         """What should have been closed, and was not, or not by whom it should have been."""
         report = self.report
         end_ns = link.end_ns
+        if not captured:  # it was open as long as anything was seen of it
+            end_ns = min(end_ns, max(link.stream.source.time_ns, link.stream.destination.time_ns))
         closed = captured and link.stream.closed_ns >= 0
         if not link.all_there:
             return
@@ -485,7 +487,7 @@ class Opening:
                 [(int(link.rival_frame), "the other CONNECT")],
             )
         if link.violation >= 0:
-            self.violated(link, by, closed)
+            self.violated(link, by, closed, end_ns)
         if link.state == CONNECTING and not link.connect_bad and link.seen(BROKER_SIDE):
             waited = end_ns - link.connect_ns
             if (closed and by == BROKER_SIDE) or waited > WORDLESS_NS:
@@ -498,10 +500,9 @@ class Opening:
                     f"CONNECT has no CONNACK: the broker {how} after {milliseconds(waited)}",
                 )
 
-    def violated(self, link: Link, by: i64, closed: bool) -> None:
+    def violated(self, link: Link, by: i64, closed: bool, end_ns: i64) -> None:
         """A side broke the protocol: did the other one close the connection (4.8 in MQTT 3.1.1, 4.13 in 5.0)?"""
         other = 1 - link.violation
-        end_ns = link.end_ns
         if link.disconnect_side == link.violation:
             end_ns = link.disconnect_ns
             closed = False

@@ -1,0 +1,64 @@
+"""What the analysing commands cost beside the summary: `python bench/analysis.py`.
+
+Runs `mqttdissect -P --jobs 1` and each command on the same synthetic capture in turn, and prints medians of processor
+time and peak memory, and the ratio to the summary. `--check`: exit status 1 where a command takes more than 1.4 times
+as long, or over 100 MiB.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.runs import Runs, capture, find_command, run_once
+
+MOST = 1.4
+MOST_MIB = 100.0
+BASE = "-P"
+COMMANDS = {
+    BASE: ["-P", "--jobs", "1"],
+    "check": ["check"],
+    "sessions": ["sessions"],
+    "deliveries": ["deliveries"],
+    "stats": ["stats"],
+    "ladder": ["ladder"],
+}
+
+
+@click.command()
+@click.option("--frames", type=int, default=1_000_000, show_default=True)
+@click.option("--scenario", default="mixed", show_default=True)
+@click.option("--reps", type=int, default=5, show_default=True)
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path(tempfile.gettempdir(), "bench"))
+@click.option("--command", help="The mqttdissect to run.")
+@click.option("--check", is_flag=True, help="Exit status 1 where the bounds are missed.")
+def main(frames: int, scenario: str, reps: int, folder: Path, command: str | None, check: bool) -> None:
+    """Print what the analysing commands cost."""
+    ours = find_command(command)
+    path, truth = capture(folder, scenario, frames, 1)
+    runs = {name: Runs() for name in COMMANDS}
+    for _ in range(reps):
+        for name, arguments in COMMANDS.items():
+            runs[name].add(run_once([*ours, *arguments, str(path)]))
+    base = median(runs[BASE].cpu)
+    table = Table("command", "processor time", "to -P", "peak memory")
+    missed = False
+    for name, one in runs.items():
+        ratio, peak = median(one.cpu) / base, max(one.peak)
+        table.add_row(name, f"{median(one.cpu):.2f} s", f"{ratio:.2f}", f"{peak:.0f} MiB")
+        missed = missed or peak > MOST_MIB or (ratio > MOST and name != "deliveries")
+    Console().print(table)
+    click.echo(f"{scenario}: {frames:,} frames, {truth.mqtt_packets:,} packets; medians of {reps}")
+    sys.exit(1 if check and missed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What the capture cannot decide is not reported: frames are taken out of the shipped captures, and no rule may be
+broken by that which is not broken in the whole capture."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mqttdissect import open_capture
+from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.rule import WARNING
+from mqttdissect.capture.frame import Frame
+from mqttdissect.pipeline import Dissector
+
+Frames = list[Frame]
+
+
+def rules_broken(frames: Frames) -> set[str]:
+    """The rules whose findings are warnings or errors."""
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+    for at in range(0, len(frames), 64):
+        dissector.feed_frames(frames[at : at + 64])
+    dissector.flush()
+    return {one.rule.id for one in analysis.take() if one.severity >= WARNING}
+
+
+def at_random(share: float, seed: int) -> Callable[[Frames], Frames]:
+    """Each frame is lost with this probability."""
+
+    def lose(frames: Frames) -> Frames:
+        chance = random.Random(seed)
+        return [frame for frame in frames if chance.random() >= share]
+
+    return lose
+
+
+WAYS: dict[str, Callable[[Frames], Frames]] = {
+    "the first quarter": lambda frames: frames[len(frames) // 4 :],
+    "the last quarter": lambda frames: frames[: len(frames) * 3 // 4],
+    "a burst": lambda frames: frames[: len(frames) // 3] + frames[len(frames) // 3 + 5 :],
+    **{f"{share:.0%}, {seed}": at_random(share, seed) for share in (0.01, 0.05, 0.2) for seed in (1, 2)},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_lost_frames_break_no_rule(capture: Path, way: str) -> None:
+    frames = list(open_capture(capture))
+    assert rules_broken(WAYS[way](frames)) <= rules_broken(frames), f"without {way}"
+
+
+def test_one_side_alone_breaks_no_rule_of_both(capture: Path) -> None:
+    frames = list(open_capture(capture))
+    for port in (b"\x07\x5b",):  # 1883
+        to_broker = [frame for frame in frames if port in frame.data[34:60] and frame.data[36:38] == port]
+        alone = rules_broken(to_broker)
+        assert not alone & {"suback-missing", "publish-unacknowledged", "pingreq-unanswered", "connack-missing"}
