@@ -14,6 +14,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+WRITERS = ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns", "links")
 LADDER = ("step", "scale", "deliveries", "parties", "selection", "model", "terminal")
 COMPILED = [
     "mqttdissect/pipeline.py",
@@ -25,10 +26,7 @@ COMPILED = [
             ("__init__.py", "net/fallback.py", "capture/compressed.py", "analysis/statements.py", "analysis/peers.py")
         )
     ),
-    *(
-        f"mqttdissect/output/{name}.py"
-        for name in ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns")
-    ),
+    *(f"mqttdissect/output/{name}.py" for name in WRITERS),
     *(f"mqttdissect/output/ladder/{name}.py" for name in LADDER),
 ]
 

@@ -28,12 +28,14 @@ def open_capture(source: Source) -> Iterator[Frame]:
 
 
 def dissect(source: Source, *, ports: frozenset[int] = frozenset([MQTT_PORT]), version: int = 0) -> Iterator[Packet]:
-    """The MQTT control packets of a capture, in the order in which they complete.
+    """The MQTT control packets of a capture, in the order in which they complete. What answers a packet is known only
+    once that has come.
 
     ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level (3, 4, 5) to assume
     where nothing tells it. Raises `CaptureError` if the source is no capture.
     """
     dissector = Dissector(ports, version)
+    dissector.mqtt.links = True
     for block in blocks_of(source):
         yield from dissector.feed(block)
     yield from dissector.close()

@@ -55,6 +55,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+class Later:
+    """Text of the leader's own that is not known yet."""
+
+    def __init__(self) -> None:
+        self.text: bytes | None = None
+
+
 class Turns:
     """Whose block is next: `mine()` once for each block."""
 
@@ -85,8 +92,9 @@ class Helper:
 
 
 class Leader:
-    """The process that the user started. `write` what it has itself, `expect` the blocks of helpers: `put` is handed
-    all of it, in that order, when `settle` finds that it is there. packets, malformed: those of helpers, so far.
+    """The process that the user started. `reserve` the place of what it has itself and `write` it, `expect` the blocks
+    of helpers: `put` is handed all of it, in that order, when `settle` finds that it is there. packets, malformed:
+    those of helpers, so far.
 
     Raises `HelperEnded`, and what `put` raises.
     """
@@ -96,7 +104,7 @@ class Leader:
         self.packets = 0
         self.malformed = 0
         self._put = put
-        self._queue: deque[bytes | tuple[int, int]] = deque()  # text, or a helper and its block's first frame
+        self._queue: deque[Later | tuple[int, int]] = deque()  # text, or a helper and its block's first frame
         self._held = 0
         self._helpers: list[tuple[int, int]] = []  # process, pipe
         self._poll = select.poll()
@@ -110,9 +118,15 @@ class Leader:
         finally:
             signal.signal(signal.SIGINT, interrupt)
 
-    def write(self, text: bytes) -> None:
-        """Text of the block that is this process's own."""
-        self._queue.append(text)
+    def reserve(self) -> Later:
+        """Here belongs the block that is this process's own."""
+        later = Later()
+        self._queue.append(later)
+        return later
+
+    def write(self, later: Later, text: bytes) -> None:
+        """Its text."""
+        later.text = text
         self._held += len(text)
 
     def expect(self, number: int) -> None:
@@ -120,13 +134,15 @@ class Leader:
         self._queue.append((self.turns.owner - 1, number))
 
     def settle(self, wait: bool = False) -> None:
-        """Hand on what can be. wait: for everything, whatever time it takes."""
+        """Hand on what can be. wait: for helpers, whatever time it takes."""
         queue = self._queue
         while queue:
             head = queue[0]
-            if isinstance(head, bytes):
-                self._held -= len(head)
-                self._put(head)
+            if isinstance(head, Later):
+                if head.text is None:
+                    return
+                self._held -= len(head.text)
+                self._put(head.text)
             elif wait or self._held > MOST_HELD or self._ready(head[0]):
                 self._pass_on(*head)
             else:

@@ -47,6 +47,7 @@ class Dissector:
         self.mqtt = MqttDissector(version)
         self.frames: i64 = 0
         self.first_ns: i64 = -1  # time of the first frame; -1 before it
+        self.last_ns: i64 = -1  # and of the last one
         self.notes = FrameNotes()
         self.analysis: Analysis | None = None  # set it before anything is fed
         self._following = False
@@ -91,6 +92,7 @@ class Dissector:
         if self.first_ns < 0:
             self.first_ns = frames[0].time_ns
         self.frames += len(frames)
+        self.last_ns = frames[-1].time_ns
         unwrapper = self.unwrapper
         tcp = self.tcp
         notes = self.notes

@@ -208,7 +208,10 @@ def test_what_is_no_capture(data: str, why: str) -> None:
         read(bytes.fromhex(data))
 
 
-MAGICS = {bytes.fromhex(one) for one in ["a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "0a0d0d0a", "736e6f6f"]}
+MAGICS = {
+    bytes.fromhex(one)
+    for one in ["a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "a1b2cd34", "34cdb2a1", "0a0d0d0a", "736e6f6f"]
+}
 
 
 @given(st.binary(min_size=4).filter(lambda data: data[:4] not in MAGICS), st.integers(0, 4))

@@ -27,6 +27,7 @@ FORMATS = {
     "tree": ["--color", "never"],
     "tree, time since the packet before": ["--color", "never", "-t", "d"],
     "summary": ["-P"],
+    "summary with links, time since the packet before": ["-P", "--links", "-t", "d"],
     "summary in colour": ["-P", "--color", "always"],
     "summary, time since the packet before": ["-P", "-t", "d"],
     "summary, time since 1970": ["-P", "-t", "e"],
@@ -34,6 +35,8 @@ FORMATS = {
     "json": ["-T", "json"],
     "fields": ["-T", "fields", *COLUMNS],
     "csv": ["-T", "csv", *COLUMNS],
+    "links": ["-T", "fields", "-e", "mqtt.request_in", "-e", "mqtt.response_in", "-e", "mqtt.handshake_time"],
+    "requests": ["-T", "fields", "-e", "mqtt.request_in"],
 }
 Printed = tuple[int, bytes, bytes]  # exit status, standard output, standard error
 

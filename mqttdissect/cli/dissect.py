@@ -12,22 +12,25 @@ from mqttdissect.cli.inputs import Inputs, with_inputs
 if TYPE_CHECKING:
     from mqttdissect.capture.notes import FrameNotes
     from mqttdissect.output.clock import Clock
+    from mqttdissect.output.links import Holder
     from mqttdissect.output.writer import Writer
 
 FORMATS = ("tree", "summary", "json", "fields", "csv")
+LIVE_PATIENCE_NS = 2_000_000_000  # for an answer, before a packet is printed without it
 TIMES = ("r", "d", "e", "a", "ad", "u", "ud")
 
 
 def make_writer(
-    form: str, names: list[str], clock: Clock, notes: FrameNotes, color: str, fold: int, secrets: bool, dump: bool
-) -> tuple[Writer, str]:
+    form: str, names: list[str], clock: Clock, notes: FrameNotes, color: str, fold: int, secrets: bool, dump: bool,
+    links: int,
+) -> tuple[Writer, str]:  # fmt: skip
     """The writer of a format, and what it prints before the first packet."""
     from mqttdissect.output.theme import no_colour, terminal_width, theme_for
 
     if form == "json":
         from mqttdissect.output.ndjson import JsonWriter
 
-        return JsonWriter(no_colour(), secrets, notes), ""
+        return JsonWriter(no_colour(), secrets, notes, links), ""
     if form in ("fields", "csv"):
         from mqttdissect.output.columns import Columns, FieldsWriter, UnknownField
 
@@ -41,16 +44,35 @@ def make_writer(
     if form == "summary":
         from mqttdissect.output.summary import SummaryWriter
 
-        writer = SummaryWriter(theme, clock)
+        writer = SummaryWriter(theme, clock, links)
     else:
         from mqttdissect.output.tree import TreeWriter
 
-        writer = TreeWriter(theme, clock, terminal_width(sys.stdout), fold, secrets, notes)
+        writer = TreeWriter(theme, clock, terminal_width(sys.stdout), fold, secrets, notes, links)
     if dump:
         from mqttdissect.output.hexdump import WithDump
 
         return WithDump(writer, theme, secrets), ""
     return writer, ""
+
+
+def choose_links(wanted: bool | None, form: str, names: tuple[str, ...], inputs: Inputs) -> tuple[int, Holder | None]:
+    """What is said of other packets (`output.links`), and what keeps packets back for that. wanted: as the user says.
+
+    Who asks for a field gets it. Otherwise what is live is not kept back, nor are lines that people watch go by.
+    """
+    from mqttdissect.mqtt.registry import RESPONSE_IN
+    from mqttdissect.output.links import ALL_LINKS, LINK_FIELDS, NO_LINKS, REQUESTS, Holder
+
+    if wanted is False:
+        return NO_LINKS, None
+    table = form in ("fields", "csv")
+    if table and not any(name in LINK_FIELDS for name in names):
+        return NO_LINKS, None
+    hold = wanted or (RESPONSE_IN.name in names if table else form != "summary" and inputs.at_rest)
+    if hold:
+        return ALL_LINKS, Holder(0 if inputs.at_rest else LIVE_PATIENCE_NS)
+    return (NO_LINKS if form == "summary" else REQUESTS), None
 
 
 def print_interfaces() -> int:
@@ -88,6 +110,12 @@ def print_interfaces() -> int:
 @click.option(
     "--fold", type=click.IntRange(0), default=56, metavar="N", help="Show N bytes of a long field; 0 shows all (56)."
 )
+@click.option(
+    "--links/--no-links",
+    default=None,
+    help="Say in each packet which one it answers and which answers it; by default in the tree and JSON, and the "
+    "latter for files only, since packets wait for their answers.",
+)
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
 @click.option(
@@ -100,7 +128,7 @@ def print_interfaces() -> int:
 @with_inputs
 def dissect(
     inputs: Inputs, form: str, names: tuple[str, ...], dump: bool, times: str, fold: int, color: str,
-    show_secrets: bool, jobs: int | None, list_interfaces: bool,
+    show_secrets: bool, jobs: int | None, list_interfaces: bool, links: bool | None,
 ) -> int:  # fmt: skip
     """Print the MQTT in captures as annotated trees of bytes.
 
@@ -126,8 +154,11 @@ def dissect(
     inputs.source()
     from mqttdissect.cli.session import Printer
     from mqttdissect.output.clock import Clock
+    from mqttdissect.output.links import NO_LINKS
 
     clock = Clock(times)
     dissector = inputs.dissector()
-    writer, heading = make_writer(form, list(names), clock, dissector.notes, color, fold, show_secrets, dump)
-    return inputs.run(dissector, Printer(writer, clock, heading), jobs or 0)
+    said, holder = choose_links(links, form, names, inputs)
+    dissector.mqtt.links = said != NO_LINKS
+    writer, heading = make_writer(form, list(names), clock, dissector.notes, color, fold, show_secrets, dump, said)
+    return inputs.run(dissector, Printer(writer, clock, heading), jobs or 0, holder)

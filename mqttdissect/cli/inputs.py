@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mqttdissect.cli.recorder import Recorder
     from mqttdissect.cli.session import Consumer
     from mqttdissect.files import Listener, Source
+    from mqttdissect.output.links import Holder
     from mqttdissect.pipeline import Dissector
 
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5, "5": 5, "3": 3, "4": 4}
@@ -139,6 +140,13 @@ class Inputs:
         """Do frames come as they happen, or from a pipe, rather than from files that are there?"""
         return bool(self.interface) or self.follow or "-" in self.paths
 
+    @property
+    def at_rest(self) -> bool:
+        """Is all that is read there, in files and directories?"""
+        from mqttdissect.source import regular_size
+
+        return not self.live and all(os.path.isdir(path) or regular_size(path) >= 0 for path in self.paths)
+
     def source(self) -> Callable[[Listener], Source]:
         """Where the frames come from."""
         paths, interface, capture_filter = self.paths, self.interface, self.capture_filter
@@ -190,8 +198,9 @@ class Inputs:
         except CaptureError as error:
             raise click.UsageError(str(error)) from None
 
-    def run(self, dissector: Dissector, consumer: Consumer, jobs: int = 1) -> int:
-        """Dissect it all, and hand the packets to `consumer` as they complete. Returns the exit status.
+    def run(self, dissector: Dissector, consumer: Consumer, jobs: int = 1, holder: Holder | None = None) -> int:
+        """Dissect it all, and hand the packets to `consumer` as they complete, or as `holder` lets them go.
+        Returns the exit status.
 
         jobs: processes that may share the work if `consumer` is a `Printer`; 0 for as many as make sense.
         """
@@ -201,5 +210,5 @@ class Inputs:
         if jobs != 1 and self.count is None and not self.live and isinstance(consumer, Printer):
             from mqttdissect.cli.shared import SharedSession
 
-            return SharedSession(dissector, consumer, jobs, self.duration, self.recorder()).run(source)
-        return Session(dissector, consumer, self.count, self.duration, self.recorder()).run(source)
+            return SharedSession(dissector, consumer, jobs, self.duration, self.recorder(), holder).run(source)
+        return Session(dissector, consumer, self.count, self.duration, self.recorder(), holder).run(source)

@@ -17,9 +17,11 @@ from mqttdissect.cli.progress import Progress
 from mqttdissect.cli.recorder import Recorder
 from mqttdissect.files import CaptureFile, Listener, Source
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.fallback import advice
 from mqttdissect.net.names import link_name
 from mqttdissect.output.clock import Clock
+from mqttdissect.output.links import Holder
 from mqttdissect.output.writer import Writer
 from mqttdissect.pipeline import Dissector
 from mqttdissect.source import STOP
@@ -77,9 +79,8 @@ class Printer:
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             yield "".join([text(packet) for packet in packets[at : at + PACKETS_AT_ONCE]])
 
-    def follow(self, dissector: Dissector) -> None:
+    def follow(self, passing: Passing, dissector: Dissector) -> None:
         """Packets that another process writes have gone by."""
-        passing = dissector.mqtt.passing
         if passing.frame:
             if self._clock.first_ns < 0:
                 self._clock.first_ns = dissector.first_ns
@@ -94,18 +95,20 @@ class Printer:
 class Session:
     """`run(...)` returns the exit status.
 
-    count: stop after so many packets. duration: after so many seconds. recorder: writes down the frames.
+    count: stop after so many packets. duration: after so many seconds. recorder: writes down the frames. holder: keeps
+    packets back until it is known what answers them.
     """
 
     def __init__(
         self, dissector: Dissector, consumer: Consumer, count: int | None = None,
-        duration: float | None = None, recorder: Recorder | None = None,
+        duration: float | None = None, recorder: Recorder | None = None, holder: Holder | None = None,
     ) -> None:  # fmt: skip
         self._dissector = dissector
         self._consumer = consumer
         self._left = count
         self._duration = duration
         self._recorder = recorder
+        self._holder = holder
         self._status = DONE
         self._usable = False
         self._progress = Progress()
@@ -129,6 +132,8 @@ class Session:
         captures.close()
         if self._recorder is not None:
             self._recorder.close()
+        if self._holder is not None and self._holder.waiting:
+            self._consumer.take(self._holder.close(), dissector)
         if self._status == DONE or self._usable or dissector.frames:
             self._status = max(self._status, self._consumer.end(dissector))
         if self._usable or dissector.frames:
@@ -198,13 +203,16 @@ class Session:
 
     def _hand_on(self, packets: list[Packet]) -> None:
         """Packets for the consumer, as many as are wanted."""
-        if self._consumer.prints and packets:
-            self._progress.make_way()
+        dissector, holder = self._dissector, self._holder
         if self._left is not None:
             packets = packets[: self._left]
             self._left -= len(packets)
-        self._consumer.take(packets, self._dissector)
-        if self._left == 0:
+        if holder is not None:
+            packets = holder.take(packets, dissector.mqtt.cost, dissector.last_ns)
+        if self._consumer.prints and packets:
+            self._progress.make_way()
+        self._consumer.take(packets, dissector)
+        if self._left == 0 and (holder is None or not holder.waiting):
             raise Enough
 
     def _end(self, name: str) -> None:

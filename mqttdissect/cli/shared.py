@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -11,8 +14,25 @@ from mqttdissect.cli.recorder import Recorder
 from mqttdissect.cli.session import Printer, Session
 from mqttdissect.files import Captures, Source
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.passing import Passing
+from mqttdissect.output.links import Holder, is_open
 from mqttdissect.parallel import Helper, HelperEnded, Leader, processes
 from mqttdissect.pipeline import Dissector
+
+
+class Block:
+    """Packets of one block of frames, and who takes their text once it is known what answers them."""
+
+    def __init__(self, packets: list[Packet], done: Callable[[bytes], None]) -> None:
+        self.packets = packets
+        self.done = done
+        self._at = 0  # all before it are settled
+
+    def is_open(self, cost: int) -> bool:
+        """May a packet still get an answer that it can name? cost: of all packets so far."""
+        while self._at < len(self.packets) and not is_open(self.packets[self._at], cost):
+            self._at += 1
+        return self._at < len(self.packets)
 
 
 class SharedSession(Session):
@@ -20,13 +40,14 @@ class SharedSession(Session):
 
     def __init__(
         self, dissector: Dissector, printer: Printer, jobs: int,
-        duration: float | None = None, recorder: Recorder | None = None,
+        duration: float | None = None, recorder: Recorder | None = None, holder: Holder | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(dissector, printer, None, duration, recorder)
+        super().__init__(dissector, printer, None, duration, recorder, holder)
         self._printer = printer
         self._jobs = jobs
         self._leader: Leader | None = None
         self._helps = False
+        self._queue: deque[Block | Passing] = deque()  # in order: blocks to write, and what goes by between them
 
     def _all(self, captures: Source) -> None:
         size = processes(self._jobs, captures.total)
@@ -39,6 +60,7 @@ class SharedSession(Session):
             self._leader = leader = Leader(size, lambda helper: self._help(captures, helper), self._put)
             try:
                 super()._all(captures)
+                self._advance(True)
                 leader.settle(True)
             finally:
                 leader.close()
@@ -64,8 +86,9 @@ class SharedSession(Session):
         if leader is None:
             super()._hand_on(packets)
             return
-        for text in self._printer.texts(packets, self._dissector):
-            leader.write(encoded(text))
+        place = leader.reserve()
+        self._queue.append(Block(packets, lambda text: leader.write(place, text)))
+        self._advance()
         leader.settle()
 
     def _say(self, line: str) -> None:
@@ -82,7 +105,21 @@ class SharedSession(Session):
 
     def _follow(self, frames: list[Frame]) -> None:
         self._dissector.follow_frames(frames)
-        self._printer.follow(self._dissector)
+        self._queue.append(self._dissector.mqtt.passing.copy())
+        self._advance()
+
+    def _advance(self, ended: bool = False) -> None:
+        """Write the blocks whose packets wait for nothing. ended: nothing follows any more."""
+        queue, dissector, printer = self._queue, self._dissector, self._printer
+        while queue:
+            head = queue[0]
+            if isinstance(head, Passing):
+                printer.follow(head, dissector)
+            elif self._holder is not None and not ended and head.is_open(int(dissector.mqtt.cost)):
+                return
+            else:
+                head.done(encoded("".join(printer.texts(head.packets, dissector))))
+            queue.popleft()
 
     def _help(self, captures: Captures, helper: Helper) -> None:
         """What a helper does."""
@@ -92,10 +129,14 @@ class SharedSession(Session):
         for frames in captures.frames():
             if helper.turns.mine():
                 packets, malformed = int(mqtt.packets), int(mqtt.malformed)
-                text = encoded("".join(self._printer.texts(dissector.feed_frames(frames), dissector)))
-                helper.send(int(frames[0].number), int(mqtt.packets) - packets, int(mqtt.malformed) - malformed, text)
+                found = dissector.feed_frames(frames)
+                counts = int(mqtt.packets) - packets, int(mqtt.malformed) - malformed
+                self._queue.append(Block(found, partial(helper.send, int(frames[0].number), *counts)))
+                self._advance()
             else:
                 self._follow(frames)
+        dissector.flush()  # may have answers, for the leader to print
+        self._advance(True)
 
 
 def encoded(text: str) -> bytes:

@@ -1,24 +1,28 @@
 """Chunks of MQTT in, decoded packets out, in the order in which they complete."""
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
+from mqttdissect.mqtt.answers import Answers
 from mqttdissect.mqtt.connection import Connection
 from mqttdissect.mqtt.framing import Framer
 from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.tcp import Chunk, Stream
 
+PACKET_COST: Final = 1024  # bytes that a packet takes besides its own, about
+
 
 @final
 class Conversation:
     """The two directions of a stream and what they share. named: is its flow known to whoever follows packets?"""
 
-    __slots__ = ("framers", "named")
+    __slots__ = ("answers", "framers", "named")
 
     def __init__(self, stream: Stream, version: i64, passing: Passing) -> None:
         connection = Connection(stream, version)
+        self.answers = Answers()
         self.framers: list[Framer] = [Framer(stream, 0, connection, passing), Framer(stream, 1, connection, passing)]
         self.named = False
 
@@ -26,17 +30,24 @@ class Conversation:
 @final
 class MqttDissector:
     """`feed` it chunks of streams that carry MQTT, or `follow` those whose packets somebody else decodes. version: the
-    protocol level where nothing tells it, 0 for none."""
+    protocol level where nothing tells it, 0 for none.
+
+    links: tie answers to what they answer (`Packet.request`, `Packet.response`); off unless somebody wants it, as it
+    costs an eighth of the way to packets. cost: with links, how many bytes all packets so far would take in memory.
+    """
 
     def __init__(self, version: i64 = 0) -> None:
         self.packets: i64 = 0
         self.malformed: i64 = 0
         self.passing = Passing()
+        self.links = False
+        self.cost: i64 = 0
         self._version = version
 
     def feed(self, chunk: Chunk) -> list[Packet]:
         """The packets that `chunk` completes."""
-        packets = self._conversation(chunk.stream).framers[chunk.direction].feed(chunk)
+        conversation = self._conversation(chunk.stream)
+        packets = conversation.framers[chunk.direction].feed(chunk)
         for packet in packets:
             if packet.type != UNDECODED:
                 self.packets += 1
@@ -44,6 +55,8 @@ class MqttDissector:
                     self.malformed += 1
         if packets:
             self.passing.last_ns = chunk.time_ns
+        if self.links:
+            self._tie(conversation, chunk, packets, 0)
         return packets
 
     def follow(self, chunk: Chunk) -> None:
@@ -52,6 +65,7 @@ class MqttDissector:
         before = passing.count
         conversation = self._conversation(chunk.stream)
         passing.active = True
+        passing.links = self.links
         packets = conversation.framers[chunk.direction].feed(chunk)
         passing.active = False
         if packets or passing.count != before:
@@ -59,6 +73,15 @@ class MqttDissector:
             if not conversation.named:
                 conversation.named = True
                 passing.flows.append(chunk.stream.flow)
+        if self.links:
+            self._tie(conversation, chunk, packets, passing.count - before)
+
+    def _tie(self, conversation: Conversation, chunk: Chunk, packets: list[Packet], passed: i64) -> None:
+        """Tie packets of a chunk, which has as many others that were passed over."""
+        answers = conversation.answers
+        for packet in packets:
+            answers.take(packet, self.cost)
+        self.cost += len(chunk.data) + PACKET_COST * (len(packets) + passed)
 
     def _conversation(self, stream: Stream) -> Conversation:
         state = stream.application

@@ -15,6 +15,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from mqttdissect.mqtt.answers import is_tied
 from mqttdissect.mqtt.connection import Connection
 from mqttdissect.mqtt.decode import undecoded
 from mqttdissect.mqtt.packet import Packet
@@ -122,8 +123,14 @@ class Framer:
                 self._need = length
                 self._keep(data[at:], chunk)
                 return
-            if self._passing.active and not self._gap_bytes and self._connection.unaffected(data, at, end):
-                self._passing.count += 1
+            passing = self._passing
+            if (
+                passing.active
+                and not self._gap_bytes
+                and not (passing.links and is_tied(data[at]))
+                and self._connection.unaffected(data, at, end)
+            ):
+                passing.count += 1
                 at = end
                 continue
             packet = Packet(

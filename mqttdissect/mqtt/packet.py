@@ -39,6 +39,36 @@ class Note:
 
 
 @final
+class Exchange:
+    """A packet that asks for another one, and its answer: PUBLISH and PUBACK, PUBREC and PUBREL, ... (`answers`).
+
+    asked_frame, asked_ns: of the packet that asks. answered_frame, answered_ns: of its answer; frame 0 until it has
+    come. asked_cost, answered_cost: what all packets before each would take in memory, in bytes. began_frame, began_ns:
+    of the first packet of a handshake of more than two; frame 0 where it is the one that asks. The rest is for
+    `answers` alone.
+    """
+
+    __slots__ = (
+        "answer_gaps", "answered_cost", "answered_frame", "answered_ns", "asked_cost", "asked_frame", "asked_ns",
+        "began_frame", "began_ns", "doubtful", "following", "gaps",
+    )  # fmt: skip
+
+    def __init__(self, asked_frame: i64, asked_ns: i64, cost: i64, gaps: i64, answer_gaps: i64) -> None:
+        self.asked_frame = asked_frame
+        self.asked_ns = asked_ns
+        self.asked_cost = cost
+        self.answered_cost: i64 = 0
+        self.answered_frame: i64 = 0
+        self.answered_ns: i64 = 0
+        self.began_frame: i64 = 0
+        self.began_ns: i64 = 0
+        self.gaps = gaps
+        self.answer_gaps = answer_gaps
+        self.doubtful = False
+        self.following: Exchange | None = None
+
+
+@final
 class Packet:
     """One control packet.
 
@@ -50,12 +80,14 @@ class Packet:
     hole_why: where bytes of it are missing, how many, and why; offset -1 for none. gap_bytes, gap_after: bytes of the
     stream that the capture lacks before the packet, and the frame that carried those before them. resent: TCP segments
     of its direction that had been sent again by then.
+    request: the exchange that it answers; response: the one that it opens, whose answer comes later; None for none, or
+    if nobody asked for it (`MqttDissector.links`).
     """
 
     __slots__ = (
         "data", "direction", "fields", "flags", "frame", "gap_after", "gap_bytes", "hole_bytes",
-        "hole_offset", "hole_why", "notes", "payload", "resent", "sender", "spans", "stream", "time_ns", "type",
-        "version", "version_by",
+        "hole_offset", "hole_why", "notes", "payload", "request", "resent", "response", "sender", "spans", "stream",
+        "time_ns", "type", "version", "version_by",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +115,8 @@ class Packet:
         self.resent: i64 = 0
         if stream is not None:
             self.resent = stream.half(direction).retransmissions
+        self.request: Exchange | None = None
+        self.response: Exchange | None = None
 
     @property
     def name(self) -> str:

@@ -14,7 +14,8 @@ from mqttdissect.net.tcp import Chunk
 
 @final
 class Passing:
-    """active: are packets being followed at the moment? count: those left undecoded so far.
+    """active: are packets being followed at the moment? count: those left undecoded so far. links: are those decoded
+    that ask or answer?
 
     The rest is what has been seen since `begin`. frame: of the last packet, 0 for none. earliest_ns, latest_ns: least
     and greatest time; least_step, greatest_step: the same of the time since the packet before. flows: of the streams
@@ -23,6 +24,7 @@ class Passing:
 
     def __init__(self) -> None:
         self.active = False
+        self.links = False
         self.count: i64 = 0
         self.last_ns: i64 = -1  # time of the last packet, followed or not; -1 before the first
         self.begin()
@@ -35,6 +37,18 @@ class Passing:
         self.least_step: i64 = 0
         self.greatest_step: i64 = 0
         self.flows: list[bytes] = []
+
+    def copy(self) -> "Passing":
+        """What has been seen, to keep."""
+        other = Passing()
+        other.last_ns = self.last_ns
+        other.frame = self.frame
+        other.earliest_ns = self.earliest_ns
+        other.latest_ns = self.latest_ns
+        other.least_step = self.least_step
+        other.greatest_step = self.greatest_step
+        other.flows = self.flows
+        return other
 
     def add(self, chunk: Chunk) -> None:
         """`chunk` has completed packets."""

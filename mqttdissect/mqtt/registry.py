@@ -148,5 +148,12 @@ PROPERTIES: Final = FieldSpec("mqtt.properties", "Properties", GROUP, "2.2.2")
 WILL_PROPERTIES: Final = FieldSpec("mqtt.will_properties", "Will properties", GROUP, "3.1.3.2")
 PROPERTY_LENGTH: Final = FieldSpec("mqtt.property_len", "Property length", VARINT, "2.2.2.1")
 
+# Between packets: not in `Packet.fields`, but worked out from `Packet.request` and `Packet.response`
+REQUEST_IN: Final = FieldSpec("mqtt.request_in", "Request in frame", DERIVED)
+RESPONSE_TIME: Final = FieldSpec("mqtt.response_time", "Time since the request", DERIVED, unit="s")
+RESPONSE_IN: Final = FieldSpec("mqtt.response_in", "Response in frame", DERIVED)
+HANDSHAKE_IN: Final = FieldSpec("mqtt.handshake_in", "Handshake began in frame", DERIVED)
+HANDSHAKE_TIME: Final = FieldSpec("mqtt.handshake_time", "Time since the handshake began", DERIVED, unit="s")
+
 # Anything
 UNDECODED_BYTES: Final = FieldSpec("mqtt.undecoded", "Undecoded", UNDECODED)

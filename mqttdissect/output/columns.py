@@ -17,6 +17,7 @@ from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.address import address, port
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock, calendar, seconds
+from mqttdissect.output.links import LINK_FIELDS, link_cell
 from mqttdissect.output.text import visible
 
 FORMULA: Final = frozenset("=+-@\t\r")
@@ -94,12 +95,15 @@ class Columns:
         self.secrets = secrets
         self._clock = clock
         self._computed: list[tuple[int, Column]] = []
+        self._links: list[tuple[int, FieldSpec]] = []
         self._wanted: dict[FieldSpec, list[tuple[int, BitSpec | None, bool]]] = {}  # column, bits, by alias?
         known = specs()
         for index, name in enumerate(names):
             if name in ABOUT_FRAMES:
                 relative = name == "frame.time_relative"
                 self._computed.append((index, self._relative if relative else ABOUT_FRAMES[name][1]))
+            elif name in LINK_FIELDS:
+                self._links.append((index, LINK_FIELDS[name]))
             elif not self._want(index, name, known):
                 raise UnknownField(unknown(name, known))
 
@@ -124,6 +128,8 @@ class Columns:
         cells = [""] * len(self.names)
         for index, column in self._computed:
             cells[index] = column(packet)
+        for index, spec in self._links:
+            cells[index] = link_cell(spec, packet)
         wanted = self._wanted
         for field in packet.fields:
             columns = wanted.get(field.spec)

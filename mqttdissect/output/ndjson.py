@@ -4,6 +4,7 @@ import json
 from typing import Final, final
 
 import orjson
+from mypy_extensions import i64
 
 from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt.codes import VERSIONS
@@ -15,6 +16,7 @@ from mqttdissect.net.tcp import Stream
 from mqttdissect.output import values
 from mqttdissect.output.clock import seconds
 from mqttdissect.output.gist import Gist
+from mqttdissect.output.links import NO_LINKS, REQUESTS, for_json
 from mqttdissect.output.theme import Theme
 
 VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
@@ -23,9 +25,10 @@ VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
 @final
 class JsonWriter:
     """`text(packet)`: the object, with its newline. secrets: show passwords and authentication data. about: what is
-    known of frames."""
+    known of frames. links: what is said of other packets (`links`)."""
 
-    def __init__(self, theme: Theme, secrets: bool, about: FrameNotes | None = None) -> None:
+    def __init__(self, theme: Theme, secrets: bool, about: FrameNotes | None = None, links: i64 = REQUESTS) -> None:
+        self.links = links
         self.about = about if about is not None else FrameNotes()
         self.secrets = secrets
         self._gist = Gist(theme)
@@ -61,6 +64,8 @@ class JsonWriter:
             "mqtt": mqtt,
             "fields": fields,
         }
+        if self.links != NO_LINKS:
+            for_json(packet, self.links, line, mqtt)
         if packet.version_by:
             line["version_by"] = VERSION_SOURCES[int(packet.version_by)]
         if packet.spans:

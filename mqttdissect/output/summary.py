@@ -5,20 +5,25 @@ Columns grow to the widest value so far and never shrink, so that lines stay ali
 
 from typing import Final, final
 
+from mypy_extensions import i64
+
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.address import endpoint
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import MOST_FLOWS, Gist
+from mqttdissect.output.links import NO_LINKS
+from mqttdissect.output.links import lines as link_lines
 from mqttdissect.output.theme import Theme
 
 
 @final
 class SummaryWriter:
-    """`text(packet)`: the line, with its newline."""
+    """`text(packet)`: the line, with its newline. links: what is said of other packets (`links`)."""
 
-    def __init__(self, theme: Theme, clock: Clock) -> None:
+    def __init__(self, theme: Theme, clock: Clock, links: i64 = NO_LINKS) -> None:
+        self.links = links
         self.theme = theme
         self.clock = clock
         self.gist = Gist(theme)
@@ -41,6 +46,9 @@ class SummaryWriter:
         name = NAMES[packet.type] if packet.type != 15 else packet.name.ljust(WIDEST)
         gist = self.gist.line(packet)
         theme = self.theme
+        if self.links != NO_LINKS:
+            for link in link_lines(packet, self.links):
+                gist += "  " + theme.paint(theme.derived, f"[{link}]")
         if not theme.colour:
             return f"{number}  {time}  {addresses}  {name}  {gist}\n"
         end = theme.end

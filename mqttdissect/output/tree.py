@@ -15,6 +15,8 @@ from mqttdissect.mqtt.passing import Passing
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import Gist
+from mqttdissect.output.links import REQUESTS
+from mqttdissect.output.links import lines as link_lines
 from mqttdissect.output.text import visible, wrapped
 from mqttdissect.output.theme import Theme
 
@@ -36,12 +38,14 @@ class TreeWriter:
     """`text(packet)`: the packet's tree, with a blank line behind it.
 
     width: columns of the terminal, 0 for any. fold: bytes of a field that are shown, 0 for all. secrets: show them.
-    about: what is known of frames.
+    about: what is known of frames. links: what is said of other packets (`links`).
     """
 
     def __init__(
-        self, theme: Theme, clock: Clock, width: int, fold: int, secrets: bool, about: FrameNotes | None = None
-    ) -> None:
+        self, theme: Theme, clock: Clock, width: int, fold: int, secrets: bool, about: FrameNotes | None = None,
+        links: i64 = REQUESTS,
+    ) -> None:  # fmt: skip
+        self.links = links
         self.about = about if about is not None else FrameNotes()
         self.theme = theme
         self.clock = clock
@@ -68,7 +72,8 @@ class TreeWriter:
         notes = packet.notes or []
         spans = packet.spans or []
         comments = self.about.comments(int(packet.frame), packet.spans)
-        left = len(sections) + len(notes) + (1 if spans else 0) + len(comments)
+        links = link_lines(packet, self.links)
+        left = len(sections) + len(notes) + (1 if spans else 0) + len(comments) + len(links)
         for title, start, end in sections:
             left -= 1
             self._out.append(f"{self._tee if left else self._elbow}{self.theme.paint(self.theme.heading, title)}\n")
@@ -76,6 +81,9 @@ class TreeWriter:
         if spans:
             left -= 1
             self._out.append(f"{self._tee if left else self._elbow}{self._frames(packet, spans)}\n")
+        for line in links:
+            left -= 1
+            self._out.append(f"{self._tee if left else self._elbow}{self.theme.paint(self.theme.derived, line)}\n")
         for frame, comment in comments:
             left -= 1
             self._out.append(f"{self._tee if left else self._elbow}Comment on frame #{frame}  {visible(comment)}\n")

@@ -1,0 +1,167 @@
+"""What a packet answers, and which packet answers it, in words and for machines.
+
+A request can name its answer only if it is printed after that has come: `Holder` keeps packets back for so long, in
+order. How far apart the two may be is counted in what all packets between them take in memory: that is bounded, and
+the same however the input arrives and however many processes share the work.
+"""
+
+from collections import deque
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from mqttdissect.mqtt.codes import AUTH, CONNECT, PACKET_TYPES, PUBLISH
+from mqttdissect.mqtt.fields import FieldSpec
+from mqttdissect.mqtt.packet import Exchange, Packet
+from mqttdissect.mqtt.registry import HANDSHAKE_IN, HANDSHAKE_TIME, REQUEST_IN, RESPONSE_IN, RESPONSE_TIME
+from mqttdissect.output.clock import seconds
+
+# What a writer says of other packets
+NO_LINKS: Final = 0
+REQUESTS: Final = 1  # that which came before
+ALL_LINKS: Final = 2  # and that which came after, where a `Holder` is before the writer
+
+MOST_APART: Final = 8 * 1024 * 1024  # bytes in memory of the packets between a request and an answer that it names
+
+
+def answer_to(packet: Packet) -> Exchange | None:
+    """The exchange whose answer the packet can name."""
+    exchange = packet.response
+    if exchange is None or exchange.answered_frame == 0:
+        return None
+    return exchange if exchange.answered_cost - exchange.asked_cost <= MOST_APART else None
+
+
+def is_open(packet: Packet, cost: i64) -> bool:
+    """May the packet still get an answer that it can name? cost: of all packets so far."""
+    exchange = packet.response
+    return exchange is not None and exchange.answered_frame == 0 and cost - exchange.asked_cost <= MOST_APART
+
+
+def start_of(packet: Packet) -> Exchange | None:
+    """The exchange that knows how a longer handshake began, where the packet is the last of it."""
+    exchange = packet.request
+    if exchange is None or exchange.began_frame == 0 or packet.response is not None:
+        return None
+    return exchange
+
+
+def starter(packet: Packet) -> str:
+    """The name of the packet that a handshake began with, by the last one of it."""
+    kind: int = PUBLISH
+    if packet.type == AUTH:
+        kind = AUTH
+    elif packet.type < PUBLISH:
+        kind = CONNECT
+    return PACKET_TYPES[kind]
+
+
+def lines(packet: Packet, links: i64) -> list[str]:
+    """`Request in #8, 0.8 ms` and the like, as far as `links` asks for it."""
+    found: list[str] = []
+    if links == NO_LINKS:
+        return found
+    request = packet.request
+    if request is not None:
+        found.append(f"Request in #{request.asked_frame}, {duration(packet.time_ns - request.asked_ns)}")
+        start = start_of(packet)
+        if start is not None:
+            whole = duration(packet.time_ns - start.began_ns)
+            found.append(f"{starter(packet)} in #{start.began_frame}, {whole} in all")
+    if links == ALL_LINKS:
+        answer = answer_to(packet)
+        if answer is not None:
+            found.append(f"Response in #{answer.answered_frame}, {duration(answer.answered_ns - packet.time_ns)}")
+    return found
+
+
+def duration(ns: i64) -> str:
+    """0.025 ms, 12.3 ms, 1.234 s"""
+    sign = ""
+    if ns < 0:
+        sign = "-"
+        ns = -ns
+    if ns >= 1_000_000_000:
+        return f"{sign}{seconds(int(ns), 3)} s"
+    if ns >= 10_000_000:
+        return f"{sign}{ns // 1_000_000}.{ns // 100_000 % 10} ms"
+    digits = str(1000 + ns // 1000 % 1000)[1:].rstrip("0")
+    whole = ns // 1_000_000
+    return f"{sign}{whole}.{digits} ms" if digits else f"{sign}{whole} ms"
+
+
+def link_cell(spec: FieldSpec, packet: Packet) -> str:
+    """The text of one of these fields for a table; empty where there is nothing to say."""
+    if spec is RESPONSE_IN:
+        answer = answer_to(packet)
+        return str(answer.answered_frame) if answer is not None else ""
+    exchange = packet.request if spec is REQUEST_IN or spec is RESPONSE_TIME else start_of(packet)
+    if exchange is None:
+        return ""
+    if spec is REQUEST_IN:
+        return str(exchange.asked_frame)
+    if spec is HANDSHAKE_IN:
+        return str(exchange.began_frame)
+    return seconds(int(packet.time_ns - (exchange.asked_ns if spec is RESPONSE_TIME else exchange.began_ns)), 9)
+
+
+def for_json(packet: Packet, links: i64, line: dict[str, object], mqtt: dict[str, object]) -> None:
+    """Add the same to a packet's object and to its fields."""
+    request = packet.request
+    if request is not None:
+        since = int(packet.time_ns - request.asked_ns)
+        line["request"] = {"frame": int(request.asked_frame), "time": seconds(since, 9)}
+        mqtt[REQUEST_IN.name] = int(request.asked_frame)
+        mqtt[RESPONSE_TIME.name] = since / 1_000_000_000
+        start = start_of(packet)
+        if start is not None:
+            since = int(packet.time_ns - start.began_ns)
+            line["handshake"] = {"frame": int(start.began_frame), "time": seconds(since, 9)}
+            mqtt[HANDSHAKE_IN.name] = int(start.began_frame)
+            mqtt[HANDSHAKE_TIME.name] = since / 1_000_000_000
+    if links == ALL_LINKS:
+        answer = answer_to(packet)
+        if answer is not None:
+            until = int(answer.answered_ns - packet.time_ns)
+            line["response"] = {"frame": int(answer.answered_frame), "time": seconds(until, 9)}
+            mqtt[RESPONSE_IN.name] = int(answer.answered_frame)
+
+
+LINK_FIELDS: Final[dict[str, FieldSpec]] = {
+    spec.name: spec for spec in (REQUEST_IN, RESPONSE_TIME, RESPONSE_IN, HANDSHAKE_IN, HANDSHAKE_TIME)
+}
+
+
+@final
+class Holder:
+    """`take` packets in order; it returns those that may be printed. `close` returns the rest.
+
+    patience_ns: a packet is not held longer than so much time of the capture; 0 for any time, so that what is said
+    depends on nothing but the capture. waiting: packets that are held.
+    """
+
+    def __init__(self, patience_ns: i64 = 0) -> None:
+        self.patience_ns = patience_ns
+        self.waiting: i64 = 0
+        self._held: deque[Packet] = deque()
+
+    def take(self, packets: list[Packet], cost: i64, time_ns: i64) -> list[Packet]:
+        """More packets, which may be none. cost: of all packets so far. time_ns: of the last frame captured."""
+        held = self._held
+        held.extend(packets)
+        self.waiting += len(packets)
+        done: list[Packet] = []
+        while self.waiting:
+            first: Packet = held[0]
+            if is_open(first, cost) and (self.patience_ns == 0 or time_ns - first.time_ns <= self.patience_ns):
+                break
+            done.append(held.popleft())
+            self.waiting -= 1
+        return done
+
+    def close(self) -> list[Packet]:
+        """There are no more."""
+        rest = list(self._held)
+        self._held.clear()
+        self.waiting = 0
+        return rest
