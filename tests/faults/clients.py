@@ -165,8 +165,8 @@ class Peer:
 class Raw:
     """A scripted client: sends bytes, keeps what it hears. `packets` makes the bytes."""
 
-    def __init__(self, port: int, version: int, patience: float) -> None:
-        self.packets = Sample(version)
+    def __init__(self, port: int, version: int, patience: float, login: tuple[str, str] | None = None) -> None:
+        self.packets = Sample(version, login)
         self.patience = patience
         self.heard: list[bytes] = []
         self._buffer = bytearray()

@@ -6,7 +6,7 @@ Knows nothing of the product's decoder, which is judged by what is made here. So
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK = range(1, 10)
 UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(10, 16)
@@ -195,15 +195,18 @@ def edit_connack(data: bytes, change: Callable[[bytearray], object] = lambda _: 
 
 @dataclass
 class Sample:
-    """Packets that scripted clients send; the version decides their form."""
+    """Packets that scripted clients send; the version decides their form. login: user name and password in CONNECT."""
 
     version: int = 4
-    prefix: str = field(default="")
+    login: tuple[str, str] | None = None
 
     def connect(self, client: str, flags: int = 2, keep_alive: int = 60, properties: bytes = b"",
                 rest: bytes = b"") -> bytes:  # fmt: skip
         """CONNECT."""
         name = b"MQIsdp" if self.version == 3 else b"MQTT"
+        if self.login is not None:
+            flags |= 0xC0
+            rest += text(self.login[0]) + text(self.login[1])
         return Connect(self.version, flags, keep_alive, properties, client.encode(), rest, name).bytes()
 
     def publish(self, topic: str, payload: bytes = b"x", qos: int = 0, identifier: int = 0, properties: bytes = b"",

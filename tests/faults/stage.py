@@ -98,9 +98,14 @@ class Loop:
 
 
 class Stage:
-    """What a scenario has: clients, topics of its own, the proxy. strict: no fault, so every answer must come."""
+    """What a scenario has: clients, topics of its own, the proxy. strict: no fault, so every answer must come. login:
+    user name and password of all."""
 
-    def __init__(self, proxy: Proxy, serial: str, version: int, strict: bool, patience: float = 0.0) -> None:
+    def __init__(
+        self, proxy: Proxy, serial: str, version: int, strict: bool, patience: float = 0.0,
+        login: tuple[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.login = login
         self.proxy = proxy
         self.serial = serial
         self.version = version
@@ -120,12 +125,14 @@ class Stage:
         """A paho client, not connected yet."""
         name = self.client_id(role) if client_id is None else client_id
         one = Peer(self.proxy.port, name, version or self.version, clean, self.patience, self.strict)
+        if self.login is not None:
+            one.client.username_pw_set(*self.login)
         self.peers.append(one)
         return one
 
     def raw(self, version: int = 0) -> Raw:
         """A scripted client, its TCP connection open."""
-        one = Raw(self.proxy.port, version or self.version, self.patience)
+        one = Raw(self.proxy.port, version or self.version, self.patience, self.login)
         self.peers.append(one)
         return one
 
@@ -138,19 +145,22 @@ class Stage:
 def converse(
     loop: Loop, broker: int, scenario: Scenario, serial: str, version: int, fault: Fault | None, captured: int,
     patience: float = 0, linger: float = 0, source: str = "", listening: Callable[[Proxy], object] | None = None,
+    login: tuple[str, str] | None = None, lenient: bool = False,
 ) -> bytes:  # fmt: skip
     """Plays the scenario with the fault in it; the capture of it. linger: seconds that the connections stay open when
-    the scenario is over. listening: called with the proxy before the first client connects."""
+    the scenario is over. listening: called with the proxy before the first client connects. lenient: answers may stay
+    away though there is no fault."""
     proxy = Proxy(broker, fault or Fault(), captured, source)
     loop.call(proxy.start())
-    stage = Stage(proxy, serial, version, fault is None, patience)
+    strict = fault is None and not lenient
+    stage = Stage(proxy, serial, version, strict, patience or (0 if strict or fault else 3), login)
     try:
         if listening is not None:
             listening(proxy)
         try:
             scenario(stage)
         except Gone:
-            if fault is None:
+            if strict:
                 raise
         if linger:
             time.sleep(linger)
