@@ -47,6 +47,8 @@ SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_RETAINED: Final = 10_000  # of one broker
+LONGEST_DELAY: Final = 10 * 365 * 24 * 3600  # seconds of a will that anybody waits for
+LATEST_NS: Final = 1 << 62  # beyond that, times are nonsense and sums of them too large
 MOST_WILLS: Final = 512  # of connections that have ended
 BUSY: Final = 16  # messages in flight to a client that may hold up others
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
@@ -645,7 +647,9 @@ class Deliveries:
         if will is None or link.connack_frame == 0 or link.code != 0 or not link.captured_end:
             return
         delay = will.delay if link.expiry > will.delay else link.expiry
-        will.due_ns = link.end_ns + (0 if will.cancelled else delay * SECOND)
+        will.due_ns = link.end_ns
+        if not will.cancelled and link.end_ns < LATEST_NS:
+            will.due_ns += min(delay, LONGEST_DELAY) * SECOND
         if len(broker.wills) >= MOST_WILLS:
             del broker.wills[next(iter(broker.wills))]
         broker.wills.setdefault(will.topic, []).append(link)
