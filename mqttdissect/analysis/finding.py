@@ -4,7 +4,8 @@ from typing import final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.rule import Rule
+from mqttdissect.analysis import rules
+from mqttdissect.analysis.rule import Rule, place
 
 
 @final
@@ -41,8 +42,13 @@ class Finding:
     @property
     def clause(self) -> str:
         """`[MQTT-3.1.0-2]`, or `MQTT 3.1, section 3.1`; empty where it is bad practice only."""
-        statement = self.rule.clause(self.version)
-        return statement if statement.startswith("[") else self.rule.place(self.version)
+        clause = rules.clause(self.rule, self.version, self.packet, self.fault)
+        return clause if clause.startswith("[") else place(self.version, clause)
+
+    @property
+    def place(self) -> str:
+        """The same, always with the standard: `MQTT 5.0 [MQTT-3.1.0-2]`."""
+        return place(self.version, rules.clause(self.rule, self.version, self.packet, self.fault))
 
     def __repr__(self) -> str:
         return f"Finding({self.rule.id!r}, frame={self.frame}, {self.what!r})"

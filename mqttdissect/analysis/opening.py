@@ -93,6 +93,7 @@ class Opening:
 
     def belongs(self, link: Link, packet: Packet) -> None:
         """The connection is that of the client identifier it has said, or was given."""
+        self.report.named(link)
         key = (broker_of(link), link.client_id)
         client = self.clients.pop(key, None)
         if client is None:

@@ -88,6 +88,12 @@ class Report:
         self._found.append(finding)
         return finding
 
+    def named(self, link: Link) -> None:
+        """The connection's client identifier has become known: what was found in its CONNECT is that client's."""
+        for finding in self._found:
+            if finding.stream == link.number and not finding.client:
+                finding.client = link.client_id
+
     def take(self) -> list[Finding]:
         """The findings since this was last asked."""
         found = self._found

@@ -58,14 +58,18 @@ class Rule:
         return self.v5 if version == 5 else self.v3 if version == 3 else self.v4
 
     def place(self, version: i64) -> str:
-        """The same as a reader would look it up: `MQTT 5.0 [MQTT-3.1.0-2]`, `MQTT 3.1, section 2.1`; empty for none."""
-        clause = self.clause(version)
-        if not clause:
-            return ""
-        standard = STANDARDS.get(int(version), "MQTT")
-        if clause.startswith("["):
-            return f"{standard} {clause}"
-        return f"{standard}, {clause}" if clause.startswith("appendix") else f"{standard}, section {clause}"
+        """The same as a reader would look it up."""
+        return place(version, self.clause(version))
 
     def __repr__(self) -> str:
         return f"Rule({self.id!r})"
+
+
+def place(version: i64, clause: str) -> str:
+    """`MQTT 5.0 [MQTT-3.1.0-2]`, `MQTT 3.1, section 2.1`, `MQTT 3.1, appendix A`; empty for no clause."""
+    if not clause:
+        return ""
+    standard = STANDARDS.get(int(version), "MQTT")
+    if clause.startswith("["):
+        return f"{standard} {clause}"
+    return f"{standard}, {clause}" if clause.startswith("appendix") else f"{standard}, section {clause}"

@@ -1,13 +1,15 @@
 """Every rule there is: what is wrong, what should have been, what usually causes it, and where the standards say so.
 
 Numbers in brackets are the standards' own (OASIS MQTT 3.1.1 and 5.0, appendix B); other places are sections of the MQTT
-V3.1 Protocol Specification, of 3.1.1 and of 5.0. Where statements differ by side or by case, the rule names the one
-that is broken most; `docs/statements.md` has them all. `docs/rules.md` is made of this file.
+V3.1 Protocol Specification, of 3.1.1 and of 5.0. Where statements differ by packet or by side, `SHARPER` has them. All
+statements are in `statements`. `docs/rules.md` is made of this file.
 
 The names of the malformed ones are those of `mqtt.clauses`, by which a note of the decoder finds its rule.
 """
 
 from typing import Final
+
+from mypy_extensions import i64
 
 from mqttdissect.analysis.rule import BROKER, CAPTURE, CLIENT, ERROR, NETWORK, NOTE, SENDER, WARNING, Rule
 
@@ -955,3 +957,55 @@ GROUPS: Final[list[tuple[str, list[Rule]]]] = [
 # fmt: on
 
 RULES: Final[dict[str, Rule]] = {one.id: one for _, group in GROUPS for one in group}
+
+# Where the standard has a statement for one packet type, or one side: (rule, packet or who is at fault, version)
+SHARPER: Final[dict[tuple[str, str, int], str]] = {
+    ("acknowledgement-order", "PUBREC", 4): "[MQTT-4.6.0-3]",
+    ("acknowledgement-order", "PUBREC", 5): "[MQTT-4.6.0-3]",
+    ("acknowledgement-order", "PUBREL", 4): "[MQTT-4.6.0-4]",
+    ("acknowledgement-order", "PUBREL", 5): "[MQTT-4.6.0-4]",
+    ("answer-unexpected", "SUBACK", 4): "[MQTT-2.3.1-7]",
+    ("answer-unexpected", "SUBACK", 5): "[MQTT-2.2.1-6]",
+    ("answer-unexpected", "UNSUBACK", 4): "[MQTT-2.3.1-7]",
+    ("answer-unexpected", "UNSUBACK", 5): "[MQTT-2.2.1-6]",
+    ("answer-without-codes", "UNSUBACK", 5): "[MQTT-3.11.3-1]",
+    ("auth-unasked", CLIENT, 5): "[MQTT-4.12.0-7]",
+    ("first-answer-not-connack", "DISCONNECT", 5): "[MQTT-3.14.0-1]",
+    ("identifier-in-use", BROKER, 4): "[MQTT-2.3.1-4]",
+    ("identifier-in-use", BROKER, 5): "[MQTT-2.2.1-4]",
+    ("packet-after-refusal", CLIENT, 4): "[MQTT-3.1.4-5]",
+    ("packet-after-refusal", CLIENT, 5): "[MQTT-3.1.4-6]",
+    ("packet-identifier-zero", BROKER, 5): "[MQTT-2.2.1-4]",
+    ("packet-too-large", CLIENT, 5): "[MQTT-3.2.2-15]",
+    ("reason-code", "AUTH", 5): "[MQTT-3.15.2-1]",
+    ("reason-code", "CONNACK", 5): "[MQTT-3.2.2-8]",
+    ("reason-code", "DISCONNECT", 5): "[MQTT-3.14.2-1]",
+    ("reason-code", "PUBACK", 5): "[MQTT-3.4.2-1]",
+    ("reason-code", "PUBCOMP", 5): "[MQTT-3.7.2-1]",
+    ("reason-code", "PUBREC", 5): "[MQTT-3.5.2-1]",
+    ("reason-code", "PUBREL", 5): "[MQTT-3.6.2-1]",
+    ("reason-code", "SUBACK", 5): "[MQTT-3.9.3-2]",
+    ("reason-code", "UNSUBACK", 5): "[MQTT-3.11.3-2]",
+    ("receive-maximum-exceeded", BROKER, 5): "[MQTT-3.3.4-9]",
+    ("redelivery-changed", BROKER, 4): "[MQTT-2.3.1-4]",
+    ("redelivery-changed", BROKER, 5): "[MQTT-2.2.1-4]",
+    ("reserved-flags", "AUTH", 5): "[MQTT-3.15.1-1]",
+    ("reserved-flags", "DISCONNECT", 4): "[MQTT-3.14.1-1]",
+    ("reserved-flags", "DISCONNECT", 5): "[MQTT-3.14.1-1]",
+    ("reserved-flags", "PUBREL", 4): "[MQTT-3.6.1-1]",
+    ("reserved-flags", "PUBREL", 5): "[MQTT-3.6.1-1]",
+    ("reserved-flags", "SUBSCRIBE", 4): "[MQTT-3.8.1-1]",
+    ("reserved-flags", "SUBSCRIBE", 5): "[MQTT-3.8.1-1]",
+    ("reserved-flags", "UNSUBSCRIBE", 4): "[MQTT-3.10.1-1]",
+    ("reserved-flags", "UNSUBSCRIBE", 5): "[MQTT-3.10.1-1]",
+    ("topic-alias-exceeded", BROKER, 5): "[MQTT-3.3.2-11]",
+    ("wildcard-in-topic-name", "CONNECT", 3): "3.1",
+    ("wildcard-in-topic-name", "CONNECT", 4): "[MQTT-4.7.1-1]",
+    ("wildcard-in-topic-name", "CONNECT", 5): "[MQTT-4.7.0-1]",
+}
+
+
+def clause(rule: Rule, version: i64, packet: str, fault: str) -> str:
+    """What the standard of this version states of the rule for this packet (its name) and this side."""
+    sharper = SHARPER.get((rule.id, packet, int(version))) or SHARPER.get((rule.id, fault, int(version)))
+    return sharper or rule.clause(version)

@@ -10,6 +10,7 @@ import click
 from mqttdissect import __version__
 
 COMMANDS = {  # loaded when they are used: module, its function, and what it is for
+    "check": ("mqttdissect.cli.check", "check", "Say what breaks the standard, who and where."),
     "dissect": ("mqttdissect.cli.dissect", "dissect", "Dissect captures: what happens without a command."),
     "sessions": ("mqttdissect.cli.sessions", "sessions", "Who connected, with what, for how long, and how it ended."),
     "deliveries": ("mqttdissect.cli.deliveries", "deliveries", "Where each message went, how fast, and who missed it."),

@@ -111,6 +111,7 @@ class Session:
         self._holder = holder
         self._status = DONE
         self._usable = False
+        self._flushed = False
         self._progress = Progress()
 
     def run(self, open_source: Callable[[Listener], Source]) -> int:
@@ -126,7 +127,7 @@ class Session:
         try:
             self._all(captures)
         except Enough:
-            pass
+            self._flush()
         finally:
             self._progress.stop()
         captures.close()
@@ -155,7 +156,12 @@ class Session:
             pass
         except CaptureError as error:
             self.failed(captures.names[0], error)
-        self._hand_on(self._dissector.flush())
+        self._hand_on(self._flush())
+
+    def _flush(self) -> list[Packet]:
+        """What only the end completes, once."""
+        flushed, self._flushed = self._flushed, True
+        return [] if flushed else self._dissector.flush()
 
     def _dissect(self, frames: list[Frame]) -> None:
         """Frames in the order of the source, none left out."""
