@@ -15,7 +15,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 WRITERS = ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns", "links")
-LADDER = ("step", "scale", "deliveries", "parties", "selection", "model", "terminal")
+LADDER = ("step", "fold", "scale", "deliveries", "parties", "selection", "model", "pieces", "terminal")
 COMPILED = [
     "mqttdissect/pipeline.py",
     *(

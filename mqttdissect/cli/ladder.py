@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -12,26 +13,31 @@ from mqttdissect.cli.errors import complain
 from mqttdissect.cli.inputs import Inputs, with_inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mqttdissect.analysis.finding import Finding
     from mqttdissect.mqtt.packet import Packet
     from mqttdissect.output.clock import Clock
     from mqttdissect.output.ladder.model import Ladder
+    from mqttdissect.output.ladder.picture import Picture
     from mqttdissect.output.ladder.selection import Selection
     from mqttdissect.output.ladder.terminal import TerminalLadder
     from mqttdissect.pipeline import Dissector
 
-FORMATS = ("text",)
+FORMATS = ("text", "svg", "mermaid", "plantuml")
+SUFFIXES = {".txt": "text", ".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".puml": "plantuml"}
 TIMES = ("r", "d", "e", "a", "ad", "u", "ud")
 WIDTH = 120  # where there is no terminal to ask
 PACKETS_AT_ONCE = 256  # in one write
+MOST_ARROWS = 500  # in a picture
 SECOND = 1_000_000_000
 
 
 class Drawing:
-    """Draws into the terminal while the capture is read."""
-
-    prints = True
+    """Draws into the terminal, or a text file, while the capture is read."""
 
     def __init__(self, ladder: Ladder, view: TerminalLadder, clock: Clock, out: IO[str]) -> None:
+        self.prints = out is sys.stdout
         self._ladder = ladder
         self._view = view
         self._clock = clock
@@ -45,8 +51,7 @@ class Drawing:
         if self._clock.first_ns < 0:
             self._clock.first_ns = self._ladder.first_ns = dissector.first_ns
         ladder, text, write = self._ladder, self._view.text, self._out.write
-        analysis = dissector.analysis
-        write(text(ladder.begin(analysis.take() if analysis is not None else [])))
+        write(text(ladder.begin(findings(dissector))))
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             write(text(ladder.add(packets[at : at + PACKETS_AT_ONCE])))
         write(text(ladder.settle()))
@@ -58,6 +63,73 @@ class Drawing:
         self._out.flush()
         say_if_empty(self._ladder, dissector)
         return 0
+
+
+class Painting:
+    """Collects what goes into a picture, and paints it at the end. path: of the file; empty for standard output."""
+
+    prints = False
+
+    def __init__(self, ladder: Ladder, picture: Picture, form: str, path: str) -> None:
+        self._ladder = ladder
+        self._picture = picture
+        self._form = form
+        self._path = path
+
+    def start(self) -> None:
+        """Nothing yet."""
+
+    def take(self, packets: list[Packet], dissector: Dissector) -> None:
+        """Keep what is drawn of them."""
+        clock = self._picture.clock
+        if clock.first_ns < 0:
+            clock.first_ns = self._ladder.first_ns = dissector.first_ns
+        ladder, keep = self._ladder, self._picture.take
+        keep(ladder.begin(findings(dissector)))
+        for at in range(0, len(packets), PACKETS_AT_ONCE):
+            keep(ladder.add(packets[at : at + PACKETS_AT_ONCE]))
+        keep(ladder.settle())
+
+    def end(self, dissector: Dissector) -> int:
+        """Paint it."""
+        self._picture.take(self._ladder.close())
+        text = painter(self._form)(self._picture)
+        with opened(self._path) as out:
+            out.write(text)
+        say_if_empty(self._ladder, dissector)
+        if self._picture.left_out:
+            complain(self._picture.rest())
+        return 0
+
+
+def painter(form: str) -> Callable[[Picture], str]:
+    """What paints a kind of picture."""
+    if form == "svg":
+        from mqttdissect.output.ladder.svg import svg
+
+        return svg
+    if form == "mermaid":
+        from mqttdissect.output.ladder.mermaid import mermaid
+
+        return mermaid
+    from mqttdissect.output.ladder.plantuml import plantuml
+
+    return plantuml
+
+
+def opened(path: str) -> AbstractContextManager[IO[str]]:
+    """A file to write, or standard output. Raises `ClickException` if it cannot be written."""
+    if not path:
+        return nullcontext(sys.stdout)
+    try:
+        return open(path, "w", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
+
+
+def findings(dissector: Dissector) -> list[Finding]:
+    """Those that were made since this was last asked."""
+    return dissector.analysis.take() if dissector.analysis is not None else []
 
 
 def say_if_empty(ladder: Ladder, dissector: Dissector) -> None:
@@ -78,13 +150,23 @@ def selection(
             raise click.UsageError(f"--topic {topic} is no topic filter: # stands alone at the end, + alone in a level")
     if start is not None and end is not None and start > end:
         raise click.UsageError(f"--from {start} is after --to {end}")
-    return Selection(
-        clients,
-        streams,
-        topics,
-        -1 if start is None else round(start * SECOND),
-        -1 if end is None else round(end * SECOND),
-    )
+    start_ns = -1 if start is None else round(start * SECOND)
+    end_ns = -1 if end is None else round(end * SECOND)
+    return Selection(clients, streams, topics, start_ns, end_ns)
+
+
+def form_of(path: str) -> str:
+    """What the file of -o is to be, by the end of its name. Raises `UsageError` if that does not tell."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in SUFFIXES:
+        raise click.UsageError(f"-o {path}: name it .svg, .mmd, .puml or .txt, or say with -T what it is to be")
+    return SUFFIXES[suffix]
+
+
+def refuse_inputs(path: str, inputs: Inputs) -> None:
+    """Raises `UsageError` if the file to be written is one of those that are read."""
+    if os.path.exists(path) and any(os.path.exists(one) and os.path.samefile(one, path) for one in inputs.paths):
+        raise click.UsageError(f"-o {path} is the file that is read")
 
 
 def width_of(stream: IO[str]) -> int:
@@ -103,33 +185,39 @@ def width_of(stream: IO[str]) -> int:
 @click.command(
     short_help="Draw sessions as a sequence diagram.", context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.option("-T", "--format", "form", type=click.Choice(FORMATS), default="text", help="What to draw (text).")
 @click.option(
-    "--client", "clients", multiple=True, metavar="ID", help="Only this client, as in sensor-*; again for more."
+    "-T", "--format", "form", type=click.Choice(FORMATS), help="What to draw (what the FILE of -o is named, or text)."
 )
 @click.option(
-    "--stream",
-    "streams",
-    multiple=True,
-    type=click.IntRange(0),
-    metavar="N",
+    "-o", "--output", "path", metavar="FILE", default="", type=click.Path(),
+    help="Draw into FILE: .svg, .mmd (Mermaid), .puml (PlantUML) or .txt.",
+)  # fmt: skip
+@click.option(
+    "--client", "clients", multiple=True, metavar="ID",
+    help="Only this client, by identifier or address, as in sensor-*; again for more.",
+)  # fmt: skip
+@click.option(
+    "--stream", "streams", multiple=True, type=click.IntRange(0), metavar="N",
     help="Only this TCP stream; again for more.",
-)
+)  # fmt: skip
 @click.option(
     "--topic", "topics", multiple=True, metavar="FILTER",
     help="Only PUBLISHes that this topic filter matches, with their acknowledgements; again for more.",
 )  # fmt: skip
 @click.option("--from", "start", type=click.FloatRange(0), metavar="S", help="Only from S seconds on, as in -t r.")
 @click.option("--to", "end", type=click.FloatRange(0), metavar="S", help="Only up to S seconds.")
-@click.option("-t", "--time-format", "times", type=click.Choice(TIMES), default="r", help="As in mqttdissect -P (r).")
+@click.option(
+    "--most", type=click.IntRange(1), default=MOST_ARROWS, metavar="N", help=f"Arrows in a picture ({MOST_ARROWS})."
+)
 @click.option("--no-findings", is_flag=True, help="Without what breaks the standard or good practice.")
+@click.option("-t", "--time-format", "times", type=click.Choice(TIMES), default="r", help="As in mqttdissect -P (r).")
 @click.option("--width", type=click.IntRange(60, 10_000), metavar="N", help="Columns (those of the terminal).")
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @with_inputs
 def ladder(
-    inputs: Inputs, form: str, clients: tuple[str, ...], streams: tuple[int, ...], topics: tuple[str, ...],
-    start: float | None, end: float | None, times: str, no_findings: bool, width: int | None,
-    color: str,
+    inputs: Inputs, form: str | None, path: str, clients: tuple[str, ...], streams: tuple[int, ...],
+    topics: tuple[str, ...], start: float | None, end: float | None, most: int, no_findings: bool, times: str,
+    width: int | None, color: str,
 ) -> int:  # fmt: skip
     """Draw what clients and brokers said to one another, an arrow for each control packet.
 
@@ -141,23 +229,36 @@ def ladder(
       mqttdissect ladder --color always file.pcapng | less -R
       mqttdissect ladder --client 'sensor-*' --from 10 --to 20 file.pcapng
       mqttdissect ladder --topic 'home/+/light' file.pcapng
+      mqttdissect ladder -o flow.svg file.pcapng
+      mqttdissect ladder -T mermaid --client gateway file.pcapng
 
     Exit status: 0 done; 1 done, but the capture was damaged; 2 it could not be read.
     """
     inputs.source()
+    if path:
+        refuse_inputs(path, inputs)
+    kind = form or (form_of(path) if path else "text")
     from mqttdissect.analysis.analysis import Analysis
     from mqttdissect.output.clock import Clock
     from mqttdissect.output.ladder.model import Ladder
     from mqttdissect.output.ladder.parties import Columns
-    from mqttdissect.output.ladder.terminal import Shape, TerminalLadder
-    from mqttdissect.output.theme import theme_for
 
     chosen = selection(clients, streams, topics, start, end)
     dissector = inputs.dissector()
     if not no_findings:
         dissector.analysis = Analysis()
     clock = Clock(times)
-    shape = Shape(width or width_of(sys.stdout))
-    view = TerminalLadder(theme_for(sys.stdout, color), clock, shape)
-    model = Ladder(chosen, Columns(shape.lanes, True), shape.brokers, no_findings)
-    return inputs.run(dissector, Drawing(model, view, clock, sys.stdout))
+    if kind != "text":
+        from mqttdissect.output.ladder.picture import MOST_BROKERS, MOST_CLIENTS, Picture
+
+        model = Ladder(chosen, Columns(MOST_CLIENTS, False), MOST_BROKERS, no_findings)
+        return inputs.run(dissector, Painting(model, Picture(most, clock), kind, path))
+    from mqttdissect.output.ladder.pieces import Shape
+    from mqttdissect.output.ladder.terminal import TerminalLadder
+    from mqttdissect.output.theme import theme_for
+
+    with opened(path) as out:
+        shape = Shape(width or width_of(out))
+        view = TerminalLadder(theme_for(out, color), clock, shape)
+        model = Ladder(chosen, Columns(shape.lanes, True), shape.brokers, no_findings)
+        return inputs.run(dissector, Drawing(model, view, clock, out))

@@ -38,9 +38,26 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most] + "…"
 
 
+NARROW: Final = ((0xA0, 0x2FF), (0x370, 0x482), (0x48A, 0x52F), (0x2010, 0x2027), (0x2190, 0x21FF), (0x2500, 0x257F),
+                 (0x27E6, 0x27EF), (0x2713, 0x2718))  # fmt: skip
+
+
+def narrow(text: str) -> bool:
+    """Does every character take one column, as those of Latin, Greek and Cyrillic do? A quick answer: no, if unsure."""
+    for char in text:
+        point = ord(char)
+        if point >= 0x80:
+            for first, last in NARROW:
+                if first <= point <= last:
+                    break
+            else:
+                return False
+    return True
+
+
 def cells(text: str) -> int:
     """Columns that `text` takes on a terminal: wide characters take two, combining ones none."""
-    if text.isascii():
+    if text.isascii() or narrow(text):
         return len(text)
     from rich.cells import cell_len
 
@@ -54,7 +71,7 @@ def padded(text: str, width: int) -> str:
 
 def wrapped(text: str, width: int) -> list[str]:
     """`text` cut into lines of at most `width` columns."""
-    if text.isascii():
+    if text.isascii() or narrow(text):
         return [text[at : at + width] for at in range(0, len(text), width)] or [""]
     from rich.cells import chop_cells
 

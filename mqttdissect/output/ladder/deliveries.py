@@ -1,10 +1,10 @@
 """Which PUBLISHes are one delivery end to end, and which acknowledgements are theirs.
 
 A PUBLISH to the broker gets a number (its tag); the PUBLISHes that the broker sends on with the same topic and payload
-within `WINDOW_NS` get the same one, and so do the acknowledgements of all of them. Where a message is published several
-times, a delivery is that of the first one in the last `SOON_NS` which this one has not got yet, or else of the last.
+within `WINDOW_MS` get the same one, and so do the acknowledgements of all of them. Where a message is published several
+times, a delivery is that of the first one in the last `SOON_MS` which this one has not got yet, or else of the last.
 
-Memory is bounded: both tables keep an old and a young half; when the young one is full it becomes the old one.
+Memory is bounded: tables keep an old and a young half; when the young one is full it becomes the old one.
 """
 
 from typing import Final, final
@@ -16,20 +16,24 @@ from mqttdissect.mqtt.codes import PUBACK, PUBCOMP, PUBLISH, PUBREL
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, PACKET_IDENTIFIER, TOPIC_NAME, TOPIC_OF_ALIAS
 
-WINDOW_NS: Final = 60_000_000_000
-SOON_NS: Final = 500_000_000
+WINDOW_MS: Final = 60_000
+SOON_MS: Final = 500
 MOST_MESSAGES: Final = 4096  # in half a table
 MOST_EXCHANGES: Final = 16_384
 MOST_COPIES: Final = 16  # of one message, published again and again
 MOST_RECEIVERS: Final = 256  # of one message, whose deliveries are told apart
+MOST_REPEATED: Final = 1024
 LAST_TAG: Final = 99  # then they start again
+TAGS: Final = 128  # more than there are
+NEVER: Final = -1
 UNTAGGED: Final = 0
 UNKNOWN: Final = -1
 
 
 @final
 class Message:
-    """A topic and payload. tags, times: of its publications, in order. delivered: how many of them each stream got."""
+    """A topic and payload published more than once. tags, times: of its publications, in order, the latest of them.
+    delivered: how many of all publications each stream got."""
 
     __slots__ = ("delivered", "dropped", "tags", "times")
 
@@ -39,24 +43,24 @@ class Message:
         self.dropped: i64 = 0  # publications no longer in `tags`
         self.delivered: dict[int, int] = {}
 
-    def published(self, tag: i64, time_ns: i64) -> None:
+    def published(self, tag: i64, time_ms: i64) -> None:
         """Once more."""
         self.tags.append(int(tag))
-        self.times.append(int(time_ns))
+        self.times.append(int(time_ms))
         if len(self.tags) > MOST_COPIES:
             del self.tags[0]
             del self.times[0]
             self.dropped += 1
 
-    def to(self, stream: i64, again: bool, time_ns: i64) -> i64:
+    def to(self, stream: i64, again: bool, time_ms: i64) -> i64:
         """The tag of the next delivery on a stream; `again`: of the same one as before."""
         count: i64 = self.delivered.get(int(stream), 0)
         index = count - self.dropped - (1 if again and count else 0)
         last: i64 = len(self.tags) - 1
         index = max(0, min(index, last))
-        while index < last and time_ns - self.times[index] > SOON_NS:
+        while index < last and time_ms - self.times[index] > SOON_MS:
             index += 1
-        if time_ns - self.times[index] > WINDOW_NS:
+        if time_ms - self.times[index] > WINDOW_MS:
             return UNTAGGED
         if len(self.delivered) < MOST_RECEIVERS or int(stream) in self.delivered:
             self.delivered[int(stream)] = int(index + self.dropped) + 1
@@ -76,11 +80,10 @@ class Deliveries:
         self._filters = filters
         self._fitting: dict[str, bool] = {}  # topics that were looked at
         self._next: i64 = 1
-        self._messages: dict[int, Message] = {}
-        self._old_messages: dict[int, Message] = {}
-        self._exchanges: dict[
-            int, int
-        ] = {}  # stream, direction of the PUBLISH and packet identifier: its tag, and `fits`
+        self._latest: dict[int, int] = {}  # by hash of topic and payload: time, tag and whether it was delivered
+        self._old_latest: dict[int, int] = {}
+        self._repeated: dict[int, Message] = {}  # those that were published more than once
+        self._exchanges: dict[int, int] = {}  # by stream, direction and identifier: tag, and `fits`
         self._old_exchanges: dict[int, int] = {}
 
     def tag(self, packet: Packet, to_broker: bool) -> i64:
@@ -99,51 +102,77 @@ class Deliveries:
         identifier: i64 = -1
         for field in packet.fields:
             spec = field.spec
-            value = field.value
             if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
+                value = field.value
                 if isinstance(value, str):
                     topic = value
             elif spec is PACKET_IDENTIFIER:
+                value = field.value
                 if isinstance(value, int):
                     identifier = value
             elif spec is APPLICATION_MESSAGE:
+                value = field.value
                 if isinstance(value, bytes):
                     payload = value
-        self.fits = self._fit(topic)
-        key = hash((topic, payload))
-        message = self._messages.get(key)
-        if message is None:
-            message = self._old_messages.get(key)
-            if message is not None:
-                self._remember(key, message)
+        if self._filters:
+            self.fits = self._fit(topic)
         stream = packet.stream
         number: i64 = stream.number if stream is not None else 0
+        key = hash((topic, payload))
         again = packet.flags & 8 != 0
-        tag: i64 = UNTAGGED
-        if to_broker:
-            if again and message is not None:
-                tag = message.tags[len(message.tags) - 1]
-            else:
-                tag = self._next
-                self._next = 1 if tag == LAST_TAG else tag + 1
-                if message is None:
-                    message = Message()
-                    self._remember(key, message)
-                message.published(tag, packet.time_ns)
-        elif message is not None:
-            tag = message.to(number, again, packet.time_ns)
+        time_ms = packet.time_ns // 1_000_000
+        tag = self._published(key, again, time_ms) if to_broker else self._delivered(key, again, time_ms, number)
         if identifier != -1:
-            self._exchanges[exchange(number, packet.direction, identifier)] = int(tag) * 2 + int(self.fits)
-            if len(self._exchanges) > MOST_EXCHANGES:
+            if len(self._exchanges) >= MOST_EXCHANGES:
                 self._old_exchanges = self._exchanges
                 self._exchanges = {}
+            self._exchanges[exchange(number, packet.direction, identifier)] = int(tag * 2 + (1 if self.fits else 0))
         return tag
 
-    def _remember(self, key: int, message: Message) -> None:
-        if len(self._messages) >= MOST_MESSAGES:
-            self._old_messages = self._messages
-            self._messages = {}
-        self._messages[key] = message
+    def _published(self, key: int, again: bool, time_ms: i64) -> i64:
+        """The tag of a PUBLISH to the broker: a new one, unless it comes again."""
+        known = self._of(key)
+        if known != NEVER and again:
+            return known // 2 % TAGS
+        tag = self._next
+        self._next = 1 if tag == LAST_TAG else tag + 1
+        if known != NEVER:
+            message = self._repeated.get(key)
+            if message is None:
+                if len(self._repeated) >= MOST_REPEATED:
+                    self._repeated.clear()
+                message = Message()
+                self._repeated[key] = message
+                if known % 2 == 0:  # else the first one has arrived
+                    message.published(known // 2 % TAGS, known // 2 // TAGS)
+            message.published(tag, time_ms)
+        if len(self._latest) >= MOST_MESSAGES:
+            self._old_latest = self._latest
+            self._latest = {}
+        self._latest[key] = int((time_ms * TAGS + tag) * 2)
+        return tag
+
+    def _delivered(self, key: int, again: bool, time_ms: i64, stream: i64) -> i64:
+        """The tag of a PUBLISH from the broker: that of the one that it passes on."""
+        known = self._of(key)
+        if known == NEVER:
+            return UNTAGGED
+        if self._repeated:
+            message = self._repeated.get(key)
+            if message is not None:
+                return message.to(stream, again, time_ms)
+        if time_ms - known // 2 // TAGS > WINDOW_MS:
+            return UNTAGGED
+        if known % 2 == 0:
+            self._latest[key] = int(known + 1)
+        return known // 2 % TAGS
+
+    def _of(self, key: int) -> i64:
+        """What is known of the latest publication of a topic and payload."""
+        known = self._latest.get(key)
+        if known is None:
+            known = self._old_latest.get(key)
+        return NEVER if known is None else known
 
     def _acknowledgement(self, packet: Packet, kind: i64) -> i64:
         identifier: i64 = -1
@@ -180,4 +209,4 @@ class Deliveries:
 
 def exchange(stream: i64, direction: i64, identifier: i64) -> int:
     """One number for the three."""
-    return (int(stream) * 2 + int(direction)) * 65536 + int(identifier)
+    return int((stream * 2 + direction) * 65536 + identifier)

@@ -18,6 +18,7 @@ from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER
 from mqttdissect.net.tcp import ENDINGS, FINISHED, OPEN, RESET, Stream
 from mqttdissect.output.gist import Gist, gap, version_source, words
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
+from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.parties import MOST_PARTIES, Columns, Party, ended
 from mqttdissect.output.ladder.selection import Selection
 from mqttdissect.output.ladder.step import (
@@ -44,6 +45,8 @@ NAMES: Final[dict[int, str]] = {**codes.PACKET_TYPES, UNDECODED: "UNDECODED"}
 LEVELS: Final = (REMARK, REMARK, WARNING, ERROR)  # of findings, by severity
 MOST_NOTES: Final = 3  # that are malformed in one packet
 DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings about what is drawn as what it is
+LONGEST_NAME: Final = 24  # columns of a name at an arrow
+LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 OTHERS: Final = "others"
 SIDES: Final = ("the client", "the broker")
 
@@ -117,9 +120,7 @@ class Ladder:
 
     def settle(self) -> list[Step]:
         """It has ended."""
-        while self._closings:
-            self._leave()
-        self._earlier(1 << 62)
+        self._up_to(LAST_FRAME)
         return self._take()
 
     def close(self) -> list[Step]:
@@ -142,10 +143,8 @@ class Ladder:
         if stream is None:
             return
         frame = packet.frame
-        while self._closings and self._closings[0].frame < frame:
-            self._leave()
-        if self._found < len(self._findings):
-            self._earlier(frame)
+        if self._closings or self._found < len(self._findings):
+            self._up_to(frame)
         party = self._parties.get(int(stream.number))
         if party is None or (not party.sure and packet.sender != 0):
             party = self._meet(stream, packet)
@@ -178,7 +177,7 @@ class Ladder:
         if kind == UNDECODED:
             about = f"{size_of(len(packet.data))}: {about}"
         if party.lane == self._columns.others:
-            name = f"{words(party.label)}: {name}"
+            name = f"{abbreviated(words(party.label), LONGEST_NAME)}: {name}"
         if party.broker == self._most_brokers - 1:
             about += f"  ({party.broker_address})"
         step = Step(ARROW, party.lane, party.broker, name, about)
@@ -314,18 +313,25 @@ class Ladder:
             whose = SIDES[0 if direction == party.side else 1]
             self._note(RESENT, party, f"{new} TCP segment{'' if new == 1 else 's'} sent again by {whose}", time_ns)
 
-    def _earlier(self, frame: i64) -> None:
-        """Draw the findings about what lies before a frame and was not drawn."""
-        while self._found < len(self._findings) and self._findings[self._found].frame < frame:
-            finding = self._findings[self._found]
-            self._found += 1
-            if (
-                finding.rule.id in DRAWN_ANYWAY
-                or self._selection.topics
-                or not self._selection.fits(finding)
-                or not self._timely(finding.time_ns)
-            ):
-                continue
+    def _up_to(self, frame: i64) -> None:
+        """Draw the ends of connections before a frame, and the findings about what lies there and was not drawn."""
+        while True:
+            closing = self._closings[0].frame if self._closings else LAST_FRAME
+            finding = self._findings[self._found].frame if self._found < len(self._findings) else LAST_FRAME
+            if min(closing, finding) >= frame:
+                return
+            if closing <= finding:
+                self._leave()
+            else:
+                self._alone(self._findings[self._found])
+                self._found += 1
+
+    def _alone(self, finding: Finding) -> None:
+        """A finding that is not beside its packet."""
+        selection = self._selection
+        if finding.rule.id in DRAWN_ANYWAY or selection.topics:
+            return
+        if selection.fits(finding) and self._timely(finding.time_ns):
             self._finding(self._parties.get(int(finding.stream)), finding, finding.frame)
 
     def _beside(self, party: Party, packet: Packet) -> None:

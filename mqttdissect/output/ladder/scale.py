@@ -10,6 +10,7 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 PAUSES: Final = (100 * MILLISECOND, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE, HOUR, DAY)  # each adds a row
+SHORTEST: Final = 100 * MILLISECOND  # the first of them
 
 
 def rows(pause_ns: i64) -> i64:
