@@ -11,7 +11,7 @@ from mqttdissect.output.charts import Chart, all_payloads, charts
 from mqttdissect.output.tables import WIDEST, Table, shown, to_rich
 from mqttdissect.output.terminal import NoPlots, chart_lines
 from mqttdissect.output.theme import Theme, terminal_width
-from mqttdissect.output.units import duration, size
+from mqttdissect.output.units import duration, rate, size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,12 +68,13 @@ class Page:
     def _headline(self) -> str:
         """A few lines on all of it."""
         facts = dict(zip(*self._facts(), strict=True))
-        span = int(facts["duration_ns"] or 0)
-        rate = f", {view.per_second(self.statistics, int(facts['packets'] or 0)):,.1f} a second" if span else ""
+        span = facts["duration_ns"]
+        often = view.per_second(self.statistics, facts["packets"])
+        often_text = f" ({rate(often)})" if often is not None else ""
         counts = (
             f"{facts['frames']:,} frames, {facts['tcp_streams']:,} TCP streams, "
-            f"{facts['packets']:,} control packets ({size(float(facts['bytes'] or 0))}) "
-            f"on {facts['connections']:,} connections in {duration(span)}{rate}"
+            f"{facts['packets']:,} control packets ({size(facts['bytes'])}) "
+            f"on {facts['connections']:,} connections in {duration(span)}{often_text}"
         )
         more = (
             f"{facts['messages']:,} messages ({facts['published']:,} from clients, {facts['delivered']:,} from "
