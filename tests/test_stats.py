@@ -216,6 +216,68 @@ def test_hosts_have_the_bytes_of_their_packets(capture: Path) -> None:
     assert set(rows) >= set(sent)
 
 
+ANSWERS = {  # what each packet type answers, by packet identifier where it has one
+    "CONNACK": "CONNECT", "SUBACK": "SUBSCRIBE", "UNSUBACK": "UNSUBSCRIBE", "PINGRESP": "PINGREQ", "PUBACK": "PUBLISH",
+    "PUBREC": "PUBLISH", "PUBREL": "PUBREC", "PUBCOMP": "PUBREL",
+}  # fmt: skip
+UNCERTAIN = {
+    "mosquitto-5.0-lossy-link.pcap": "packets are missing, and what could be the wrong answer is not timed",
+    "mosquitto-3.1.1-redelivery.pcap": "messages are sent again, and each is answered",
+    "mosquitto-malformed-packets.pcapng": "answers to what nobody meant to ask",
+    "mosquitto-3.1.1-snaplen-120.pcap": "packets are cut, so what follows is not certain",
+    "aedes-3.1.1-mqttjs.pcapng": "the broker sends a PUBREL twice, and another one not at all",
+    "rabbitmq-3.1.1-and-3.1.pcap": "the broker answers QoS 2 with PUBACK, which is not timed",
+}
+
+
+def response_times(listed: list[Json]) -> dict[tuple[str, str, str], list[int]]:
+    """From each packet that asks to the next one of the other side that answers: by stream, type and identifier."""
+    waiting: dict[tuple[object, ...], tuple[int, int]] = {}
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for packet in listed:
+        kind, stream, now = packet["packet"], packet["stream"], nanoseconds(packet["time"])
+        number = packet["mqtt"].get("mqtt.msgid", 0)
+        asked = ANSWERS.get(kind, "")
+        began = 0
+        key = (stream, packet["dst"], asked, number)
+        if asked and key in waiting:
+            since, began = waiting.pop(key)
+            found.setdefault((asked, kind, packet["dst"]), []).append(now - since)
+            if kind == "PUBCOMP" and began:
+                found.setdefault(("QoS 2", "in all", packet["dst"]), []).append(now - began)
+        refused = packet["mqtt"].get("mqtt.pubrec.reason_code", 0) >= 0x80
+        if kind in ANSWERS.values() and not (kind == "PUBLISH" and packet["mqtt"]["mqtt.qos"] == 0) and not refused:
+            waiting[stream, packet["src"], kind, number] = (now, began or (now if kind == "PUBLISH" else 0))
+    return found
+
+
+def test_response_times_are_those_of_a_count(capture: Path) -> None:
+    """How many, how long in all, the shortest, the longest, and the percentiles to within their precision."""
+    if capture.name in UNCERTAIN:
+        pytest.skip(UNCERTAIN[capture.name])
+    listed = packets(capture)
+    clients = set(client_ends(listed).values())
+    expected: dict[tuple[str, str], list[int]] = {}
+    for (asked, kind, asker), found in response_times(listed).items():
+        name = "QoS 2 in all" if asked == "QoS 2" else f"{asked} → {kind}"
+        expected.setdefault((name, "client" if asker in clients else "broker"), []).extend(found)
+    rows = {(row["handshake"], row["asked_by"]): row for row in stats(capture)["times"]["rows"]}
+    if any(asker == "unknown" for _, asker in rows):
+        assert capture.name == "mosquitto-joined-midway.pcap"
+        counts: Counter[str] = Counter()
+        for (name, _), found in expected.items():
+            counts[name] += len(found)
+        for (name, _), row in rows.items():
+            counts[name] -= row["count"]
+        assert not any(counts.values())
+        return
+    assert {key: row["count"] for key, row in rows.items()} == {key: len(found) for key, found in expected.items()}
+    for key, found in expected.items():
+        row = rows[key]
+        assert (row["sum"], row["min"], row["max"]) == (sum(found), min(found), max(found)), key
+        assert abs(row["p50"] - sorted(found)[-(-len(found) // 2) - 1]) <= row["p50"] * 0.01, key
+
+
 TSHARK = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 DECODE_AS = {
     "amqtt-3.1.1-port-31883.pcap": ["-d", "tcp.port==31883,mqtt"],

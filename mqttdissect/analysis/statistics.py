@@ -34,7 +34,7 @@ from mqttdissect.mqtt.codes import (
     SUBSCRIBE,
     UNSUBACK,
 )
-from mqttdissect.mqtt.packet import UNDECODED, Packet
+from mqttdissect.mqtt.packet import UNDECODED, Exchange, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import (
     APPLICATION_MESSAGE,
@@ -332,6 +332,9 @@ class Statistics:
         sums[PACKETS + sender] += 1
         sums[BYTES + sender] += size
         self.sizes[sender].record(size)
+        request = packet.request
+        if request is not None:
+            self._answered(packet, request)
         if kind == PUBLISH:
             sums[MESSAGES + sender] += 1
             self._publish(packet, sender, line)
@@ -419,14 +422,16 @@ class Statistics:
 
     # response times
 
-    def _answered(self, packet: Packet, asked_ns: i64, began_ns: i64) -> None:
-        """The packet answers one of `asked_ns`. began_ns: when the handshake began, if that was earlier; else -1."""
+    def _answered(self, packet: Packet, request: Exchange) -> None:
+        """The packet is the answer to another one."""
         kind = packet.type
-        if kind == CONNACK and began_ns != -1:
-            asked_ns = began_ns  # what authentication took is part of it
+        began = request.began_frame != 0  # the request was not the first packet of its handshake
+        asked_ns = request.asked_ns
+        if kind == CONNACK and began:
+            asked_ns = request.began_ns  # what authentication took is part of it
         self._time(kind, packet.sender, packet.time_ns - asked_ns)
-        if kind == PUBCOMP and began_ns != -1:
-            self._time(QOS_2_IN_ALL, packet.sender, packet.time_ns - began_ns)
+        if kind == PUBCOMP and began:
+            self._time(QOS_2_IN_ALL, packet.sender, packet.time_ns - request.began_ns)
 
     def _time(self, kind: i64, sender: i64, took_ns: i64) -> None:
         key = (int(kind), int(sender))

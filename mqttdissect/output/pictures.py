@@ -74,8 +74,14 @@ def chosen(statistics: Statistics, names: tuple[str, ...], rows: int) -> list[Ch
         return [chart for name in names for chart in charts(name, statistics, MOST_INTERVALS, rows)][:MOST_CHARTS]
     found: list[Chart] = []
     for name in OVERVIEW:
-        found += charts(name, statistics, MOST_INTERVALS, rows)[: 2 if name == "times" else 1]
+        made = charts(name, statistics, MOST_INTERVALS, rows)
+        found += busiest(made, 2) if name == "times" else made[:1]
     return found + all_payloads(statistics)
+
+
+def busiest(made: list[Chart], count: int) -> list[Chart]:
+    """Those histograms with the most values."""
+    return sorted(made, key=lambda chart: -sum(chart.values) if isinstance(chart, Bars) else 0)[:count]
 
 
 def has_data(chart: Chart) -> bool:
