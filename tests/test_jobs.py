@@ -132,6 +132,7 @@ def test_limits_hold_with_several_processes(synthetic: Path, tmp_path: Path) -> 
 
 def test_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the size of the captures and the cores, unless the user says so; one for what cannot be read twice."""
+    monkeypatch.setattr(parallel.threading, "active_count", lambda: 1)  # other tests may have left some
     monkeypatch.setattr(parallel, "cores", lambda: 4)
     assert parallel.processes(0, parallel.WORTHWHILE) == 4
     assert parallel.processes(0, parallel.WORTHWHILE - 1) == 1
