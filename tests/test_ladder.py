@@ -349,7 +349,7 @@ def test_findings_stand_at_their_packet(mqttdissect: Run) -> None:
     path = CAPTURES / "mosquitto-malformed-packets.pcapng"
     lines = mqttdissect("ladder", path, COLUMNS="120").stdout.splitlines()
     at = next(index for index, line in enumerate(lines) if "SUBSCRIBE" in line)
-    assert "✗ Expected the flags of SUBSCRIBE to be 0010, not 0000 (reserved-flags, [MQTT-2.2.2-1])" in lines[at + 1]
+    assert "✗ Expected the flags of SUBSCRIBE to be 0010, not 0000 (reserved-flags, [MQTT-" in lines[at + 1]
     at = next(index for index, line in enumerate(lines) if "without a DISCONNECT" in line)
     assert "└ closed by the client" in lines[at - 1]
     without = mqttdissect("ladder", "--no-findings", path, COLUMNS="120").stdout
