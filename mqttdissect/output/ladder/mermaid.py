@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from mqttdissect.output.ladder.picture import NOTHING, Picture, words
-from mqttdissect.output.ladder.step import ARROW, JOIN, LEAVE, NOBODY, NOTE, RENAME, Step
+from mqttdissect.output.ladder.step import ARROW, BROKER, LEAVE, NOBODY, NOTE, Step
 
 LARGEST: Final = 48_000  # characters
 PLAIN: Final = frozenset(" /._,()+⟨⟩→·✗↻…")
@@ -23,12 +23,14 @@ def mermaid(picture: Picture) -> str:
     middle = (len(picture.clients) + 1) // 2
     order = [(f"c{index}", name) for index, name in enumerate(picture.clients)]
     order[middle:middle] = [(f"b{index}", name) for index, name in enumerate(picture.brokers)]
-    lines += [f"    participant {column} as {harmless(name or '-')}" for column, name in order]
+    lines += [f"    participant {column} as {harmless(name)}" for column, name in order]
     if not order:
         return f"sequenceDiagram\n    participant nobody as {harmless(NOTHING)}\n"
     whole = f"{order[0][0]},{order[-1][0]}" if len(order) > 1 else order[0][0]
     size = sum(map(len, lines)) + len(lines)
     for index, step in enumerate(picture.steps):
+        if step.kind == BROKER:
+            continue
         count, said = picture.pause(step)
         more = [f"    Note over {whole}: {harmless(said)}"] if count else []
         more.append(f"    {statement(step, picture, whole)}")
@@ -55,15 +57,13 @@ def statement(step: Step, picture: Picture, whole: str) -> str:
         return f"Note over {client if step.lane != NOBODY else whole}: {harmless(words(step))}"
     if step.kind == LEAVE:
         return f"{client}--x{broker}: {harmless(f'{step.stamp} {step.text}')}"
-    if step.kind in (JOIN, RENAME):
-        text = f"{step.text}  {step.more}" if step.more else step.text
-        return f"Note over {client}: {harmless(text)}"
-    return f"%% {harmless(step.text)}"
+    text = f"{step.text}  {step.more}" if step.more else step.text
+    return f"Note over {client}: {harmless(text)}"
 
 
 def harmless(text: str) -> str:
     """`text` with everything that could be syntax as `#NNN;`, and no longer than a diagram bears."""
     if len(text) > MOST_WORDS:
         text = text[: MOST_WORDS - 1] + "…"
-    text = " ".join(text.split())
+    text = " ".join(text.split()) or "-"
     return "".join([char if char.isalnum() or char in PLAIN else f"#{ord(char)};" for char in text])

@@ -23,7 +23,7 @@ def plantuml(picture: Picture) -> str:
     middle = (len(picture.clients) + 1) // 2
     order = [(f"c{index}", name) for index, name in enumerate(picture.clients)]
     order[middle:middle] = [(f"b{index}", name) for index, name in enumerate(picture.brokers)]
-    lines += [f'participant "{harmless(name or "-")}" as {column}' for column, name in order]
+    lines += [f'participant "{harmless(name.strip() or "-")}" as {column}' for column, name in order]
     if not order:
         lines.append(f'participant "{harmless(NOTHING)}" as nobody')
     whole = f"{order[0][0]},{order[-1][0]}" if len(order) > 1 else "c0"

@@ -98,7 +98,11 @@ class Svg:
         least, most = TEXT
         self.room = min(max(least, longest * CHARACTER + 36), most)
         self.edge = self.text_start + self.room
-        self.width = self.edge + max(0, len(picture.brokers) - 1) * BROKER + MARGIN + 8
+        self.rest = picture.rest() if picture.steps else NOTHING
+        self.width = max(
+            self.edge + max(0, len(picture.brokers) - 1) * BROKER + MARGIN + 8,
+            self.first + len(self.rest) * CHARACTER + MARGIN,
+        )
         self.y = float(HEAD)
         self.opened: dict[int, float] = {}  # where the connection of a column begins
         self.bars: list[str] = []
@@ -126,11 +130,10 @@ class Svg:
                 self._event(step)
         for client in list(self.opened):
             self._bar(client)
-        rest = self.picture.rest() if self.picture.steps else NOTHING
-        if rest:
+        if self.rest:
             self.y += LINE
             at = f'x="{number(self.first)}" y="{number(self.y)}"'
-            self.body.append(f'<text class="rest dim" {at}>{escape(rest)}</text>')
+            self.body.append(f'<text class="rest dim" {at}>{escape(self.rest)}</text>')
         height = self.y + MARGIN
         size = f'width="{number(self.width)}" height="{number(height)}"'
         return "\n".join(
