@@ -17,6 +17,7 @@ CLIENT_SIDE: Final = 0
 BROKER_SIDE: Final = 1
 
 UNKNOWN: Final = -1
+MOST_REASONS: Final = 20  # why a connection is partial
 
 # Where a connection stands
 FRESH: Final = 0  # no packet yet, or the capture joined in the middle
@@ -287,8 +288,8 @@ class Link:
         return not self.partial
 
     def say_partial(self, why: str) -> None:
-        """Something of it is missing."""
-        if why not in self.partial:
+        """Something of it is missing. The first reasons are kept: there may be one for each lost segment."""
+        if len(self.partial) < MOST_REASONS and why not in self.partial:
             self.partial.append(why)
 
     def side(self, direction: i64) -> i64:
