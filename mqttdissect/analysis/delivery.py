@@ -83,9 +83,11 @@ class Message:
     link, publisher: number of the connection and client identifier. order: among the messages of its connection.
     owed: client identifiers of those that have to get it, and the number of their connection; had: those that got it.
     size: bytes of its payload. request: its handshake, of QoS 1 and 2. settled: `owed` has been looked at.
+    dropped: no delivery is tied to it any more.
     """
 
     __slots__ = (
+        "dropped",
         "expiry",
         "frame",
         "had",
@@ -123,6 +125,7 @@ class Message:
         self.shares: dict[str, int] | None = None  # name of a shared subscription: the connection that got it
         self.request: Request | None = None
         self.settled = False
+        self.dropped = False
         self.will = False
         self.size: i64 = 0
 
@@ -158,6 +161,8 @@ class Deliveries:
         self.watching = False  # are messages wanted?
         self._watched: deque[Message] = deque()
         self._expected: dict[int, list[Message]] = {}  # by number of the connection to which they are owed
+        self._away: dict[tuple[bytes, str], list[Message]] = {}  # for clients that are away, by broker and identifier
+        self._returned: dict[int, list[Message]] = {}  # for those that came back, by number of their connection
         self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
 
     def _broker(self, link: Link) -> Broker:
@@ -220,6 +225,7 @@ class Deliveries:
         while len(window) > MOST_MESSAGES or now_ns - window[0][2].time_ns > WINDOW_NS:
             old_broker, old_key, old = window.popleft()
             old.settled = True
+            old.dropped = True
             kept = old_broker.recent.get(old_key)
             if kept is not None:
                 if len(kept) > 1:
@@ -241,7 +247,12 @@ class Deliveries:
             if who == link.client_id and (one.no_local or link.bridge):
                 continue
             client = self.opening.clients.get((key or b"", who))
-            if client is None or client.link is None or not client.is_known(client.link) or not client.link.whole:
+            if client is None:
+                continue
+            if client.link is None:
+                self._queue(client, one, message)
+                continue
+            if not client.is_known(client.link) or not client.link.whole:
                 continue
             if client.link.state != CONNECTED or (client.link.version < 4 and not client.link.clean):
                 continue  # in MQTT 3.1 a broker does not say that it has lost a session
@@ -259,6 +270,19 @@ class Deliveries:
                         expected = [one for one in expected if one.owed is not None and who in one.owed]
                         self._expected[number] = expected[-MOST_EXPECTED:]
         return True
+
+    def _queue(self, client: Client, one: Subscription, message: Message) -> None:
+        """A message for a client that is away, whose session the broker keeps (3.1.2.4)."""
+        if not client.session or not client.known or message.qos == 0 or one.granted == 0:
+            return
+        key = (client.broker, client.id)
+        queued = self._away.get(key)
+        if queued is None:
+            if len(self._away) >= MOST_MESSAGES:
+                self._away.clear()
+            self._away[key] = [message]
+        elif len(queued) <= MOST_EXPECTED:  # one more says that there were too many to tell what a broker may drop
+            queued.append(message)
 
     # From the broker
 
@@ -292,7 +316,8 @@ class Deliveries:
             if new:
                 self._by_subscription(link, packet, facts, standing, message)
             if message is not None:
-                self._by_message(link, packet, facts, standing, message, again, len(candidates or []))
+                alike = 1 if candidates is None else len(candidates)
+                self._by_message(link, packet, facts, standing, message, again, alike)
         if message is not None:
             self._tie(broker, message, link, facts)
         self.settle(facts.time_ns)
@@ -412,10 +437,14 @@ class Deliveries:
             least = min(message.qos, most)
             if facts.qos > message.qos and facts.qos <= most:
                 what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
-                report.at(rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, related)
+                report.at(
+                    rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, related
+                )
             elif facts.qos < least and len(standing) == 1:
                 what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {most}"
-                report.at(rules.DELIVERY_BELOW_GRANTED, packet, what, 0, 1, related)
+                report.at(
+                    rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED, packet, what, 0, 1, related
+                )
         if alike == 1 and message.retain and not facts.retain:
             if before and link.clean and facts.time_ns - first_ns < OWED_NS:
                 what = "RETAIN is 0 on a retained message that was sent for a new subscription"
@@ -582,6 +611,9 @@ class Deliveries:
             return
         if not client.subscriptions:
             self._forget(broker, client)
+        queued = self._away.pop((client.broker, client.id), None)
+        if queued is not None and link.session_present and len(queued) <= MOST_EXPECTED:
+            self._returned[int(link.number)] = queued
         while self.opening.gone:
             other = self.opening.gone.pop()
             self._forget(self.brokers.get(other.broker), other)
@@ -681,6 +713,7 @@ class Deliveries:
     def _leaves(self, broker: Broker, link: Link, client: Client) -> None:
         """A client goes: did it get all that it should have had by then? Nothing is said of a connection that broke."""
         expected = self._expected.pop(int(link.number), None)
+        queued = self._returned.pop(int(link.number), None)
         told = link.disconnect_ns if link.disconnect_side == CLIENT_SIDE else link.end_ns
         if not client.is_known(link) or not link.all_there or link.end not in (BY_DISCONNECT, BY_FIN, BY_CAPTURE_END):
             return
@@ -691,14 +724,27 @@ class Deliveries:
                 if witness is client and told - due_ns(dead) > SECOND:
                     self._missing_will(dead, witness, link)
         patience = SECOND + 2 * broker.longest_ns
-        if expected is None or told - link.sides[BROKER_SIDE].last_ns < SECOND:
+        if told - link.sides[BROKER_SIDE].last_ns < SECOND:
             return  # it may be on its way
-        for message in expected:
+        if queued is not None and link.sides[BROKER_SIDE].flights == 0 and told - link.connack_ns > patience:
+            for message in queued:
+                if self._still_queued(link, client, message):
+                    self._missing(link, message)
+        for message in expected or []:
             if message.settled or message.owed is None or told - message.time_ns < patience or not accepted(message):
                 continue
             if message.owed.get(client.id, -1) == int(link.number):
                 del message.owed[client.id]
                 self._missing(link, message)
+
+    def _still_queued(self, link: Link, client: Client, message: Message) -> bool:
+        """Should a message that waited for this connection have come?"""
+        if message.dropped or had(message, link) or not accepted(message):
+            return False
+        waited = link.connack_ns - message.time_ns
+        if message.expiry >= 0 and waited > (message.expiry - 1) * SECOND:
+            return False
+        return any(one.left_frame == 0 for one in subscribed_to(client, message.topic))
 
     def _missing_retained(self, link: Link) -> None:
         """Retained messages that a subscription should have brought."""

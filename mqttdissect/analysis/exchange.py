@@ -353,18 +353,24 @@ def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
 
 def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
     """Acknowledgements come in the order of what they acknowledge (4.6)."""
-    last = link.sides[asker].last_order
+    mine = link.sides[asker]
+    last = mine.last_order
     kind = int(packet.type)
     if request.sent > 1 or request.carried:
         return
-    if request.order < last[kind]:
+    place = request.confirmed if kind == codes.PUBREL else request.order
+    if kind == codes.PUBREC:
+        mine.confirmed += 1
+        request.confirmed = mine.confirmed
+    if place < last[kind]:
         if link.all_there:
-            what = f"{packet.name} {request.identifier} comes after that of a later PUBLISH"
+            later = "PUBREC" if kind == codes.PUBREL else "PUBLISH"
+            what = f"{packet.name} {request.identifier} comes after that of a later {later}"
             report.at(
                 rules.ACKNOWLEDGEMENT_ORDER, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {request.identifier}")]
             )
         return
-    last[kind] = int(request.order)
+    last[kind] = int(place)
 
 
 def late(report: Report, link: Link, packet: Packet, request: Request, took: i64) -> None:

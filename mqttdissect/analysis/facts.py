@@ -142,12 +142,13 @@ class Request:
     type: of the packet; stage: type of the last packet of its exchange. order: its number among those of its side.
     sent: how many times. carried: from an earlier connection of the session, and not seen again in this one yet.
     late: it was held back by a hole in the stream, its answer may have been seen before it.
-    names: the filters of a SUBSCRIBE or UNSUBSCRIBE. digest, topic: of a PUBLISH.
+    confirmed: its number among those that had a PUBREC. names: the filters of a SUBSCRIBE or UNSUBSCRIBE.
+    digest, topic: of a PUBLISH.
     """
 
     __slots__ = (
-        "carried", "digest", "frame", "identifier", "late", "names", "order", "qos", "refused", "sent", "stage",
-        "stage_ns", "subscriptions", "time_ns", "topic", "type",
+        "carried", "confirmed", "digest", "frame", "identifier", "late", "names", "order", "qos", "refused", "sent",
+        "stage", "stage_ns", "subscriptions", "time_ns", "topic", "type",
     )  # fmt: skip
 
     def __init__(self, packet_type: i64, identifier: i64, frame: i64, time_ns: i64) -> None:
@@ -158,6 +159,7 @@ class Request:
         self.frame = frame
         self.time_ns = time_ns
         self.order: i64 = 0
+        self.confirmed: i64 = 0
         self.qos: i64 = 0
         self.sent: i64 = 1
         self.carried = False
@@ -184,16 +186,17 @@ class Losses:
 class Side:
     """What one side of a connection has sent. limits: what it has said that it takes.
 
-    pending: its requests, by packet identifier; orders: how many so far; last_order: the last of them that was
-    answered, by type of answer. flights: its PUBLISHes that are not acknowledged. surplus: identifiers of PUBRELs that
-    answer nothing. reused: identifiers that it used again before their request was over, or that were answered wrongly:
-    what an answer with one of them is for cannot be told any more. last_ns, last_frame: of its last packet, 0 for none.
-    gap_bytes: of its bytes that the capture lacks, as far as that was said.
+    pending: its requests, by packet identifier; orders: how many so far; confirmed: how many had a PUBREC; last_order:
+    the last of them that was answered, by type of answer. flights: its PUBLISHes that are not acknowledged.
+    surplus: identifiers of PUBRELs that answer nothing. reused: identifiers that it used again before their request was
+    over, or that were answered wrongly: what an answer with one of them is for cannot be told any more.
+    last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of its bytes that the capture lacks, as far as that
+    was said.
     """
 
     __slots__ = (
-        "bytes", "flights", "gap_bytes", "last_frame", "last_ns", "last_order", "limits", "messages", "orders",
-        "packets", "pending", "reused", "surplus",
+        "bytes", "confirmed", "flights", "gap_bytes", "last_frame", "last_ns", "last_order", "limits", "messages",
+        "orders", "packets", "pending", "reused", "surplus",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -201,6 +204,7 @@ class Side:
         self.pending: dict[int, Request] = {}
         self.flights: i64 = 0
         self.orders: i64 = 0
+        self.confirmed: i64 = 0
         self.last_order: list[int] = [0] * 16
         self.surplus: set[int] = set()
         self.reused: set[int] = set()

@@ -283,13 +283,23 @@ class Opening:
         """The session that goes on, or a new one (3.1.2.4, 3.2.2.1.1)."""
         present = link.session_present
         if not link.clean and link.version > 3 and client.is_known(link) and link.whole:
-            expired = client.expiry != NEVER_EXPIRES and packet.time_ns - client.ended_ns > client.expiry * SECOND
+            over = packet.time_ns - client.ended_ns - client.expiry * SECOND  # negative: the session has not expired
+            expired = client.expiry != NEVER_EXPIRES and over > 0
             related = [(int(link.connect_frame), "CONNECT")]
             if present and (not client.session or (client.expiry == 0 and client.ended_ns >= 0)):
                 self.report.at(
                     rules.SESSION_PRESENT_WRONG,
                     packet,
                     "Session Present is 1, though the client's last connection left no session",
+                    2,
+                    3,
+                    related,
+                )
+            elif present and expired and over > CLOSE_NS // 2 and client.ended_ns >= 0:
+                self.report.at(
+                    rules.SESSION_PRESENT_WRONG,
+                    packet,
+                    f"Session Present is 1, though the session expired {milliseconds(over)} before",
                     2,
                     3,
                     related,

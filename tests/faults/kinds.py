@@ -1145,3 +1145,199 @@ client(
     "varint-too-long",
     notes=["undecoded-bytes"],
 )
+
+# The same faults from the other side, and in other packets
+
+B_PUBREC, B_PUBCOMP = Where(BROKER, PUBREC), Where(BROKER, PUBCOMP)
+C_PUBACK, C_PUBREC = Where(CLIENT, PUBACK, role="reader"), Where(CLIENT, PUBREC, role="reader")
+C_PUBCOMP = Where(CLIENT, PUBCOMP, role="reader")
+
+
+def connack_says(name: str, extra: str, rule_id: str) -> None:
+    """A CONNACK with properties that it must not have."""
+    broker(name, 5, talk, (B_CONNACK, put(announcing(extra))), rule_id)
+
+
+connack_says("connack-maximum-qos-2", "2402", "property-value")
+connack_says("connack-retain-available-2", "2502", "property-value")
+connack_says("connack-maximum-packet-size-0", "2700000000", "property-value")
+connack_says("connack-keep-alive-twice", "13003c13003c", "property-repeated")
+connack_says("connack-unknown-property", "3f01", "property-undefined")
+connack_says("connack-with-content-type", "03000161", "property-not-allowed")
+broker(
+    "delivery-qos-3",
+    (4, 5),
+    scenario(deliver, 0),
+    (B_PUBLISH, put(published(qos=3, identifier=5))),
+    "qos-3",
+)
+broker("delivery-nul", (4, 5), scenario(deliver, 0), (B_PUBLISH, put(published(topic=b"a\0b"))), "nul-in-string")
+broker(
+    "delivery-alias-0",
+    5,
+    scenario(deliver, 0),
+    (B_PUBLISH, put(published(properties=BODY("230000")))),
+    "topic-alias-zero",
+)
+broker(
+    "delivery-alias-unasked",
+    5,
+    scenario(deliver, 0),
+    (B_PUBLISH, put(published(properties=BODY("230001")))),
+    "topic-alias-exceeded",
+)
+broker(
+    "delivery-too-large",
+    5,
+    scenario(deliver, 0, connect={"MaximumPacketSize": 100}),
+    (B_PUBLISH, put(published(payload=b"x" * 200))),
+    "packet-too-large",
+)
+broker("puback-identifier-0", (4, 5), talk, (B_PUBACK, first(b"\x40\x02\0\0")), "packet-identifier-zero")
+broker("suback-reason-3", 5, ask, (B_SUBACK, put(body_of(lambda raw: raw[:-1] + b"\x03"))), "reason-code")
+broker(
+    "unsuback-reason-1", 5, ask, (Where(BROKER, UNSUBACK), put(body_of(lambda raw: raw[:-1] + b"\x01"))), "reason-code"
+)
+broker(
+    "connack-reason-5",
+    5,
+    talk,
+    (B_CONNACK, put(lambda _, data: edit_connack(data, lambda head: head.__setitem__(1, 5)))),
+    "reason-code",
+)
+client("disconnect-reason-5", 5, talk, (Where(CLIENT, DISCONNECT), put(BODY("e00105"))), "reason-code")
+broker(
+    "unsuback-without-codes",
+    5,
+    ask,
+    (Where(BROKER, UNSUBACK), put(body_of(lambda raw: raw[:3]))),
+    "answer-without-codes",
+)
+broker("puback-flags", 5, LONG_TALK, (B_PUBACK, put(flags(2))), "reserved-flags", NOT_CLOSED_BY_CLIENT)
+client("unsubscribe-flags-0", (4, 5), ask, (C_UNSUBSCRIBE, put(flags(0))), "reserved-flags")
+client(
+    "unsubscribe-identifier-0",
+    (4, 5),
+    ask,
+    (C_UNSUBSCRIBE, put(body_of(lambda raw: b"\0\0" + raw[2:]))),
+    "packet-identifier-zero",
+)
+client(
+    "pubrec-swallowed-by-client",
+    (3, 4, 5),
+    scenario(deliver, 2, rest=1.3),
+    (C_PUBREC, swallow),
+    "publish-unacknowledged",
+    patience=1.3,
+)
+broker(
+    "pubrel-swallowed-by-broker",
+    (3, 4, 5),
+    scenario(deliver, 2, rest=1.3),
+    (Where(BROKER, PUBREL, role="reader"), swallow),
+    "pubrel-missing",
+    patience=1.3,
+)
+client(
+    "pubcomp-swallowed-by-client",
+    (3, 4, 5),
+    scenario(deliver, 2, rest=1.3),
+    (C_PUBCOMP, swallow),
+    "pubcomp-missing",
+    patience=1.3,
+)
+client("pubrel-for-nothing", (4, 5), talk, (C_PUBLISH, first(BODY("62020063"))), "answer-unexpected")
+broker("pubcomp-for-nothing", (4, 5), talk, (B_PUBACK, first(BODY("70020063"))), "answer-unexpected")
+broker(
+    "unsuback-for-nothing",
+    (4, 5),
+    talk,
+    (B_PUBACK, first(lambda link, _: BODY("b0020063") if link.version == 4 else BODY("b00400630000"))),
+    "answer-unexpected",
+)
+broker(
+    "pubcomp-before-pubrel",
+    (4, 5),
+    scenario(talk, 2),
+    (B_PUBREC, put(acknowledged(PUBCOMP))),
+    "acknowledgement-wrong",
+    patience=0.3,
+)
+client(
+    "pubrecs-swapped",
+    (4, 5),
+    scenario(play.stream, 2),
+    swapped(Where(CLIENT, PUBREC, 2, role="reader")),
+    "acknowledgement-order",
+)
+broker(
+    "payload-changed",
+    (4, 5),
+    scenario(deliver, 0, rest=1.3),
+    (B_PUBLISH, put(published(payload=b"altered"))),
+    "delivery-missing",
+)
+broker("will-qos-changed", (4, 5), play.will, (B_PUBLISH, put(published(qos=0))), "will-changed")
+broker(
+    "session-present-after-expiry",
+    5,
+    scenario(play.session, count=0, options={"SessionExpiryInterval": 1}, away=2.3),
+    (
+        Where(BROKER, CONNACK, role="reader", turn=3),
+        put(lambda _, data: edit_connack(data, lambda head: head.__setitem__(0, 1))),
+    ),
+    "session-present-wrong",
+)
+client(
+    "server-keep-alive-ignored",
+    5,
+    scenario(play.bare, b"\xc0\0", pause=2.6, end=b""),
+    (B_CONNACK, put(announcing("130001"))),
+    "keep-alive-broken",
+    "keep-alive-not-enforced@broker",  # which knows nothing of what the proxy has said
+    captured=CLIENT,
+)
+broker(
+    "retain-lost-live",
+    5,
+    scenario(deliver, 0, retain=True, subscribe={"retainAsPublished": True}),
+    (B_PUBLISH, put(published(retain=False))),
+    "retain-flag-missing",
+)
+broker(
+    "correlation-data-lost",
+    5,
+    scenario(deliver, 1, publish={"CorrelationData": b"17", "ResponseTopic": "a/b"}),
+    (B_PUBLISH, put(published(properties=b"\x08" + text("a/b")))),
+    "delivery-changed",
+)
+broker(
+    "payload-format-changed",
+    5,
+    scenario(deliver, 1, publish={"PayloadFormatIndicator": 1}),
+    (B_PUBLISH, put(published(properties=b""))),
+    "delivery-changed",
+)
+broker(
+    "user-properties-swapped",
+    5,
+    scenario(deliver, 1, publish={"UserProperty": [("a", "1"), ("b", "2")]}),
+    (B_PUBLISH, put(published(properties=b"\x26\0\1b\0\1" + b"2\x26\0\1a\0\1" + b"1"))),
+    "delivery-changed",
+)
+broker(
+    "queued-message-lost",
+    (4, 5),
+    scenario(play.session, rest=2.5),
+    (Where(BROKER, PUBLISH, 1, role="reader", turn=3), swallow),
+    "delivery-missing",
+    patience=2.5,
+)
+broker(
+    "everything-queued-lost",
+    (4, 5),
+    scenario(play.session, rest=2.5),
+    (Where(BROKER, PUBLISH, 0, role="reader", turn=3), swallow),
+    "delivery-missing",
+    patience=2.5,
+)

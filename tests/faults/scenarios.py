@@ -137,7 +137,7 @@ def shared(stage: Stage) -> None:
 
 
 def session(stage: Stage, clean_before: bool = True, options: dict[str, object] | None = None, away: float = 0.1,
-            count: int = 2, publish: dict[str, object] | None = None) -> None:  # fmt: skip
+            count: int = 2, publish: dict[str, object] | None = None, rest: float = 0.1) -> None:  # fmt: skip
     """A reader with a session goes and comes back; what was published meanwhile waits for it."""
     given = options if options is not None else {"SessionExpiryInterval": 60} if stage.version == 5 else {}
     if clean_before:
@@ -148,7 +148,7 @@ def session(stage: Stage, clean_before: bool = True, options: dict[str, object] 
         writer.publish(stage.topic("q"), f"queued {index}", 1, **(publish or {}))
     writer.disconnect()
     time.sleep(away)
-    stage.peer("reader", False).connect(**given).receive(count).rest(0.1).disconnect()
+    stage.peer("reader", False).connect(**given).receive(count).rest(rest).disconnect()
 
 
 def unread(stage: Stage, count: int = 2) -> None:
