@@ -331,6 +331,7 @@ class Analysis:
         self.deliveries.judge(link)
         self._network(link)
         link.state = ENDED
+        link.client = None  # which may outlive it by far, as may who was handed it
         if link.will is not None and not link.will.cancelled and len(self._dying) < MOST_WILLS:
             self._dying.append(link)
         else:

@@ -39,7 +39,7 @@ from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.tcp import RESET
 
 SECOND: Final = 1_000_000_000
-MOST_CLIENTS: Final = 50_000
+MOST_CLIENTS: Final = 10_000
 STORM: Final = 10  # CONNECTs of one client identifier
 STORM_NS: Final = 30_000_000_000
 FIGHT: Final = 3  # take-overs
