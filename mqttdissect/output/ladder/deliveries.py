@@ -14,7 +14,7 @@ from mypy_extensions import i64
 from mqttdissect.analysis.matching import matches
 from mqttdissect.mqtt.codes import PUBACK, PUBCOMP, PUBLISH, PUBREL
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, PACKET_IDENTIFIER, TOPIC_NAME, TOPIC_OF_ALIAS
+from mqttdissect.mqtt.registry import PACKET_IDENTIFIER, TOPIC_NAME, TOPIC_OF_ALIAS
 
 WINDOW_MS: Final = 60_000
 SOON_MS: Final = 500
@@ -100,7 +100,9 @@ class Deliveries:
         topic = ""
         payload = b""
         identifier: i64 = -1
-        for field in packet.fields:
+        qos = packet.qos
+        fields = packet.fields
+        for field in fields:
             spec = field.spec
             if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
                 value = field.value
@@ -110,10 +112,12 @@ class Deliveries:
                 value = field.value
                 if isinstance(value, int):
                     identifier = value
-            elif spec is APPLICATION_MESSAGE:
-                value = field.value
-                if isinstance(value, bytes):
-                    payload = value
+            if topic and (qos == 0 or identifier != -1):
+                break
+        if packet.payload < len(fields):
+            value = fields[packet.payload].value
+            if isinstance(value, bytes):
+                payload = value
         if self._filters:
             self.fits = self._fit(topic)
         stream = packet.stream
@@ -188,7 +192,10 @@ class Deliveries:
         direction = packet.direction if kind == PUBREL else 1 - packet.direction
         key = exchange(stream.number, direction, identifier)
         known = self._exchanges.get(key)
-        if known is None:
+        if known is not None:
+            if kind in (PUBACK, PUBCOMP):  # the last of its exchange
+                del self._exchanges[key]
+        else:
             known = self._old_exchanges.get(key)
             if known is None:
                 return UNKNOWN

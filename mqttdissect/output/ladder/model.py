@@ -16,10 +16,9 @@ from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER
 from mqttdissect.net.tcp import ENDINGS, FINISHED, OPEN, RESET, Stream
-from mqttdissect.output.gist import Gist, gap, version_source, words
+from mqttdissect.output.gist import Gist, gap, version_source
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
-from mqttdissect.output.ladder.fold import abbreviated
-from mqttdissect.output.ladder.parties import MOST_PARTIES, Columns, Party, ended
+from mqttdissect.output.ladder.parties import LONGEST_NAME, MOST_PARTIES, Columns, Party, ended
 from mqttdissect.output.ladder.selection import Selection
 from mqttdissect.output.ladder.step import (
     ARROW,
@@ -45,7 +44,6 @@ NAMES: Final[dict[int, str]] = {**codes.PACKET_TYPES, UNDECODED: "UNDECODED"}
 LEVELS: Final = (REMARK, REMARK, WARNING, ERROR)  # of findings, by severity
 MOST_NOTES: Final = 3  # that are malformed in one packet
 DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings about what is drawn as what it is
-LONGEST_NAME: Final = 24  # columns of a name at an arrow
 LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 OTHERS: Final = "others"
 SIDES: Final = ("the client", "the broker")
@@ -177,7 +175,7 @@ class Ladder:
         if kind == UNDECODED:
             about = f"{size_of(len(packet.data))}: {about}"
         if party.lane == self._columns.others:
-            name = f"{abbreviated(words(party.label), LONGEST_NAME)}: {name}"
+            name = f"{party.short}: {name}"
         if party.broker == self._most_brokers - 1:
             about += f"  ({party.broker_address})"
         step = Step(ARROW, party.lane, party.broker, name, about)
@@ -204,7 +202,7 @@ class Ladder:
             drawn = [self._parties.get(int(column.owner)) for column in self._columns.all]
             self._parties = {int(one.number): one for one in drawn if one is not None}
         party = Party(stream, packet)
-        party.chosen = self._selection.chooses(party)
+        party.chosen = self._selection.chooses(party, "")
         self._parties[int(stream.number)] = party
         return party
 
@@ -215,13 +213,13 @@ class Ladder:
         if not value or packet.sender == 0 or (packet.sender == FROM_CLIENT) != (packet.type == codes.CONNECT):
             return
         name = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-        if name == party.name:
+        party.chosen = self._selection.chooses(party, name)
+        if name[:LONGEST_NAME] == party.name:
             return
-        party.name = name
-        party.chosen = self._selection.chooses(party)
+        party.rename(name)
         if party.joined and self._columns.holds(party) and party.lane != self._columns.others:
             self._columns.renamed(party)
-            self._steps.append(Step(RENAME, party.lane, party.broker, words(name)))
+            self._steps.append(Step(RENAME, party.lane, party.broker, party.label))
 
     def _join(self, party: Party, stream: Stream, packet: Packet) -> None:
         """Its first packet that is drawn: a column for it, and for its broker."""
@@ -242,7 +240,7 @@ class Ladder:
             more.append(version_source(packet)[1:-1])
         elif packet.version_by == BY_CONNECT:
             more.append(f"MQTT {VERSIONS[int(packet.version)]}")
-        self._joins(lane, party, packet, words(party.label), ", ".join(more))
+        self._joins(lane, party, packet, party.label, ", ".join(more))
         if ended(stream):
             self._columns.all[lane].stream = None
             party.left = False  # if its column was taken away since, it ends once more

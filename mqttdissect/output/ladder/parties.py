@@ -8,10 +8,14 @@ from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.address import endpoint
 from mqttdissect.net.tcp import CAPTURE_ENDED, OPEN, Stream
+from mqttdissect.output.gist import words
+from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.step import NOBODY
 from mqttdissect.transport.detect import LIKELY_PORTS
 
 STANDING: Final = (OPEN, CAPTURE_ENDED)  # nothing is known of an end
+SHORT: Final = 24  # columns of a name at an arrow
+LONGEST_NAME: Final = 256  # characters that are kept
 MOST_PARTIES: Final = 8192  # that are remembered; the names of others are forgotten
 
 
@@ -21,11 +25,24 @@ class Party:
 
     broker: column of the other end. lane: its own column, `NOBODY` before its first packet that is shown. joined: has
     its column begun? left: was its end shown? resent: TCP segments sent again so far, by direction. chosen: do the
-    user's choices of clients and streams include it?
+    user's choices of clients and streams include it? label: what to call it: its client identifier, once that is known
+    (`name`), or its address; both harmless. short: the same in few columns.
     """
 
     __slots__ = (
-        "address", "broker", "broker_address", "chosen", "joined", "lane", "left", "name", "number", "resent", "side",
+        "address",
+        "broker",
+        "broker_address",
+        "chosen",
+        "joined",
+        "label",
+        "lane",
+        "left",
+        "name",
+        "number",
+        "resent",
+        "short",
+        "side",
         "sure",
     )  # fmt: skip
 
@@ -35,7 +52,9 @@ class Party:
         self.side = client_side(packet, stream)
         self.address = endpoint(stream.flow, self.side == 0)
         self.broker_address = endpoint(stream.flow, self.side != 0)
-        self.name = ""  # its client identifier, once that is known
+        self.name = ""
+        self.label = self.address
+        self.short = abbreviated(self.address, SHORT)
         self.broker: i64 = NOBODY
         self.lane: i64 = NOBODY
         self.joined = False
@@ -43,10 +62,11 @@ class Party:
         self.chosen = True
         self.resent: list[int] = [0, 0]
 
-    @property
-    def label(self) -> str:
-        """What to call it."""
-        return self.name or self.address
+    def rename(self, name: str) -> None:
+        """Its client identifier has become known."""
+        self.name = name[:LONGEST_NAME]
+        self.label = words(name)
+        self.short = abbreviated(self.label, SHORT)
 
 
 def client_side(packet: Packet, stream: Stream) -> i64:

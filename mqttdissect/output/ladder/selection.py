@@ -28,11 +28,11 @@ class Selection:
         self.end_ns = end_ns
         self.parties = bool(clients or streams)
 
-    def chooses(self, party: Party) -> bool:
-        """Is this one of the clients and streams?"""
+    def chooses(self, party: Party, name: str) -> bool:
+        """Is this one of the clients and streams? name: its client identifier; empty if that is not known."""
         if not self.parties or int(party.number) in self.streams:
             return True
-        return any(one.match(party.name) or one.match(party.address) for one in self.clients)
+        return any(one.match(name) or one.match(party.address) for one in self.clients)
 
     def includes(self, since_ns: i64) -> bool:
         """Is it in the span of time? since_ns: since the first frame."""
