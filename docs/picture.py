@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html import escape, unescape
@@ -29,11 +30,15 @@ TERMINALS = {  # name of the picture: columns, command
     "stats-sizes": (100, "mqttdissect stats -s sizes captures/mosquitto-5.0-large-messages.pcapng"),
     "stats-clients": (120, f"mqttdissect stats -s clients,talkers --top 8 {MANY}"),
     "topics": (110, "mqttdissect topics captures/mosquitto-5.0-subscriptions.pcapng"),
+    "ladder-terminal": (110, "mqttdissect ladder captures/mosquitto-5.0-wills.pcapng"),
+    "ladder-narrow": (80, "mqttdissect ladder --to 2.5 captures/mosquitto-3.1.1-redelivery.pcap"),
 }
-DRAWN = {  # name of the picture: what goes behind `mqttdissect stats -o FILE`
-    "stats-picture": MANY,
-    "stats-picture-rates": f"-s rates {MANY}",
+DRAWN = {  # name of the picture: a command that is given `-o FILE`
+    "stats-picture": f"mqttdissect stats {MANY}",
+    "stats-picture-rates": f"mqttdissect stats -s rates {MANY}",
+    "ladder": "mqttdissect ladder --to 2.2 captures/mosquitto-3.1.1-qos.pcap",
 }
+LADDER = "mqttdissect ladder --topic home/kitchen/# --to 0.06 captures/mosquitto-3.1.1-qos.pcap"  # for docs/ladder.md
 
 
 def main() -> None:
@@ -46,7 +51,23 @@ def main() -> None:
             write(name, command, Text.from_ansi(output_of(command, width)), width)
     for name, arguments in DRAWN.items():
         if not wanted or name in wanted:
-            output_of(f"mqttdissect stats -o docs/{name}.svg {arguments}", 100)
+            output_of(f"{arguments} -o docs/{name}.svg", 100)
+    if not wanted or "ladder-sources" in wanted:
+        sources()
+
+
+def sources() -> None:
+    """The diagrams in Mermaid and PlantUML, in docs/ladder.md; the latter as a picture too, where PlantUML is."""
+    page = ROOT / "docs" / "ladder.md"
+    text = page.read_text(encoding="utf-8")
+    for language in ("mermaid", "plantuml"):
+        source = output_of(f"{LADDER} -T {language}", 100)
+        before, rest = text.split(f"```{language}\n", 1)
+        text = f"{before}```{language}\n{source}```{rest.split('```', 1)[1]}"
+    page.write_text(text, encoding="utf-8")
+    if shutil.which("plantuml"):
+        drawn = subprocess.run(["plantuml", "-tsvg", "-pipe"], input=source.encode(), capture_output=True, check=True)
+        (ROOT / "docs" / "ladder-plantuml.svg").write_bytes(re.sub(rb"<!--.*?-->", b"", drawn.stdout, flags=re.DOTALL))
 
 
 def tree() -> None:

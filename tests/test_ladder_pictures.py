@@ -253,6 +253,14 @@ def test_formats_on_standard_output(mqttdissect: Run) -> None:
     assert done.stderr == "mqttdissect: 46 more packets are not in this picture: --most 51 draws all\n"
 
 
+@pytest.mark.parametrize("form", ["mermaid", "plantuml"])
+def test_the_diagrams_in_the_docs_are_those_that_are_drawn(mqttdissect: Run, form: str) -> None:
+    """`python docs/picture.py ladder-sources` renews them."""
+    page = (CAPTURES.parent / "docs" / "ladder.md").read_text(encoding="utf-8")
+    options = ["-T", form, "--topic", "home/kitchen/#", "--to", "0.06"]
+    assert f"```{form}\n{mqttdissect('ladder', *options, CAPTURES / 'mosquitto-3.1.1-qos.pcap').stdout}```" in page
+
+
 def test_usage(mqttdissect: Run, tmp_path: Path) -> None:
     """One line that says what is wrong."""
     copy = tmp_path / "copy.svg"
