@@ -705,6 +705,42 @@ def scripted(run: Run) -> None:
     run.node("scripted")
 
 
+# The same client with four brokers: docs/differences.md tells of what `diff` finds between these
+
+
+@recording("survey-mosquitto.pcap")
+def survey_mosquitto(run: Run) -> None:
+    """The same client with four brokers, here mosquitto: every QoS, retained, a will, a session."""
+    run.mosquitto("listener 1883 127.0.0.1", "allow_anonymous false", run.passwords())
+    survey(run)
+
+
+@recording("survey-rabbitmq.pcap")
+def survey_rabbitmq(run: Run) -> None:
+    """The same with RabbitMQ."""
+    run.rabbitmq()
+    survey(run)
+
+
+@recording("survey-aedes.pcap")
+def survey_aedes(run: Run) -> None:
+    """The same with aedes."""
+    run.aedes()
+    survey(run)
+
+
+@recording("survey-amqtt.pcap")
+def survey_amqtt(run: Run) -> None:
+    """The same with aMQTT."""
+    run.amqtt(1883)
+    survey(run)
+
+
+def survey(run: Run) -> None:
+    run.record()
+    run.python("paho_brokers.py", "survey")
+
+
 # The command
 
 

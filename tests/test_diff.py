@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import struct
 import subprocess
+import sys
+import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,16 +32,20 @@ from conversations import (
     unsuback,
     unsubscribe,
 )
-from support import dissect, text
+from hypothesis import given
+from hypothesis import strategies as st
+from support import Stream, dissect, pcap, text
 
+from mqttdissect.comparison.alignment import aligned, anchored, in_order
 from mqttdissect.comparison.compare import compare
-from mqttdissect.comparison.difference import Difference, Options, Result
+from mqttdissect.comparison.difference import PINGS, Difference, Options, Result
 from mqttdissect.comparison.facts import Facts
+from mqttdissect.comparison.volatile import looks_random, same_but_random
+from mqttdissect.output.text import cells
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Change = Callable[[list[Event]], list[Event]]
 CAPTURES = Path(__file__).parent.parent / "captures"
-QOS = CAPTURES / "mosquitto-3.1.1-qos.pcap"
 
 READER, WRITER, OTHER, FIVE = range(4)
 WILL = text("will/writer") + text("gone") + text("alice") + text("wonderland")
@@ -515,3 +526,495 @@ def test_what_was_put_in_is_the_first_difference(change: Change, kind: str, what
     opposite = {"only in GOOD": "only in BAD", "only in BAD": "only in GOOD"}
     back = between(bad, good).differences[:2]  # the second where something else is in its place
     assert (opposite.get(kind, kind), what) in [(one.kind, one.what) for one in back]
+
+
+def renumbered(event: Event, by: int = 1000) -> Event:
+    """With another packet identifier."""
+    data = event.data
+    at = 2 if data[:1] and data[0] >> 4 in (4, 5, 6, 7, 8, 9, 10, 11) else 0
+    if data[:1] and data[0] >> 4 == 3 and data[0] & 6:
+        at = 4 + data[3] + (data[2] << 8)
+    if not at:
+        return event
+    number = struct.unpack_from(">H", data, at)[0] + by
+    return Event(event.connection, event.side, data[:at] + struct.pack(">H", number) + data[at + 2 :])
+
+
+def noisy(events: list[Event]) -> list[Event]:
+    """The same conversation as another run has it: connections one after the other, other packet identifiers, more
+    PINGs."""
+    found: list[Event] = []
+    for event in sorted(events, key=lambda one: one.connection):
+        found.append(renumbered(event))
+        if event.data == PINGRESP:
+            found += [Event(event.connection, C, PINGREQ), Event(event.connection, S, PINGRESP)]
+    return found
+
+
+@pytest.mark.parametrize(("change", "kind", "what"), [one[1:4] for one in INJECTED], ids=[one[0] for one in INJECTED])
+def test_what_was_put_in_is_the_first_difference_of_another_run(change: Change, kind: str, what: str) -> None:
+    """Also where everything else is as another run of the same has it."""
+    bad = capture(noisy(change(base())), first_port=50000, step_ns=3_000_000)
+    found = between(capture(base()), bad).differences[:2]
+    assert (kind, what) in [(one.kind, one.what) for one in found]
+
+
+def test_the_same_is_the_same() -> None:
+    """Nothing is different, and nothing but PINGs is set aside."""
+    result = between(capture(base()), capture(base()))
+    assert result.same
+    assert {what for what, count in result.aside.items() if count} == {PINGS}
+    assert result.compared == len(base()) - 4  # without PINGs
+
+
+def five(*more: Event) -> list[Event]:
+    """A client of MQTT 5.0."""
+    return [Event(0, C, connect("five", level=5)), Event(0, S, connack(properties=b"")), *more]
+
+
+def hello(client: str, *more: Event) -> list[Event]:
+    """A client of 3.1.1."""
+    return [Event(0, C, connect(client)), Event(0, S, connack()), *more]
+
+
+def sent(topic: str, *payloads: str | bytes) -> list[Event]:
+    """Messages of QoS 0."""
+    return [Event(0, C, publish(topic, payload)) for payload in payloads]
+
+
+SECONDS_WAITED = (
+    five(Event(0, S, publish("t", "x", properties=b"\x02\x00\x00\x00\x3c"))),
+    five(Event(0, S, publish("t", "x", properties=b"\x02\x00\x00\x00\x3a"))),
+)
+TO, ACK, BACK = Event(0, C, publish("t", "x", 1, 5)), Event(0, S, ack(4, 5)), Event(0, S, publish("t", "x"))
+ANSWER_RACES = (hello("c", TO, ACK, BACK), hello("c", TO, BACK, ACK))
+ALIKE: list[tuple[str, list[Event], list[Event]]] = [
+    ("another run", base(), noisy(base())),
+    ("a client identifier made up", hello("mosq-Tx9aB2cD3eF4"), hello("mosq-Zy8wV7uT6sR5")),
+    ("a hexadecimal one", hello("mqttjs_8a3f2c1b"), hello("mqttjs_0d44e9fa")),
+    ("letters only", hello("amqtt/jHgsDkaHDKhQ"), hello("amqtt/wErtZuiOpKlM")),
+    ("counted", hello("worker-7"), hello("worker-12")),
+    (
+        "assigned by the broker",
+        [Event(0, C, connect("", level=5)), Event(0, S, connack(properties=b"\x12" + text("auto-one")))],
+        [Event(0, C, connect("", level=5)), Event(0, S, connack(properties=b"\x12" + text("other/42")))],
+    ),
+    (
+        "client identifier in topics",
+        hello("c8a3f2c1b", *sent("dev/c8a3f2c1b/up", "x")),
+        hello("c0d44e9fa", *sent("dev/c0d44e9fa/up", "x")),
+    ),
+    (
+        "UUID in a topic",
+        hello("c", *sent("reply/0f8fad5b-d9cb-469f-a165-70867728950e", "x")),
+        hello("c", *sent("reply/7c9e6679-7425-40de-944b-e07fc1f90ae7", "x")),
+    ),
+    (
+        "times in payloads",
+        hello("c", *sent("t", '{"at": "2024-01-31T10:00:00Z"}')),
+        hello("c", *sent("t", '{"at": "2024-02-01T11:30:59Z"}')),
+    ),
+    (
+        "readings",
+        hello("c", *sent("t", *[f"{20 + n / 7:.2f}" for n in range(9)])),
+        hello("c", *sent("t", *[f"{22 - n / 9:.2f}" for n in range(9)])),
+    ),
+    (
+        "counters",
+        hello("c", *sent("t", *[f'{{"n": {n}}}' for n in range(9)])),
+        hello("c", *sent("t", *[f'{{"n": {n}}}' for n in range(700, 709)])),
+    ),
+    (
+        "binary readings",
+        hello("c", *sent("t", *[bytes([0xFF, n, 0x80]) for n in range(9)])),
+        hello("c", *sent("t", *[bytes([0xFF, n, 0x81]) for n in range(9)])),
+    ),
+    (
+        "reason code 0, or none",
+        five(Event(0, C, publish("t", "x", 1, 1, properties=b"")), Event(0, S, ack(4, 1))),
+        five(Event(0, C, publish("t", "x", 1, 1, properties=b"")), Event(0, S, ack(4, 1, 0))),
+    ),
+    (
+        "properties in another order",
+        five(*[Event(0, C, publish("t", "x", properties=b"\x01\x01\x03\x00\x01a"))]),
+        five(*[Event(0, C, publish("t", "x", properties=b"\x03\x00\x01a\x01\x01"))]),
+    ),
+    (
+        "a default value told",
+        five(Event(0, C, publish("t", "x", properties=b""))),
+        five(Event(0, C, publish("t", "x", properties=b"\x01\x00"))),
+    ),
+    (
+        "topic aliases",
+        five(*[Event(0, C, publish("t", "x", properties=b"\x23\x00\x01"))] * 2),
+        five(
+            Event(0, C, publish("t", "x", properties=b"\x23\x00\x09")),
+            Event(0, C, publish("", "x", properties=b"\x23\x00\x09")),
+        ),
+    ),
+    (
+        "seconds waited",
+        five(Event(0, S, publish("t", "x", properties=b"\x02\x00\x00\x00\x3c"))),
+        five(Event(0, S, publish("t", "x", properties=b"\x02\x00\x00\x00\x3a"))),
+    ),
+    (
+        "answer and delivery race",
+        hello("c", Event(0, C, publish("t", "x", 1, 5)), Event(0, S, ack(4, 5)), Event(0, S, publish("t", "x"))),
+        hello("c", Event(0, C, publish("t", "x", 1, 5)), Event(0, S, publish("t", "x")), Event(0, S, ack(4, 5))),
+    ),
+    (
+        "publishers race",
+        [
+            *hello("c"),
+            Event(1, C, connect("a")),
+            Event(2, C, connect("b")),
+            Event(1, C, publish("a", "1")),
+            Event(2, C, publish("b", "2")),
+            Event(0, S, publish("a", "1")),
+            Event(0, S, publish("b", "2")),
+        ],
+        [
+            *hello("c"),
+            Event(1, C, connect("a")),
+            Event(2, C, connect("b")),
+            Event(1, C, publish("a", "1")),
+            Event(2, C, publish("b", "2")),
+            Event(0, S, publish("b", "2")),
+            Event(0, S, publish("a", "1")),
+        ],
+    ),
+    (
+        "retained messages in any order",
+        hello("c", Event(0, S, publish("a", "1", retain=1)), Event(0, S, publish("b", "2", retain=1))),
+        hello("c", Event(0, S, publish("b", "2", retain=1)), Event(0, S, publish("a", "1", retain=1))),
+    ),
+]
+
+
+@pytest.mark.parametrize(("good", "bad"), [one[1:] for one in ALIKE], ids=[one[0] for one in ALIKE])
+def test_what_any_two_runs_differ_in_is_no_difference(good: list[Event], bad: list[Event]) -> None:
+    """It is set aside."""
+    result = between(capture(good), capture(bad, first_port=50000, step_ns=7_000_000))
+    assert result.same, [(one.kind, one.what, one.says, one.changes) for one in result.differences]
+
+
+def test_the_same_bytes_in_other_segments() -> None:
+    """One byte a segment, or all at once."""
+    good, bad = Stream().handshake(), Stream().handshake()
+    data = connect("c") + publish("t", "payload")
+    good.client(data)
+    bad.client(*[bytes([byte]) for byte in data])
+    assert between(pcap(good.frames), pcap(bad.frames)).same
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "option"),
+    [
+        (hello("mqttjs_8a3f2c1b"), hello("mqttjs_0d44e9fa"), "ids"),
+        (base(), [renumbered(event) for event in base()], "ids"),
+        (hello("c", *sent("t", *map(str, range(9)))), hello("c", *sent("t", *map(str, range(50, 59)))), "payloads"),
+        (hello("c", Event(0, C, PINGREQ), Event(0, S, PINGRESP)), hello("c"), "times"),
+        (*SECONDS_WAITED, "times"),
+        (*ANSWER_RACES, "strict_order"),
+    ],
+)  # fmt: skip
+def test_what_was_set_aside_counts_if_asked_for(good: list[Event], bad: list[Event], option: str) -> None:
+    """Each option for its own."""
+    one, two = capture(good), capture(bad)
+    assert between(one, two).same
+    assert not between(one, two, **{option: True}).same
+
+
+SNAPSHOTS = Path(__file__).with_name("snapshots") / "diff"
+GOOD, BAD = CAPTURES / "survey-mosquitto.pcap", CAPTURES / "survey-rabbitmq.pcap"
+VIEWS = {"80": ["--width", "80"], "200": ["--width", "200"], "200-colour": ["--width", "200", "--color", "always"]}
+
+
+def view(name: str) -> str:
+    """What is printed."""
+    argv = [sys.executable, "-m", "mqttdissect", "diff", *VIEWS[name], "--trees", "2", GOOD.name, BAD.name]
+    environment = {**os.environ, "PYTHONUTF8": "1", "TERM": "xterm-256color", "NO_COLOR": "", "COLORTERM": ""}
+    return subprocess.run(argv, capture_output=True, cwd=CAPTURES, timeout=60, env=environment).stdout.decode()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_snapshots(name: str) -> None:
+    """What users see, whole. After a change that is meant: python tests/test_diff.py"""
+    assert view(name) == (SNAPSHOTS / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 160, 200])
+def test_lines_fit_the_width(mqttdissect: Run, width: int) -> None:
+    """Trees and lists, also of wide characters."""
+    wide = CAPTURES / "mosquitto-3.1.1-qos.pcap", CAPTURES / "mosquitto-3.1-mqisdp.pcap"
+    for good, bad in ((GOOD, BAD), wide):
+        done = mqttdissect("diff", "--width", str(width), "--trees", "9", good, bad)
+        assert done.returncode == 1
+        assert max(cells(line) for line in done.stdout.splitlines()) <= width
+
+
+def test_exit_status_and_words(mqttdissect: Run) -> None:
+    """0 for the same, 1 for different; a line tells what was compared."""
+    same = mqttdissect("diff", GOOD, GOOD)
+    assert (same.returncode, same.stderr) == (0, "")
+    assert "No differences in meaning." in same.stdout
+    assert "5 pairs of connections (5 by client identifier); 97 pairs of packets" in same.stdout
+    different = mqttdissect("diff", GOOD, BAD)
+    assert different.returncode == 1
+    assert (
+        different.stdout.index("First difference")
+        < different.stdout.index("All ")
+        < different.stdout.index("Compared:")
+    )
+
+
+def test_json(mqttdissect: Run) -> None:
+    """An object for each difference, with both packets as `-T json` has them, then the summary."""
+    done = mqttdissect("diff", "-T", "json", GOOD, BAD)
+    *differences, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    first = differences[0]
+    assert (first["difference"], first["what"], first["client"]) == ("other value", "SUBACK", "surveyor")
+    assert first["fields"] == [
+        {"name": "mqtt.suback.qos", "label": "Return code", "counts": True, "place": 3, "good": 2, "bad": 1}
+    ]
+    assert first["good"]["mqtt"]["mqtt.suback.qos"] == [0, 1, 2]
+    assert first["bad"]["mqtt"]["mqtt.suback.qos"] == [0, 1, 1]
+    assert last["summary"]["same"] is False
+    assert sum(last["summary"]["differences"].values()) == len(differences)
+    alike = json.loads(mqttdissect("diff", "-T", "json", GOOD, GOOD).stdout)
+    assert alike["summary"]["same"] is True
+
+
+def test_one_client_only(mqttdissect: Run) -> None:
+    """By its identifier; a pattern will do; one that nobody has is an error."""
+    done = mqttdissect("diff", "--trees", "0", "--client", "collect*", GOOD, BAD)
+    assert "collector" in done.stdout and "surveyor" not in done.stdout
+    none = mqttdissect("diff", "--client", "nobody", GOOD, BAD)
+    assert none.returncode == 2
+    assert none.stderr == "mqttdissect: no connection in either capture is of that client identifier\n"
+
+
+def test_from_a_pipe(mqttdissect: Run) -> None:
+    """Standard input is read twice all the same."""
+    done = mqttdissect("diff", "-", BAD, input=GOOD.read_bytes())
+    assert done.returncode == 1
+    assert "GOOD  standard input" in done.stdout
+    assert "SUBACK" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([GOOD], "takes two captures"),
+        ([GOOD, GOOD, GOOD], "takes two captures"),
+        (["-", "-"], "one capture only"),
+        (["-i", "lo", GOOD, GOOD], "captures that are there"),
+        ([GOOD, "nowhere.pcap"], "no such file"),
+        ([GOOD, Path(__file__)], "not a pcap"),
+    ],
+)
+def test_wrong_use(mqttdissect: Run, arguments: list[str | Path], says: str) -> None:
+    """One line, exit status 2."""
+    done = mqttdissect("diff", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def written(folder: Path, good: bytes, bad: bytes) -> tuple[Path, Path]:
+    """As files."""
+    paths = folder / "good.pcap", folder / "bad.pcap"
+    for path, content in zip(paths, (good, bad), strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+def test_no_mqtt(mqttdissect: Run, tmp_path: Path) -> None:
+    """One line names the capture without any."""
+    other = Stream(destination=(bytes([10, 0, 0, 9]), 80)).handshake().client(b"GET / HTTP/1.1\r\n\r\n")
+    good, bad = written(tmp_path, capture(base()), pcap(other.frames))
+    done = mqttdissect("diff", good, bad)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "bad.pcap: no MQTT" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_single_packet(mqttdissect: Run, tmp_path: Path) -> None:
+    """It is compared like any other."""
+    good, bad = written(tmp_path, capture([Event(0, C, PINGREQ)]), capture([Event(0, C, connect("c"))]))
+    assert mqttdissect("diff", good, good).returncode == 0
+    done = mqttdissect("diff", good, bad)
+    assert done.returncode == 1
+    assert "CONNECT" in done.stdout
+
+
+def test_half_a_conversation(tmp_path: Path) -> None:
+    """What the capture cannot have is one difference for each connection, which says so."""
+    events = base()
+    frames = capture(events, close=False)
+    reader = [event for event in events if event.connection == READER]
+    cut = capture(reader[:9], close=False)
+    result = between(capture(reader), cut)
+    assert [(one.kind, one.count) for one in result.differences if one.count > 1]
+    assert any("the capture of BAD ends with the connection open" in one.says for one in result.differences)
+    late = [event for event in reader if event.data not in (READER_CONNECT, connack(), SUBSCRIBE, suback(1, 2))]
+    stream = Stream(sequence=[900, 900])
+    for event in late:
+        stream.add(event.side, event.data)
+    joined = between(capture(reader), pcap(stream.frames))
+    first = joined.differences[0]
+    assert (first.kind, first.what) == ("only in GOOD", "CONNECT")
+    assert first.says == "the capture of BAD begins in the middle of this connection"
+    assert between(frames, frames).same
+
+
+def test_gaps_are_named(tmp_path: Path) -> None:
+    """Where the capture lacks bytes, what is missing may be due to that."""
+    stream = Stream().handshake()
+    lost = Stream().handshake()
+    for at in range(6):
+        data = publish(f"t/{at}", "some payload")
+        stream.client(data)
+        lost.lose(0, len(data)) if at in (2, 3) else lost.client(data)
+    stream.server(b"\xd0\x00")
+    lost.server(b"\xd0\x00")
+    start = [connect("c")]
+    result = between(pcap(Stream().handshake().client(*start).frames + stream.frames[3:]), pcap(lost.frames))
+    assert not result.same
+
+
+HOSTILE = ["\x1b[2J\x1b]0;title\x07", "\u202egnp.exe", "a\tb\nc", "[bold]markup[/bold]", "t" * 60_000]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=["escape", "bidi", "line end", "markup", "60 KB"])
+def test_hostile_names_are_harmless_and_readable(mqttdissect: Run, tmp_path: Path, name: str) -> None:
+    """In client identifiers, topics and filters; nothing reaches the terminal raw, no line gets long."""
+    good = [*hello(name, Event(0, C, subscribe(1, (name, 1))), Event(0, S, suback(1, 1)), *sent(name, "one"))]
+    bad = [
+        *hello(name, Event(0, C, subscribe(1, (name + "x", 1))), Event(0, S, suback(1, 0x80)), *sent(name + "y", "one"))
+    ]
+    paths = written(tmp_path, capture(good), capture(bad))
+    for arguments in (["--width", "100", "--trees", "9"], ["-T", "json"], ["--trees", "9"]):
+        done = mqttdissect("diff", *arguments, *paths)
+        assert done.returncode == 1, done.stderr
+        assert all(char.isprintable() or char == "\n" for char in done.stdout)
+        assert len(between(capture(good), capture(bad)).differences) == 3
+    assert max(map(len, mqttdissect("diff", "--width", "100", *paths).stdout.splitlines())) <= 200
+
+
+def test_bytes_that_differ_far_behind_the_fold_are_shown(mqttdissect: Run, tmp_path: Path) -> None:
+    """With their offset."""
+    payload = bytes(range(32, 127)) * 9
+    other = payload[:700] + b"#" + payload[701:]
+    paths = written(tmp_path, capture(hello("c", *sent("t", payload))), capture(hello("c", *sent("t", other))))
+    done = mqttdissect("diff", "--width", "180", *paths)
+    assert "first byte that differs" in done.stdout
+    assert "from byte 700 on" in done.stdout
+
+
+def test_secrets_stay_secret(mqttdissect: Run, tmp_path: Path) -> None:
+    """That passwords differ is said, not what they are or where."""
+    changed = other(WRITER, C, WRITER_CONNECT, connect("writer", flags=0xC6, rest=WILL.replace(b"wonder", b"wander")))
+    paths = written(tmp_path, capture(base()), capture(changed(base())))
+    for arguments in ([], ["-T", "json"]):
+        done = mqttdissect("diff", *arguments, *paths)
+        assert "wonderland" not in done.stdout and "wanderland" not in done.stdout
+        assert b"wonderland".hex() not in done.stdout and b"wonderland".hex(" ") not in done.stdout
+        assert "********" in done.stdout
+    assert "^" not in "".join(line for line in mqttdissect("diff", *paths).stdout.splitlines() if "**" in line)
+
+
+def test_ten_thousand_clients(tmp_path: Path) -> None:
+    """With random identifiers, in another order, one of which gets no PUBACK: found in seconds."""
+
+    def crowd(seed: int, silent: int) -> bytes:
+        rng = random.Random(seed)
+        events: list[Event] = []
+        for at in rng.sample(range(10_000), 10_000):
+            events += [
+                Event(at, C, connect(f"dev-{rng.getrandbits(48):012x}")),
+                Event(at, S, connack()),
+                Event(at, C, publish(f"plant/{at % 40}", '{"v": 1}', 1, 1)),
+            ]
+            if at != silent:
+                events.append(Event(at, S, ack(4, 1)))
+        return capture(events, step_ns=10_000)
+
+    good, bad = facts(crowd(1, -1)), facts(crowd(2, 4711))
+    begun = time.monotonic()
+    result = compare(good, bad, Options())
+    assert time.monotonic() - begun < 20
+    assert [(one.kind, one.what) for one in result.differences] == [("only in GOOD", "PUBACK")]
+    assert result.matched == 10_000
+
+
+def test_a_long_connection_is_bounded() -> None:
+    """Two sequences with nothing in order but much in common: linear, and what is matched is equal and in order."""
+    rng = random.Random(3)
+    one, two = ([rng.randrange(60) for _ in range(60_000)] for _ in (0, 1))
+    begun = time.monotonic()
+    pairs = aligned(one, two)
+    assert time.monotonic() - begun < 20
+    assert all(one[i] == two[j] for i, j in pairs)
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(pairs))
+    assert len(pairs) > 10_000
+
+
+@given(st.lists(st.integers(0, 4), max_size=14), st.lists(st.integers(0, 4), max_size=14))
+def test_alignment_is_a_longest_common_subsequence(one: list[int], two: list[int]) -> None:
+    """As the textbook's table has it; the linear way is a common subsequence too."""
+    table = [[0] * (len(two) + 1) for _ in range(len(one) + 1)]
+    for i, left in enumerate(one):
+        for j, right in enumerate(two):
+            table[i + 1][j + 1] = table[i][j] + 1 if left == right else max(table[i][j + 1], table[i + 1][j])
+    assert len(aligned(one, two)) == table[-1][-1]
+    for pairs in (aligned(one, two), anchored(one, two)):
+        assert all(one[i] == two[j] for i, j in pairs)
+        assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(pairs))
+
+
+def rising_runs(places: list[int]) -> list[list[int]]:
+    """Neighbours that rise: each is a rising subsequence."""
+    runs = [[places[0]]]
+    for one, two in pairwise(places):
+        if two > one:
+            runs[-1].append(two)
+        else:
+            runs.append([two])
+    return runs
+
+
+@given(st.permutations(range(9)))
+def test_what_is_in_order(places: list[int]) -> None:
+    """The indices rise, and so do the places."""
+    found = in_order(places)
+    assert all(a < b and places[a] < places[b] for a, b in pairwise(found))
+    assert all(len(found) >= len(run) for run in rising_runs(places))
+
+
+@pytest.mark.parametrize(
+    ("token", "random"),
+    [("0f8fad5b-d9cb-469f-a165-70867728950e", True), ("8a3f2c1b", True), ("1700000000", True), ("jHgsDkaHDKh", True),
+     ("kitchen", False), ("sensor01", False), ("deadbeef", False), ("temperature", False), ("qos2", False)],
+)  # fmt: skip
+def test_what_looks_random(token: str, random: bool) -> None:
+    """Not words, nor words with a number."""
+    assert looks_random(token) == random
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [("reader-1", "reader-2", True), ("mosq-Tx9aB2", "mosq-Zy8wV7", True), ("alice", "bob", False),
+     ("reader", "writer", False), ("kitchen-light", "kitchen-door", False), ("", "x", False)],
+)  # fmt: skip
+def test_client_identifiers_of_one_origin(one: str, two: str, same: bool) -> None:
+    """Random or counted at the end, not another word."""
+    assert same_but_random(one, two) == same
+
+
+if __name__ == "__main__":
+    SNAPSHOTS.mkdir(parents=True, exist_ok=True)
+    for one in VIEWS:
+        (SNAPSHOTS / f"{one}.txt").write_text(view(one), encoding="utf-8")

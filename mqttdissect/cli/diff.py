@@ -183,7 +183,7 @@ def again(inputs: Inputs, side: int, wanted: set[int], keep: set[int], payloads:
 @click.option(
     "--fold", type=click.IntRange(0), default=56, metavar="N", help="Show N bytes of a long field; 0 shows all (56)."
 )
-@click.option("--width", type=click.IntRange(40), metavar="N", help="Columns to use (those of the terminal).")
+@click.option("--width", type=click.IntRange(60), metavar="N", help="Columns to use (those of the terminal).")
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
 @with_inputs

@@ -27,6 +27,7 @@ from mqttdissect.comparison.difference import (
 from mqttdissect.comparison.facts import CLIENT, Facts, Session
 from mqttdissect.comparison.matching import matched
 from mqttdissect.comparison.meaning import Meanings
+from mqttdissect.comparison.payloads import everywhere
 from mqttdissect.comparison.verdict import END, Verdict
 from mqttdissect.mqtt import codes
 
@@ -100,8 +101,9 @@ class Comparison:
         result.matched = len(pairs)
         result.by_id = sum(one.client_id == two.client_id != "" for one, two in pairs)
         result.only = [len(left), len(right)]
+        forms = everywhere(self._captures, self._meanings, pairs)
         for one, two in pairs:
-            self._conversation(one, two)
+            self._conversation(one, two, forms)
         self._alone(left, 0)
         self._alone(right, 1)
         for difference in [*result.differences, *result.timings]:
@@ -110,8 +112,8 @@ class Comparison:
         result.timings.sort(key=lambda one: one.place)
         return result
 
-    def _conversation(self, one: Session, two: Session) -> None:
-        conversation = Conversation(self._captures, self._meanings, one, two)
+    def _conversation(self, one: Session, two: Session, forms: dict[tuple[int, int], int]) -> None:
+        conversation = Conversation(self._captures, self._meanings, forms, one, two)
         conversation.match()
         verdict = Verdict(conversation, self._captures, self._publishers, self._options)
         verdict.find()

@@ -31,7 +31,9 @@ class Conversation:
     another order; left: heads without a counterpart, by lane and side; forms: by lane and pattern of topics, the form
     of the payload that counts."""
 
-    def __init__(self, captures: tuple[Facts, Facts], meanings: Meanings, one: Session, two: Session) -> None:
+    def __init__(
+        self, captures: tuple[Facts, Facts], meanings: Meanings, everywhere: dict[Pair, int], one: Session, two: Session
+    ) -> None:
         self.meanings = meanings
         self.sessions = (one, two)
         self.lanes = (
@@ -42,6 +44,7 @@ class Conversation:
         self.moved: list[Pair] = []
         self.left: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]] = (([], []), ([], []))
         self.forms: dict[Pair, int] = {}
+        self._everywhere = everywhere  # what the other connections say about forms
         self._elements: dict[Pair, int] = {}
 
     def match(self) -> None:
@@ -81,7 +84,8 @@ class Conversation:
                     topic = self.number(side, self.meanings.subject, index)
                     found[pattern][topic][side].append(session.steady[index])
         for pattern, topics in found.items():
-            self.forms[lane, pattern] = form_that_counts(list(topics.values()))
+            place = lane, pattern
+            self.forms[place] = self._everywhere.get(place) or form_that_counts(list(topics.values()))
 
     def _by_topic(self, side: int) -> dict[int, list[int]]:
         """Deliveries by topic; whatever else the broker begins is one group."""

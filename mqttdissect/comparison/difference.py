@@ -32,13 +32,14 @@ Value = int | str | bytes | None
 
 
 class Change(NamedTuple):
-    """A field with two values; None where a packet lacks it. meaningful: false if it was set aside. secret values come
-    as hashes and are not for showing."""
+    """A field with two values; None where a packet lacks it. meaningful: false if it was set aside. place: which of
+    several, from 1; 0 for the only one. Secret values come as hashes and are not for showing."""
 
     spec: FieldSpec | BitSpec
     good: Value
     bad: Value
     meaningful: bool
+    place: int = 0
 
 
 class Options(NamedTuple):

@@ -314,10 +314,13 @@ class Facts:
 
 
 def sender_of(packet: Packet) -> int:
-    """CLIENT or BROKER; of a connection whose client is not known, the side that was seen first is the client."""
+    """CLIENT or BROKER; of a connection that has not told yet who is the client, the side with the higher port is."""
     if packet.sender:
         return CLIENT if packet.sender == codes.FROM_CLIENT else BROKER
-    return BROKER if packet.direction else CLIENT
+    stream = packet.stream
+    if stream is None:
+        return CLIENT
+    return CLIENT if stream.port(packet.direction) > stream.port(1 - packet.direction) else BROKER
 
 
 def size(value: int | str | bytes) -> int:

@@ -35,7 +35,7 @@ from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE
 from mqttdissect.comparison.payloads import STEADY
 from mqttdissect.comparison.volatile import same_but_random
 from mqttdissect.mqtt import codes
-from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER
+from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
 
 EXPIRY_SLACK: Final = 5  # seconds
 TIMING_CLASSES: Final = (1_000_000, 10_000_000, 100_000_000, 1_000_000_000)  # ns
@@ -165,8 +165,12 @@ class Verdict:
             return  # other answers follow from that
         kinds = [[self._conversation.key(side, index).type for index in answers[side]] for side in (0, 1)]
         found = aligned(kinds[0], kinds[1])
-        self._answers_missing(0, answers[0], {i for i, _ in found}, two)
-        self._answers_missing(1, answers[1], {j for _, j in found}, one)
+        taken = {i for i, _ in found}, {j for _, j in found}
+        extra = [[index for at, index in enumerate(answers[side]) if at not in taken[side]] for side in (0, 1)]
+        if extra[0] and extra[1]:
+            self._answered_otherwise((one, two), extra)
+        elif extra[0] or extra[1]:
+            self._not_answered((one, two), extra)
         for i, j in found:
             self.mates.append((answers[0][i], answers[1][j]))
             self._values(answers[0][i], answers[1][j])
@@ -176,14 +180,32 @@ class Verdict:
         parts = self._conversation.key(side, index).parts
         return next((int(part.value) for part in parts if part.name == "mqtt.qos"), NONE)
 
-    def _answers_missing(self, side: int, answers: list[int], there: set[int], request: int) -> None:
-        """Answers that only this side has; request: of the other side."""
-        for at, index in enumerate(answers):
-            if at not in there:
-                head = f"{self._name(1 - side, request)} #{self._sessions[1 - side].frames[request]}"
-                says = f"{head} of {SIDES[1 - side]} has no {self._name(side, index)}"
-                lost = self._lost(1 - side)
-                self._missing.append(self._report(side, index, f"{says}; {lost}" if lost else says))
+    def _not_answered(self, heads: Pair, extra: list[list[int]]) -> None:
+        """Answers that only one side has: one difference for all of an exchange."""
+        side = 0 if extra[0] else 1
+        first, *others = extra[side]
+        lost = self._lost(1 - side)
+        says = f"{self._place(1 - side, heads[1 - side])} has no {self._name(side, first)}"
+        found = self._report(side, first, f"{says}; {lost}" if lost else says, 1 + len(others))
+        found.answers = [self._name(side, index) for index in others]
+        self._missing.append(found)
+
+    def _answered_otherwise(self, heads: Pair, extra: list[list[int]]) -> None:
+        """Answers of one type on one side, of another on the other."""
+        one, two = extra[0][0], extra[1][0]
+        found = self._difference(VALUE, self._name(0, one), one, two)
+        kinds = [self._conversation.key(side, index).type for side, index in ((0, one), (1, two))]
+        found.changes = [Change(PACKET_TYPE, kinds[0], kinds[1], True)]
+        told = [
+            f"{self._place(side, heads[side])} is answered with {', '.join(self._name(side, i) for i in extra[side])}"
+            for side in (0, 1)
+        ]
+        found.says = "; ".join(told)
+        self.differences.append(found)
+
+    def _place(self, side: int, index: int) -> str:
+        """PUBLISH #12 of GOOD"""
+        return f"{self._name(side, index)} #{self._sessions[side].frames[index]} of {SIDES[side]}"
 
     def _values(self, one: int, two: int) -> None:
         """Fields of two packets that stand for one another."""
@@ -233,16 +255,18 @@ class Verdict:
                 groups[part.name][side].append(part)
         found: list[Change] = []
         for ones, twos in groups.values():
-            for at in range(max(len(ones), len(twos))):
+            most = max(len(ones), len(twos))
+            for at in range(most):
+                place = at + 1 if most > 1 else 0
                 if at >= len(ones):
-                    found.append(Change(twos[at].spec, None, twos[at].value, True))
+                    found.append(Change(twos[at].spec, None, twos[at].value, True, place))
                 elif at >= len(twos):
-                    found.append(Change(ones[at].spec, ones[at].value, None, True))
+                    found.append(Change(ones[at].spec, ones[at].value, None, True, place))
                 elif ones[at].value != twos[at].value:
-                    found.append(self._change(ones[at], twos[at], left.sender))
+                    found.append(self._change(ones[at], twos[at], left.sender, place))
         return found
 
-    def _change(self, one: Part, two: Part, sender: int) -> Change:
+    def _change(self, one: Part, two: Part, sender: int, place: int) -> Change:
         """Two values of a part."""
         matters = True
         if one.how == EXPIRY:
@@ -253,7 +277,7 @@ class Verdict:
             meanings = self._conversation.meanings
             matters = meanings.canonical(one, 0) != meanings.canonical(two, 1)
             self.aside[RANDOM_WORDS] += not matters
-        return Change(one.spec, one.value, two.value, matters)
+        return Change(one.spec, one.value, two.value, matters, place)
 
     def _merge_identifiers(self) -> None:
         """An answer that is missing, and one of that type to nothing: one answer with a wrong packet identifier."""
@@ -381,7 +405,7 @@ class Verdict:
         index = unanswered[side][0]
         found = self._difference(kind, "PINGRESP", NONE if side else index, index if side else NONE)
         more = f", nor have {len(unanswered[side]) - 1} others" if len(unanswered[side]) > 1 else ""
-        found.says = f"PINGREQ #{self._sessions[side].frames[index]} of {SIDES[side]} has no PINGRESP{more}"
+        found.says = f"{self._place(side, index)} has no PINGRESP{more}"
         self.differences.append(found)
 
     def _end(self) -> None:

@@ -17,15 +17,16 @@ from mqttdissect.output import values
 from mqttdissect.output.gist import Gist
 from mqttdissect.output.ndjson import JsonWriter
 from mqttdissect.output.sidebyside import SideBySide, first_difference
-from mqttdissect.output.text import cells, padded, shortened, visible
+from mqttdissect.output.text import cells, padded, shortened, visible, wrapped
 from mqttdissect.output.theme import Theme, no_colour
 
 LONGEST_ID: Final = 24  # columns of a client identifier in the list
 LONGEST_VALUE: Final = 48  # characters of a value in the list
 CONTEXT: Final = 12  # bytes of a payload before the first that differs
 EXCERPT: Final = 40  # bytes of a payload in the list
+BELOW: Final = 6  # columns that the rest of a line is set in
+NARROWEST: Final = 20
 MOST_CHANGES: Final = 6  # of a packet in the list
-PAYLOAD_MATTERS: Final = frozenset([APPLICATION_MESSAGE])
 
 
 class Shown:
@@ -71,7 +72,9 @@ class Text:
         ]
         widest = max(cells(name) for _, name, _ in rows)
         for side, name, what in rows:
-            yield f"{self._theme.paint(self._theme.heading, side.ljust(4))}  {padded(name, widest)}  {what}\n"
+            yield self._wrapped(
+                self._theme.paint(self._theme.heading, side.ljust(4)) + "  ", [padded(name, widest), what]
+            )
 
     def _with_trees(self, number: int, difference: Difference, shown: Shown, writer: SideBySide) -> str:
         """One difference in full."""
@@ -79,8 +82,9 @@ class Text:
         title = "First difference" if number == 1 else f"Difference {number}"
         who = f", client {visible(shortened(difference.client, LONGEST_VALUE))}" if difference.client else ""
         head = f"{title}: {difference.kind}{who}: {difference.what}{frames_in_words(difference)}"
-        lines = [theme.paint(theme.heading, head) + "\n"]
-        lines += [f"  {detail}\n" for detail in self._details(difference, shown, 0)]
+        lines = [theme.paint(theme.heading, line) + "\n" for line in self._folded(head)]
+        for detail in self._details(difference, shown, 0):
+            lines += [f"  {line}\n" for line in self._folded(detail)]
         good, bad = shown.packet(0, difference), shown.packet(1, difference)
         if good is not None or bad is not None:
             meaning = {change.spec for change in difference.changes if change.meaningful}
@@ -94,7 +98,8 @@ class Text:
             if change.spec is APPLICATION_MESSAGE:
                 found.append(self._payload(difference, shown))
             else:
-                found.append(f"{change.spec.label}: {self._value(change, 0)} | {self._value(change, 1)}")
+                place = f" {change.place}" if change.place else ""
+                found.append(f"{change.spec.label}{place}: {self._value(change, 0)} | {self._value(change, 1)}")
         if most and len(found) > most:
             found = [*found[:most], f"… and {len(found) - most} more fields"]
         if difference.says:
@@ -131,16 +136,20 @@ class Text:
             yield f"… and {total - len(listed):,} more; --most shows more of them\n"
 
     def _wrapped(self, start: str, parts: list[str]) -> str:
-        """A line, or where that is too wide the rest below its start."""
+        """A line; where that is too wide, the rest below its start."""
         line = start + "  ".join(parts)
         if not self._width or cells(line) <= self._width:
             return line + "\n"
-        room = max(self._width - 6, 20)
-        lines = [start + parts[0] if cells(start + parts[0]) <= self._width else start.rstrip()]
-        for part in parts if cells(start + parts[0]) > self._width else parts[1:]:
-            words = shortened(part, room - 1) if cells(part) > room else part
-            lines.append(f"      {words}")
-        return "\n".join(lines) + "\n"
+        indent = " " * BELOW
+        first, *others = parts
+        lines = [start + first] if cells(start + first) <= self._width else [start.rstrip(), *self._folded(first)]
+        for part in others:
+            lines += self._folded(part)
+        return "\n".join([lines[0], *[indent + line for line in lines[1:]]]) + "\n"
+
+    def _folded(self, text: str) -> list[str]:
+        """Text in lines of the width, less an indent."""
+        return folded(text, max(self._width - BELOW, NARROWEST)) if self._width else [text]
 
     def _words(self, difference: Difference, shown: Shown) -> list[str]:
         """What a line of the list says."""
@@ -180,10 +189,29 @@ class Text:
             lost = sum(one.gap_bytes for one in facts.sessions)
             if lost:
                 lines.append(f"The capture of {side} lacks {lost:,} bytes of MQTT: what is missing may be due to that")
-        return "".join(
-            f"{theme.paint(theme.heading, head + sep)}{rest}\n"
-            for head, sep, rest in (line.partition(":") for line in lines)
-        )
+        text = ""
+        for line in lines:
+            first, *others = self._folded(line)
+            head, colon, rest = first.partition(":")
+            text += f"{theme.paint(theme.heading, head + colon)}{rest}\n"
+            text += "".join(f"  {other}\n" for other in others)
+        return text
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Text in lines of at most `width` columns, cut at spaces where there are any."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        if not line or cells(line) + 1 + cells(word) <= width:
+            line = f"{line} {word}" if line else word
+        else:
+            lines.append(line)
+            line = word
+        if cells(line) > width:
+            *full, line = wrapped(line, width)
+            lines += full
+    return [*lines, line]
 
 
 def contents(facts: Facts) -> str:
@@ -295,6 +323,8 @@ class Json:
     def _change(self, change: Change) -> dict[str, object]:
         spec = change.spec
         entry: dict[str, object] = {"name": spec.name, "label": spec.label, "counts": change.meaningful}
+        if change.place:
+            entry["place"] = change.place
         if spec is not APPLICATION_MESSAGE:
             for name, value in (("good", change.good), ("bad", change.bad)):
                 secret = isinstance(spec, FieldSpec) and spec.secret

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""What `mqttdissect diff` says of one client with four brokers, and of the same client with the same broker again.
+
+Without options: the six pairs of the shipped recordings `survey-*.pcap`. With `--repeat N`: records each of them N
+times (as `record.py` does, with what that needs) into a folder, compares every run with the first one of its broker,
+and prints how many differ, which should be none. Run it where mqttdissect is installed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+HERE = Path(__file__).resolve().parent
+BROKERS = ("mosquitto", "rabbitmq", "aedes", "amqtt")
+
+
+def diff(good: Path, bad: Path, *options: str) -> tuple[int, str]:
+    """Exit status and output."""
+    argv = [sys.executable, "-m", "mqttdissect", "diff", "--trees", "0", *options, good, bad]
+    done = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def recorded(times: int, folder: Path, cache: Path | None) -> None:
+    """Record all surveys `times` times; what is there already stays."""
+    for run in range(1, times + 1):
+        out = folder / f"{run:02}"
+        missing = [broker for broker in BROKERS if not (out / f"survey-{broker}.pcap").exists()]
+        names = [f"survey-{broker}.pcap" for broker in missing]
+        if names:
+            more = ["--cache", cache] if cache else []
+            argv = [sys.executable, HERE / "record.py", *more, "--out", out, *names]
+            subprocess.run([str(arg) for arg in argv], check=True)
+
+
+@click.command()
+@click.option("--repeat", type=click.IntRange(2), metavar="N", help="Record N times, and compare with the first.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), default=Path("surveys"), help="Where recordings go (surveys)."
+)
+@click.option("--cache", type=click.Path(path_type=Path), help="As for record.py.")
+def main(repeat: int | None, folder: Path, cache: Path | None) -> None:
+    """Compare brokers, or runs."""
+    if repeat is None:
+        for one, two in itertools.combinations(BROKERS, 2):
+            status, output = diff(HERE / f"survey-{one}.pcap", HERE / f"survey-{two}.pcap")
+            click.echo(f"== {one} and {two}: exit status {status}\n{output}")
+        return
+    recorded(repeat, folder, cache)
+    wrong = 0
+    for broker in BROKERS:
+        runs = [folder / f"{run:02}" / f"survey-{broker}.pcap" for run in range(1, repeat + 1)]
+        found = [diff(runs[0], run) for run in runs[1:]]
+        different = [output for status, output in found if status]
+        wrong += len(different)
+        click.echo(f"{broker}: {repeat} runs, {len(different)} of {len(found)} comparisons with the first differ")
+        for output in different:
+            click.echo(output)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
