@@ -3,7 +3,8 @@
 
 Without options: the six pairs of the shipped recordings `survey-*.pcap`. With `--repeat N`: records each of them N
 times (as `record.py` does, with what that needs) into a folder, compares every run with the first one of its broker,
-and prints how many differ, which should be none. Run it where mqttdissect is installed.
+and prints how many differ, which should be none. A recording in which tcpdump missed frames, as it may on a busy
+machine, is made again. Run it where mqttdissect is installed.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ def diff(good: Path, bad: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def whole(path: Path) -> bool:
+    """Is the recording there, and has it all that was sent?"""
+    return path.exists() and " lacks " not in diff(path, path)[1]
+
+
 def recorded(times: int, folder: Path, cache: Path | None) -> None:
     """Record all surveys `times` times; what is there already stays."""
     for run in range(1, times + 1):
         out = folder / f"{run:02}"
-        missing = [broker for broker in BROKERS if not (out / f"survey-{broker}.pcap").exists()]
-        names = [f"survey-{broker}.pcap" for broker in missing]
-        if names:
+        while names := [f"survey-{broker}.pcap" for broker in BROKERS if not whole(out / f"survey-{broker}.pcap")]:
             more = ["--cache", cache] if cache else []
             argv = [sys.executable, HERE / "record.py", *more, "--out", out, *names]
             subprocess.run([str(arg) for arg in argv], check=True)
