@@ -40,6 +40,17 @@ DEVIATIONS: dict[str, dict[Finding, str]] = {
         ("maximum-qos-exceeded", "client"): "mqtt.js does not heed Maximum QoS",
         ("shared-unavailable", "client"): "mqtt.js does not heed Shared Subscription Available",
     },
+    "survey-aedes.pcap": {
+        ("delivery-above-granted", "broker"): "aedes delivers QoS 2 to a subscription that was granted QoS 1",
+    },
+    "survey-amqtt.pcap": {
+        ("delivery-above-granted", "broker"): "aMQTT delivers with the QoS of the subscription, whatever was published",
+        ("delivery-unsubscribed", "broker"): "aMQTT sends a retained message to every client that connects",
+        ("session-present-wrong", "broker"): "aMQTT does not keep the session of a client that was dropped",
+    },
+    "survey-rabbitmq.pcap": {
+        ("acknowledgement-wrong", "broker"): "RabbitMQ 3.10 answers a PUBLISH of QoS 2 with PUBACK",
+    },
 }
 
 # What a scenario does on purpose, with scripted clients or against limits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -784,6 +785,20 @@ def test_json(mqttdissect: Run) -> None:
     assert sum(last["summary"]["differences"].values()) == len(differences)
     alike = json.loads(mqttdissect("diff", "-T", "json", GOOD, GOOD).stdout)
     assert alike["summary"]["same"] is True
+
+
+PAIRS = re.compile(r"^\| (mosquitto|RabbitMQ|aedes|aMQTT), (\w+) \| (\d+) \|(.*)\|$", re.MULTILINE)
+
+
+def test_the_docs_explain_every_difference_of_the_six_pairs() -> None:
+    """Each pair is there, with as many differences as there are, each explained once."""
+    rows = PAIRS.findall((CAPTURES.parent / "docs" / "differences.md").read_text(encoding="utf-8"))
+    assert len(rows) == 6
+    for one, two, total, reasons in rows:
+        paths = [CAPTURES / f"survey-{name.lower()}.pcap" for name in (one, two)]
+        found = between(*(path.read_bytes() for path in paths))
+        assert len(found.differences) == int(total), (one, two)
+        assert sorted(map(int, re.findall(r"\d+", reasons))) == list(range(1, int(total) + 1)), (one, two)
 
 
 def test_one_client_only(mqttdissect: Run) -> None:
