@@ -33,9 +33,14 @@ from mqttdissect.net.tcp import Chunk, Reassembler
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.columns import Columns, FieldsWriter
 from mqttdissect.output.hexdump import WithDump
+from mqttdissect.output.ladder.model import Ladder
+from mqttdissect.output.ladder.parties import Columns as Places
+from mqttdissect.output.ladder.pieces import Shape
+from mqttdissect.output.ladder.selection import Selection
+from mqttdissect.output.ladder.terminal import TerminalLadder
 from mqttdissect.output.ndjson import JsonWriter
 from mqttdissect.output.summary import SummaryWriter
-from mqttdissect.output.theme import no_colour, theme_for
+from mqttdissect.output.theme import Theme, no_colour, theme_for
 from mqttdissect.output.tree import TreeWriter
 from mqttdissect.output.writer import Writer
 from mqttdissect.pipeline import Dissector
@@ -135,6 +140,19 @@ def columns(comma: bool) -> Writer:
     return FieldsWriter(Columns(["frame.number", "mqtt.topic", "mqtt.msgid"], Clock("r"), False), comma)
 
 
+class Drawn:
+    """A ladder as a writer."""
+
+    def __init__(self, theme: Theme) -> None:
+        shape = Shape(120)
+        self.ladder = Ladder(Selection(), Places(shape.lanes, True), shape.brokers, True)
+        self.view = TerminalLadder(theme, Clock("r"), shape)
+
+    def text(self, packet: Packet) -> str:
+        """Its lines."""
+        return self.view.text(self.ladder.add([packet]))
+
+
 WRITERS: dict[str, Callable[[], Writer]] = {
     "summary": lambda: SummaryWriter(no_colour(), Clock("r")),
     "summary-colour": lambda: SummaryWriter(theme_for(sys.stdout, "always"), Clock("r")),
@@ -144,6 +162,8 @@ WRITERS: dict[str, Callable[[], Writer]] = {
     "json": lambda: JsonWriter(no_colour(), False, FrameNotes()),
     "fields": lambda: columns(False),
     "csv": lambda: columns(True),
+    "ladder": lambda: Drawn(no_colour()),
+    "ladder-colour": lambda: Drawn(theme_for(sys.stdout, "always")),
 }
 
 

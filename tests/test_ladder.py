@@ -357,6 +357,25 @@ def test_findings_stand_at_their_packet(mqttdissect: Run) -> None:
     assert "✗ malformed at offset 0: expected the flags of SUBSCRIBE" in without
 
 
+def test_nothing_is_said_of_what_lies_behind_the_count(mqttdissect: Run) -> None:
+    """With -c N: no finding, and no end of a connection."""
+    done = mqttdissect("ladder", "-c", "3", CAPTURES / "mosquitto-malformed-packets.pcapng", COLUMNS="120")
+    lines = done.stdout.splitlines()
+    assert len(arrows(lines)) == 3
+    assert "reserved-flags" in lines[-1]
+
+
+def test_a_client_that_was_taken_for_a_broker() -> None:
+    """Where nothing but the ports tells at first, and they tell it wrong: columns change as soon as a packet tells."""
+    scene = Scene()
+    stream = Stream((bytes([10, 0, 0, 9]), 1883), (bytes([10, 0, 0, 2]), 50000))
+    scene.keep(stream.client(*[publish("t", b"x")] * 3).client(b"\xc0\x00").server(b"\xd0\x00", b"\xd0\x00"))
+    lines = draw(scene.pcap())
+    assert "└ is no client, but a broker" in "\n".join(lines)
+    assert "┌ 10.0.0.9:1883" in with_text(lines, "┌")[-1]
+    assert len({line.index("│◀") for line in with_text(lines, "PINGRESP")}) == 1
+
+
 # What is selected
 
 

@@ -36,12 +36,15 @@ SECOND = 1_000_000_000
 class Drawing:
     """Draws into the terminal, or a text file, while the capture is read."""
 
-    def __init__(self, ladder: Ladder, view: TerminalLadder, clock: Clock, out: IO[str]) -> None:
+    def __init__(
+        self, ladder: Ladder, view: TerminalLadder, clock: Clock, out: IO[str], count: int | None
+    ) -> None:  # fmt: skip
         self.prints = out is sys.stdout
         self._ladder = ladder
         self._view = view
         self._clock = clock
         self._out = out
+        self._left = count  # packets that are still wanted; None for all
 
     def start(self) -> None:
         """Nothing yet."""
@@ -54,12 +57,14 @@ class Drawing:
         write(text(ladder.begin(findings(dissector))))
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             write(text(ladder.add(packets[at : at + PACKETS_AT_ONCE])))
-        write(text(ladder.settle()))
+        self._left = after(self._left, packets)
+        write(text(ladder.settle(packets[-1].frame + 1) if self._left == 0 else ladder.settle()))
         self._out.flush()
 
     def end(self, dissector: Dissector) -> int:
         """Say so if nothing was drawn."""
-        self._out.write(self._view.text(self._ladder.close()))
+        if self._left != 0:
+            self._out.write(self._view.text(self._ladder.close()))
         self._out.flush()
         say_if_empty(self._ladder, dissector)
         return 0
@@ -70,11 +75,12 @@ class Painting:
 
     prints = False
 
-    def __init__(self, ladder: Ladder, picture: Picture, form: str, path: str) -> None:
+    def __init__(self, ladder: Ladder, picture: Picture, form: str, path: str, count: int | None) -> None:
         self._ladder = ladder
         self._picture = picture
         self._form = form
         self._path = path
+        self._left = count
 
     def start(self) -> None:
         """Nothing yet."""
@@ -88,11 +94,13 @@ class Painting:
         keep(ladder.begin(findings(dissector)))
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             keep(ladder.add(packets[at : at + PACKETS_AT_ONCE]))
-        keep(ladder.settle())
+        self._left = after(self._left, packets)
+        keep(ladder.settle(packets[-1].frame + 1) if self._left == 0 else ladder.settle())
 
     def end(self, dissector: Dissector) -> int:
         """Paint it."""
-        self._picture.take(self._ladder.close())
+        if self._left != 0:
+            self._picture.take(self._ladder.close())
         text = painter(self._form)(self._picture)
         with opened(self._path) as out:
             out.write(text)
@@ -100,6 +108,11 @@ class Painting:
         if self._picture.left_out:
             complain(self._picture.rest())
         return 0
+
+
+def after(left: int | None, packets: list[Packet]) -> int | None:
+    """How many packets are still wanted behind these."""
+    return None if left is None else left - len(packets)
 
 
 def painter(form: str) -> Callable[[Picture], str]:
@@ -252,7 +265,7 @@ def ladder(
         from mqttdissect.output.ladder.picture import MOST_BROKERS, MOST_CLIENTS, Picture
 
         model = Ladder(chosen, Columns(MOST_CLIENTS, False), MOST_BROKERS, no_findings)
-        return inputs.run(dissector, Painting(model, Picture(most, clock), kind, path))
+        return inputs.run(dissector, Painting(model, Picture(most, clock), kind, path, inputs.count))
     from mqttdissect.output.ladder.pieces import Shape
     from mqttdissect.output.ladder.terminal import TerminalLadder
     from mqttdissect.output.theme import theme_for
@@ -261,4 +274,4 @@ def ladder(
         shape = Shape(width or width_of(out))
         view = TerminalLadder(theme_for(out, color), clock, shape)
         model = Ladder(chosen, Columns(shape.lanes, True), shape.brokers, no_findings)
-        return inputs.run(dissector, Drawing(model, view, clock, out))
+        return inputs.run(dissector, Drawing(model, view, clock, out, inputs.count))

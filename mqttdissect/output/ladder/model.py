@@ -116,9 +116,9 @@ class Ladder:
             self._packet(packet)
         return self._take()
 
-    def settle(self) -> list[Step]:
-        """It has ended."""
-        self._up_to(LAST_FRAME)
+    def settle(self, frame: i64 = LAST_FRAME) -> list[Step]:
+        """It has ended; nothing from `frame` on is wanted."""
+        self._up_to(frame)
         return self._take()
 
     def close(self) -> list[Step]:
@@ -202,9 +202,28 @@ class Ladder:
             drawn = [self._parties.get(int(column.owner)) for column in self._columns.all]
             self._parties = {int(one.number): one for one in drawn if one is not None}
         party = Party(stream, packet)
-        party.chosen = self._selection.chooses(party, "")
+        known = self._parties.get(int(stream.number))
+        if known is not None:
+            self._turned(known, party)
+        else:
+            party.chosen = self._selection.chooses(party, "")
         self._parties[int(stream.number)] = party
         return party
+
+    def _turned(self, known: Party, party: Party) -> None:
+        """Which side is the client was guessed, and has now been told: keep what is known."""
+        party.chosen = self._selection.chooses(party, known.name)
+        party.lane = known.lane
+        party.left = known.left
+        party.resent = known.resent
+        if party.side == known.side:
+            party.broker = known.broker
+            party.joined = known.joined
+            if known.name:
+                party.rename(known.name)
+        elif known.joined and self._columns.leave(known):
+            step = Step(LEAVE, known.lane, known.broker, "is no client, but a broker")
+            self._steps.append(step)
 
     def _name(self, party: Party, packet: Packet) -> None:
         """Learn the client identifier, which is in the CONNECT or, in 5.0, assigned by the CONNACK."""
@@ -337,13 +356,14 @@ class Ladder:
         at = self._found
         while at < len(self._findings) and self._findings[at].frame == packet.frame:
             finding = self._findings[at]
-            if finding.rule.id in DRAWN_ANYWAY:
-                del self._findings[at]
-            elif finding.stream == party.number and finding.packet in ("", packet.name):
-                self._finding(party, finding, 0)
-                del self._findings[at]
-            else:
-                at += 1
+            if finding.rule.id in DRAWN_ANYWAY or (
+                finding.stream == party.number and finding.packet in ("", packet.name)
+            ):
+                if finding.rule.id not in DRAWN_ANYWAY:
+                    self._finding(party, finding, 0)
+                self._findings[at] = self._findings[self._found]  # what is left stays behind `_found`
+                self._found += 1
+            at += 1
 
     def _finding(self, party: Party | None, finding: Finding, frame: i64) -> None:
         """frame: for what stands alone; 0 beside its packet."""
