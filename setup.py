@@ -30,6 +30,16 @@ COMPILED = [
     *(f"mqttdissect/output/ladder/{name}.py" for name in LADDER),
 ]
 
+# CPython's guard against deep recursion while objects are freed (the trashcan) writes to the garbage collector's header
+# of an object. Classes marked as acyclic have none, so it has to leave them alone; they do not form chains.
+TRASHCAN = """
+#define PY_SSIZE_T_CLEAN
+#include <CPy.h>
+#undef CPy_TRASHCAN_BEGIN
+#define CPy_TRASHCAN_BEGIN(op, dealloc) \\
+    Py_TRASHCAN_BEGIN(op, (PyType_IS_GC(Py_TYPE(op)) ? (destructor)dealloc : NULL))
+"""
+
 
 def say(line: str) -> None:
     """One line for whoever builds."""
@@ -78,7 +88,17 @@ def extensions() -> list[Extension]:
     except SystemExit:  # mypyc's way to say that it does not like what it read
         say("mypyc failed: installing interpreted, which is several times slower")
         return []
+    shared = modules[0]  # the others only load it
+    shared.extra_compile_args = [*shared.extra_compile_args, *included(TRASHCAN)]
     return modules
+
+
+def included(text: str) -> list[str]:
+    """Options of the compiler that put `text` before each file."""
+    header = Path("build", "mqttdissect_before.h").resolve()
+    header.parent.mkdir(exist_ok=True)
+    header.write_text(text)
+    return ["/FI" if sys.platform == "win32" else "-include", str(header)]
 
 
 setup(ext_modules=extensions())

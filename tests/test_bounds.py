@@ -160,3 +160,12 @@ def test_payload_behind_the_end_of_a_connection_is_no_packet() -> None:
     packets = dissect(pcap(stream.frames))
     assert names(packets)[:2] == ["CONNECT", "PUBLISH"]
     assert "PUBLISH" not in names(packets)[2:] or packets[2].type < 0
+
+
+def test_packets_at_the_end_of_long_chains_are_freed() -> None:
+    """CPython frees deep nests of objects bit by bit, which writes to a header that packets do not have."""
+    chain: object = None
+    for one in dissect(pcap(Stream().handshake().client(connect(), *[PINGREQ] * 3000).frames)):
+        chain = (chain, one)
+    del chain
+    assert len(dissect(pcap(Stream().handshake().client(connect(), *[PINGREQ] * 3000).frames))) == 3001

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 MAX_FRAME: Final = 16 * 1024 * 1024
 """Bytes; a record that claims to hold more is damage, not a frame (Wireshark draws that line at 256 KiB for most
@@ -17,6 +17,7 @@ class CaptureError(Exception):
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Frame:
     """One captured frame.
 

@@ -6,7 +6,7 @@ the packet keeps the fields read so far.
 
 from typing import final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.mqtt import clauses
 from mqttdissect.mqtt.clauses import Clause
@@ -20,6 +20,7 @@ class Broken(Exception):
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Cursor:
     """A place in a packet. position: of the next byte. end: behind the last byte that may be read.
 

@@ -6,7 +6,7 @@ spec, place and value; bits, value names and texts are worked out when somebody 
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 # Kinds of fields, by how their bytes are read (MQTT 5.0, section 1.5)
 BYTE: Final = 0  # an integer of one byte
@@ -98,6 +98,7 @@ class FieldSpec:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Field:
     """One field of one packet: bytes `start` to `end` of the packet, and their value.
 

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.mqtt.clauses import Clause
 from mqttdissect.mqtt.codes import PACKET_TYPES
@@ -20,6 +20,7 @@ BY_DEFAULT: Final = 3
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Note:
     """Something malformed: at which byte of the packet, what was expected there, and where the standard says so.
 
@@ -69,6 +70,7 @@ class Exchange:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Packet:
     """One control packet.
 

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 FIN: Final = 0x01
 SYN: Final = 0x02
@@ -12,6 +12,7 @@ ACK: Final = 0x10
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Segment:
     """flow: source address, destination address, source port, destination port as they stand in the headers
     (12 bytes for IPv4, 36 for IPv6). length: payload bytes on the wire. data: those that were captured, perhaps fewer.

@@ -27,7 +27,7 @@ from collections import deque
 from heapq import heappop, heappush
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.net.overlap import FIRST, later_wins
 from mqttdissect.net.segment import ACK, FIN, RST, SYN, Segment, reverse
@@ -217,6 +217,7 @@ class Half:
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Chunk:
     """In-order bytes of one direction, from one segment.
 
