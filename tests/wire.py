@@ -59,7 +59,7 @@ class Wire:
 
     def stream(self, side: int = CLIENT) -> Stream:
         """The one at hand."""
-        return self.reassembler._halves[FLOWS[side]].stream
+        return self.reassembler._table[FLOWS[side]]
 
     def close(self) -> list[Chunk]:
         """The end of the capture."""

@@ -23,7 +23,7 @@ class Conversation:
     def __init__(self, stream: Stream, version: i64, passing: Passing) -> None:
         connection = Connection(stream, version)
         self.answers = Answers()
-        self.framers: list[Framer] = [Framer(stream, 0, connection, passing), Framer(stream, 1, connection, passing)]
+        self.framers: list[Framer] = [Framer(0, connection, passing), Framer(1, connection, passing)]
         self.named = False
 
 

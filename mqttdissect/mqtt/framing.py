@@ -21,7 +21,7 @@ from mqttdissect.mqtt.decode import undecoded
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.mqtt.resync import NOT_YET, Search
-from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk, Stream
+from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk
 
 HELD_WHILE_LOST: Final = 32768  # bytes; of more, those that no candidate needs are given up, at least half
 
@@ -60,12 +60,10 @@ class Framer:
     """
 
     __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_hole_bytes", "_hole_offset",
-                 "_lost", "_need", "_passing", "_pieces", "_reason", "_search", "_spans", "_started",
-                 "_stream")  # fmt: skip
+                 "_lost", "_need", "_passing", "_pieces", "_reason", "_search", "_spans", "_started")  # fmt: skip
 
-    def __init__(self, stream: Stream, direction: i64, connection: Connection, passing: Passing) -> None:
+    def __init__(self, direction: i64, connection: Connection, passing: Passing) -> None:
         self._passing = passing
-        self._stream = stream
         self._direction = direction
         self._connection = connection
         self._started = False
@@ -93,7 +91,7 @@ class Framer:
             return out
         if not self._started:
             self._started = True
-            if not self._stream.handshake and chunk.data[0] != 0x10:
+            if not chunk.stream.handshake and chunk.data[0] != 0x10:
                 self._lost = True
                 self._reason = "the capture joined the stream in the middle"
         if self._lost:
@@ -134,7 +132,7 @@ class Framer:
                 at = end
                 continue
             packet = Packet(
-                self._stream, self._direction, chunk.arrival, chunk.time_ns, data[at:end] if length < size else data, 0
+                chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data[at:end] if length < size else data, 0
             )
             if chunk.arrival != chunk.frame:
                 packet.spans = [(0, int(chunk.frame))]
@@ -183,7 +181,7 @@ class Framer:
 
     def _complete(self, chunk: Chunk, out: list[Packet]) -> None:
         """All pieces of the packet at hand are there."""
-        packet = Packet(self._stream, self._direction, chunk.arrival, chunk.time_ns, b"".join(self._pieces), 0)
+        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, b"".join(self._pieces), 0)
         self._emit(packet, out, "the capture lacks them")
 
     def _emit(self, packet: Packet, out: list[Packet], why: str) -> None:
@@ -206,7 +204,7 @@ class Framer:
 
     def _malformed(self, head: bytes, chunk: Chunk, out: list[Packet]) -> None:
         """A fixed header whose Remaining Length has no end: nobody can know where the next packet starts."""
-        packet = Packet(self._stream, self._direction, chunk.arrival, chunk.time_ns, head, 0)
+        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, head, 0)
         self._connection.decode(packet)
         out.append(packet)
         self._lost = True
@@ -243,7 +241,7 @@ class Framer:
             self._hole_bytes = self._need - self._have if self._need else 1
         else:
             self._hole_bytes += self._need - self._have
-        packet = Packet(self._stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
+        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
         self._emit(packet, out, why)
 
     def _end(self, chunk: Chunk, out: list[Packet]) -> None:
@@ -295,7 +293,7 @@ class Framer:
             start, frame = spans[index]
             end = spans[index + 1][0] if index + 1 < len(spans) else len(data)
             piece = data[start:end]
-            part = Chunk(self._stream, self._direction, piece, frame, chunk.arrival, chunk.time_ns, 0, OPEN)
+            part = Chunk(chunk.stream, self._direction, piece, frame, chunk.arrival, chunk.time_ns, 0, OPEN)
             out.extend(self.feed(part))
 
     def _give_up(self, chunk: Chunk, count: i64, out: list[Packet]) -> None:
@@ -304,7 +302,7 @@ class Framer:
             return
         data = self._joined()
         taken = [(start, frame) for start, frame in self._spans if start < count]
-        packet = Packet(self._stream, self._direction, chunk.arrival, chunk.time_ns, data[:count], 0)
+        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data[:count], 0)
         if len(taken) > 1 or taken[0][1] != packet.frame:
             packet.spans = taken
         packet.version = self._connection.version

@@ -2,10 +2,10 @@
 
 Theory of operation
 -------------------
-Every flow (one direction between two sockets) is a `Half`, which knows the position of the next byte that it can
+Each direction of a stream is a `Half`, which knows the position of the next byte that it can
 hand on. Positions are sequence numbers unfolded into 64 bits, so comparisons are plain. A segment that starts there
 goes out as one `Chunk`; what lies before it was seen already (a retransmission or a keep-alive probe) and is cut
-away; what lies behind it leaves a hole and waits, in a heap by position, until the hole is filled.
+away; what lies behind it leaves a hole and waits, in a heap by position (`Beyond`), until the hole is filled.
 
 A hole that will never be filled is given up, and the next chunk says how many bytes are missing before it:
 - the other side has acknowledged it, so it did arrive and only the capture lacks it; a short grace (`GRACE_SEGMENTS`
@@ -20,7 +20,8 @@ longest idle first.
 A SYN with another initial sequence number, or a segment far from everything expected, is a new stream on the same
 ports. A stream whose SYN was not captured starts with its first segment.
 
-Cost: constant time a segment in order; a logarithm of the waiting ones for a segment out of order.
+Cost: constant time a segment in order; a logarithm of the waiting ones for a segment out of order. Streams are in no
+reference cycles, nor may what later stages keep with them refer back to them: one that is forgotten is freed at once.
 """
 
 from collections import deque
@@ -63,7 +64,7 @@ ENDINGS: Final = {
 class Stream:
     """A TCP connection. number: from 0 in the order of first segments, as in Wireshark's tcp.stream.
 
-    ignored: set by a later stage that has no use for it: its segments then pass without being put in order.
+    ignored: `ignore` was called by a later stage: its segments then pass without being put in order.
 
     flow: that of direction 0, from the client (the side that sent the SYN; if none was captured, the side that was
     seen first). opened_ns, opened_frame: of its first segment. synack_ns: of the first SYN-ACK; established_ns: of the
@@ -104,10 +105,20 @@ class Stream:
         self.closed_frame: i64 = 0
         self.handshake = handshake  # was its SYN or SYN-ACK captured?
         self.ignored = False
-        self.source = Half(self, 0)
-        self.destination = Half(self, 1)
+        self.source = Half(0)
+        self.destination = Half(1)
         self.transport: object | None = None
         self.application: object | None = None
+
+    def ignore(self) -> None:
+        """No later stage has use for it."""
+        self.ignored = True
+        self.source.recent = b""
+        self.destination.recent = b""
+
+    def of(self, flow: bytes) -> "Half":
+        """The direction of segments of this flow."""
+        return self.source if flow == self.flow else self.destination
 
     def half(self, direction: i64) -> "Half":
         """The flow in `direction`."""
@@ -134,8 +145,19 @@ class Waiting:
         self.time_ns = segment.time_ns
 
 
-NOTHING_ORDERED: Final[list[int]] = []  # shared by all that have no hole, never added to
-NOTHING_WAITING: Final[dict[int, Waiting]] = {}
+@final
+class Beyond:
+    """What lies beyond the holes of one direction, while there are any."""
+
+    __slots__ = ("acknowledged_count", "acknowledged_ns", "order", "segments", "waiting", "widest")
+
+    def __init__(self) -> None:
+        self.order: list[int] = []  # a heap of the positions in `waiting`
+        self.waiting: dict[int, Waiting] = {}
+        self.widest: i64 = 0  # the longest segment that waited
+        self.segments: i64 = 0  # of the stream, while there are holes
+        self.acknowledged_ns: i64 = -1  # when the first hole was first seen to be acknowledged; -1: not yet
+        self.acknowledged_count: i64 = 0  # `segments` then
 
 
 @final
@@ -149,8 +171,7 @@ class Half:
 
     __slots__ = (
         "acknowledged",
-        "acknowledged_count",
-        "acknowledged_ns",
+        "beyond",
         "carried",
         "delivered",
         "direction",
@@ -162,22 +183,16 @@ class Half:
         "lost",
         "missing",
         "next",
-        "order",
         "recent",
         "recent_start",
         "retransmissions",
         "retransmitted_ns",
-        "segments",
-        "stream",
         "time_ns",
-        "waiting",
-        "widest",
         "zero_since_ns",
         "zero_windows",
     )  # fmt: skip
 
-    def __init__(self, stream: Stream, direction: i64) -> None:
-        self.stream = stream
+    def __init__(self, direction: i64) -> None:
         self.direction = direction
         self.known = False  # is `next` known?
         self.next: i64 = 0  # position of the next byte to hand on
@@ -191,12 +206,7 @@ class Half:
         self.carried: i64 = 0  # the frame that carried the last bytes handed on
         self.recent = b""  # the last bytes handed on, and their position: for comparing with what comes again
         self.recent_start: i64 = 0
-        self.order: list[int] = NOTHING_ORDERED  # a heap of the positions in `waiting`
-        self.waiting: dict[int, Waiting] = NOTHING_WAITING
-        self.widest: i64 = 0  # the longest segment that ever waited
-        self.acknowledged_ns: i64 = -1  # when the hole at `next` was first seen to be acknowledged; -1: not yet
-        self.acknowledged_count: i64 = 0  # `segments` then
-        self.segments: i64 = 0  # of the stream, while there are holes
+        self.beyond: Beyond | None = None  # while there is a hole at `next`
         self.frame: i64 = 0  # last frame seen, and its time
         self.time_ns: i64 = 0
         self.retransmissions: i64 = 0
@@ -213,11 +223,11 @@ class Half:
     def behind(self) -> bool:
         """Has more been sent than could be handed on so far? Segments wait behind a hole, or the other side has
         acknowledged what was not captured, were it only a FIN."""
-        return bool(self.waiting) or self.acknowledged > self.next + (1 if self.finish != -1 else 0)
+        return self.beyond is not None or self.acknowledged > self.next + (1 if self.finish != -1 else 0)
 
 
 @final
-@mypyc_attr(acyclic=True, free_list_len=1)
+@mypyc_attr(free_list_len=1)
 class Chunk:
     """In-order bytes of one direction, from one segment.
 
@@ -263,8 +273,8 @@ class Reassembler:
         self._ended: deque[Stream] = deque()  # those of them that have ended, oldest first
         self.gaps: i64 = 0
         self.gap_bytes: i64 = 0
-        self._halves: dict[bytes, Half] = {}
-        self._holes: dict[Half, bool] = {}  # the halves with a hole, in the order in which they opened
+        self._table: dict[bytes, Stream] = {}  # by the flows of both directions
+        self._holes: dict[Half, Stream] = {}  # the halves with a hole, in the order in which they opened
         self._swept_ns: i64 = 0
         self._waiting_bytes: i64 = 0  # behind holes, of all streams
         self._unswept: i64 = 0  # segments since then
@@ -276,28 +286,35 @@ class Reassembler:
         out: list[Chunk] = []
         self._frame = segment.frame
         self._time_ns = segment.time_ns
-        half = self._halves.get(segment.flow)
-        if half is None:
-            half = self._open(segment, out)
-        elif half.stream.ignored and not segment.flags & SYN:
-            half.time_ns = segment.time_ns
-            if segment.flags & (FIN | RST):
-                closes(half, segment)
-                self._end_ignored(half.stream)
-            return out
-        elif segment.flags & SYN or half.ending != OPEN or segment.length:
-            half = self._same_stream(half, segment, out)
+        flags = segment.flags
+        flow = segment.flow
+        stream = self._table.get(flow)
+        if stream is None:
+            stream = self._open(segment, out)
+            half = stream.of(flow)
+        else:
+            half = stream.of(flow)
+            if stream.ignored and not flags & SYN:
+                half.time_ns = segment.time_ns
+                if flags & (FIN | RST):
+                    closes(stream, half, segment)
+                    self._end_ignored(stream)
+                return out
+            if (flags & SYN or segment.length or half.ending != OPEN) and not same_stream(half, segment):
+                self._finish_stream(stream, REPLACED, out)
+                self._live -= 1
+                stream = self._open(segment, out)
+                half = stream.of(flow)
         half.frame = segment.frame
         half.time_ns = segment.time_ns
-        flags = segment.flags
         if segment.window == 0 or half.zero_since_ns != -1:
             watch_window(half, segment)
-        if half.stream.established_ns == -1:
-            watch_handshake(half, segment)
+        if stream.established_ns == -1:
+            watch_handshake(stream, half, segment)
         if flags & ACK:
-            self._acknowledge(half, segment, out)
+            acknowledge(stream.half(1 - half.direction), segment)
         if flags & RST:
-            self._reset(half, segment, out)
+            self._reset(stream, half, segment, out)
         else:
             position = unfold(segment.sequence, half.next) if half.known else segment.sequence
             if flags & SYN:
@@ -307,12 +324,12 @@ class Reassembler:
                 half.known = True
                 half.next = position
             if segment.length:
-                self._data(half, position, segment, out)
+                self._data(stream, half, position, segment, out)
             if flags & FIN and half.ending == OPEN:
-                closes(half, segment)
+                closes(stream, half, segment)
                 half.finish = position + segment.length
             if half.finish == half.next and half.ending == OPEN:
-                self._end(half, FINISHED, out)
+                self._end(stream, half, FINISHED, out)
         if self._holes:
             self._sweep(segment, out)
         return out
@@ -321,81 +338,58 @@ class Reassembler:
         """The capture has ended: what waits is handed on with its gaps, and every open direction ends."""
         out: list[Chunk] = []
         self._frame = 0
-        halves = [half for half in self._halves.values() if half.direction == 0]
-        for half in halves:
-            self._finish_stream(half.stream, CAPTURE_ENDED, out)
-        self._halves = {}
+        for stream in self._streams():
+            self._finish_stream(stream, CAPTURE_ENDED, out)
+        self._table = {}
         return out
 
-    def _open(self, segment: Segment, out: list[Chunk]) -> Half:
+    def _streams(self) -> list[Stream]:
+        """Those in the table, in the order in which they came."""
+        return [stream for flow, stream in self._table.items() if flow == stream.flow]
+
+    def _open(self, segment: Segment, out: list[Chunk]) -> Stream:
         """A new stream; its direction 0 is the client's where a SYN tells."""
         if self._live >= self.most_streams:
             self._make_room(out)
         syn = segment.flags & SYN != 0
-        back = reverse(segment.flow)
+        flow = segment.flow
+        back = reverse(flow)
         from_server = syn and segment.flags & ACK != 0
-        stream = Stream(self.streams, back if from_server else segment.flow, syn, segment.frame, segment.time_ns)
+        stream = Stream(self.streams, back if from_server else flow, syn, segment.frame, segment.time_ns)
         self.streams += 1
         self._live += 1
-        first, second = (stream.destination, stream.source) if from_server else (stream.source, stream.destination)
-        self._halves[segment.flow] = first
-        self._halves[back] = second
-        return first
+        self._table[flow] = stream
+        self._table[back] = stream
+        return stream
 
-    def _same_stream(self, half: Half, segment: Segment, out: list[Chunk]) -> Half:
-        """`half`, or that of a new stream if `segment` cannot belong to this one any more."""
-        if not half.known:
-            return half
-        position = unfold(segment.sequence, half.next)
-        if segment.flags & SYN:
-            if half.initial == segment.sequence:
-                return half
-            if half.initial == -1 and not half.delivered and position + 1 == half.next:
-                return half  # the SYN was captured after the first acknowledgement
-            new = True
-        elif segment.flags & RST or not segment.length:
-            return half
-        elif half.ending != OPEN:
-            new = position > half.next or position < half.next - FAR_BACK
-        else:
-            new = position < half.next - FAR_BACK or position > half.next + FAR_AHEAD
-        if not new:
-            return half
-        self._finish_stream(half.stream, REPLACED, out)
-        self._live -= 1
-        return self._open(segment, out)
-
-    def _acknowledge(self, half: Half, segment: Segment, out: list[Chunk]) -> None:
-        other = half.stream.half(1 - half.direction)
-        if not other.known:
-            return
-        position = unfold(segment.acknowledgement, other.next)
-        if other.acknowledged == -1 or position > other.acknowledged:
-            other.acknowledged = position
-
-    def _data(self, half: Half, position: i64, segment: Segment, out: list[Chunk]) -> None:
+    def _data(self, stream: Stream, half: Half, position: i64, segment: Segment, out: list[Chunk]) -> None:
         """A segment with payload, which starts at `position`."""
-        if not half.delivered and half.initial == -1 and position == half.next + 1 and not half.waiting:
+        if not half.delivered and half.initial == -1 and position == half.next + 1 and half.beyond is None:
             half.next = position  # the stream was joined at a keep-alive probe, which lies one byte back
         if position > half.next:
-            self._wait(half, position, segment)
+            self._wait(stream, half, position, segment)
             return
         end = position + segment.length
-        probe = segment.length == 1 and end == half.next  # a keep-alive, whose byte means nothing
-        if position < half.next and segment.data and not probe:
-            self._compare(half.recent, half.recent_start, segment.data, position)
-        if end <= half.next:
-            if not probe:
-                half.retransmissions += 1
-                half.retransmitted_ns = segment.time_ns
-            return
-        data = segment.data if position == half.next else segment.data[half.next - position :]
-        self._deliver(half, end, data, segment.frame, segment.time_ns, out)
-        if half.waiting:
-            half.acknowledged_ns = -1
-            self._drain(half, out)
+        data = segment.data
+        if position < half.next:
+            probe = segment.length == 1 and end == half.next  # a keep-alive, whose byte means nothing
+            if data and not probe:
+                self._compare(half.recent, half.recent_start, data, position)
+            if end <= half.next:
+                if not probe:
+                    half.retransmissions += 1
+                    half.retransmitted_ns = segment.time_ns
+                return
+            data = data[half.next - position :]
+        self._deliver(stream, half, end, data, segment.frame, segment.time_ns, out)
+        beyond = half.beyond
+        if beyond is not None:
+            beyond.acknowledged_ns = -1
+            self._drain(stream, half, beyond, out)
 
-    def _deliver(self, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64, out: list[Chunk]) -> None:
+    def _deliver(
+        self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64, out: list[Chunk]
+    ) -> None:
         """Hand on `data`, which was captured of the bytes from `half.next` to `end`."""
         captured: i64 = len(data)
         if half.ending != OPEN:  # bytes behind a RST that nobody heeded, or behind a FIN: on the wire all the same
@@ -407,7 +401,7 @@ class Reassembler:
                 time_ns = self._time_ns
             else:
                 arrival = frame
-            chunk = Chunk(half.stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN)
+            chunk = Chunk(stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN)
             chunk.before = half.carried
             half.carried = frame
             out.append(chunk)
@@ -420,39 +414,38 @@ class Reassembler:
             self._give_up(half, cut)
         half.next = end
 
-    def _wait(self, half: Half, position: i64, segment: Segment) -> None:
-        if not half.waiting:
-            half.acknowledged_ns = -1
-            self._holes[half] = True
-            half.order = []
-            half.waiting = {}
-        new = Waiting(segment, half.segments)
-        self._settle(half, position, new)
-        held = half.waiting.get(int(position))
+    def _wait(self, stream: Stream, half: Half, position: i64, segment: Segment) -> None:
+        beyond = half.beyond
+        if beyond is None:
+            half.beyond = beyond = Beyond()
+            self._holes[half] = stream
+        new = Waiting(segment, beyond.segments)
+        self._settle(half, beyond, position, new)
+        held = beyond.waiting.get(int(position))
         if held is None:
-            heappush(half.order, int(position))
+            heappush(beyond.order, int(position))
         elif held.length >= new.length and len(held.data) >= len(new.data):
             half.retransmissions += 1
             half.retransmitted_ns = segment.time_ns
             return
         else:
             self._waiting_bytes -= len(held.data) + WAITING_COST
-        half.waiting[int(position)] = new
+        beyond.waiting[int(position)] = new
         self._waiting_bytes += len(new.data) + WAITING_COST
-        if new.length > half.widest:
-            half.widest = new.length
+        if new.length > beyond.widest:
+            beyond.widest = new.length
 
-    def _settle(self, half: Half, position: i64, new: Waiting) -> None:
+    def _settle(self, half: Half, beyond: Beyond, position: i64, new: Waiting) -> None:
         """Settle whose bytes count where `new` overlaps what waits.
 
         Only what differs matters: the bytes that win are written over the others, so that the order in which they
         are handed on does not. Where all is the same, which is nearly always, nothing is done.
         """
         end = position + new.length
-        if not half.waiting or len(new.data) != new.length:
+        if not beyond.waiting or len(new.data) != new.length:
             return
-        for start in self._neighbours(half, position, end):
-            held = half.waiting[int(start)]
+        for start in neighbours(half, beyond, position, end):
+            held = beyond.waiting[int(start)]
             if not self._compare(held.data, start, new.data, position):
                 continue
             low, high = max(start, position), min(start + len(held.data), end)
@@ -463,21 +456,6 @@ class Reassembler:
                 middle = held.data[low - start : high - start]
                 new.data = new.data[: low - position] + middle + new.data[high - position :]
 
-    def _neighbours(self, half: Half, position: i64, end: i64) -> list[int]:
-        """The positions of waiting segments that may overlap bytes from `position` to `end`."""
-        if len(half.order) <= MOST_COMPARED:
-            return [at for at in half.order if at < end and at + half.waiting[at].length > position]
-        found: list[int] = []
-        at = max(position - half.widest, half.next)
-        if end - at <= len(half.order) + MOST_COMPARED:  # few places to look at: each is one look-up
-            while at < end:
-                if int(at) in half.waiting and at + half.waiting[int(at)].length > position:
-                    found.append(int(at))
-                at += 1
-        elif int(position) in half.waiting:
-            found.append(int(position))
-        return found
-
     def _compare(self, data: bytes, start: i64, other: bytes, position: i64) -> bool:
         """Do bytes from `start` and others from `position` differ where they overlap? Counts it."""
         low = max(start, position)
@@ -487,22 +465,22 @@ class Reassembler:
         self.conflicts += 1
         return True
 
-    def _drain(self, half: Half, out: list[Chunk]) -> None:
+    def _drain(self, stream: Stream, half: Half, beyond: Beyond, out: list[Chunk]) -> None:
         """Hand on what waits and has no hole before it any more."""
-        while half.order and half.order[0] <= half.next:
-            position: i64 = heappop(half.order)
-            held = half.waiting.pop(int(position))
+        order = beyond.order
+        while order and order[0] <= half.next:
+            position: i64 = heappop(order)
+            held = beyond.waiting.pop(int(position))
             self._waiting_bytes -= len(held.data) + WAITING_COST
             end = position + held.length
             if end > half.next:
                 data = held.data[half.next - position :] if position < half.next else held.data
-                self._deliver(half, end, data, held.frame, held.time_ns, out)
-        if not half.order:
-            half.order = NOTHING_ORDERED
-            half.waiting = NOTHING_WAITING
-            self._holes.pop(half, False)
+                self._deliver(stream, half, end, data, held.frame, held.time_ns, out)
+        if not order:
+            half.beyond = None
+            self._holes.pop(half, None)
         if half.finish == half.next and half.ending == OPEN:
-            self._end(half, FINISHED, out)
+            self._end(stream, half, FINISHED, out)
 
     def _give_up(self, half: Half, missing: i64) -> None:
         half.missing += missing
@@ -510,37 +488,39 @@ class Reassembler:
         self.gaps += 1
         self.gap_bytes += missing
 
-    def _skip_hole(self, half: Half, out: list[Chunk]) -> None:
+    def _skip_hole(self, stream: Stream, half: Half, beyond: Beyond, out: list[Chunk]) -> None:
         """Give up the hole before the first waiting segment, and hand on what follows it."""
-        first: i64 = half.order[0]
+        first: i64 = beyond.order[0]
         self._give_up(half, first - half.next)
         half.next = first
-        self._drain(half, out)
+        self._drain(stream, half, beyond, out)
 
-    def _overdue(self, half: Half, now_ns: i64) -> bool:
+    def _overdue(self, stream: Stream, half: Half, beyond: Beyond, now_ns: i64) -> bool:
         if self._waiting_bytes > self.most_waiting:
             return True
-        behind = half.waiting[half.order[0]]  # arrived when the hole opened
+        first: i64 = beyond.order[0]
+        held = beyond.waiting[int(first)]  # arrived when the hole opened
         if half.acknowledged == -1:
-            return now_ns - behind.time_ns > PATIENCE_NS
-        if half.acknowledged < half.order[0]:  # the other side waits too, if it is still there
-            other = half.stream.half(1 - half.direction)
-            return now_ns - max(behind.time_ns, other.time_ns) > PATIENCE_NS
-        if half.acknowledged_ns == -1:
-            half.acknowledged_ns = now_ns
-            half.acknowledged_count = half.segments - 1
-        if now_ns - max(behind.time_ns, half.acknowledged_ns) > GRACE_NS:
+            return now_ns - held.time_ns > PATIENCE_NS
+        if half.acknowledged < first:  # the other side waits too, if it is still there
+            other = stream.half(1 - half.direction)
+            return now_ns - max(held.time_ns, other.time_ns) > PATIENCE_NS
+        if beyond.acknowledged_ns == -1:
+            beyond.acknowledged_ns = now_ns
+            beyond.acknowledged_count = beyond.segments - 1
+        if now_ns - max(held.time_ns, beyond.acknowledged_ns) > GRACE_NS:
             return True
-        return half.segments - max(behind.count, half.acknowledged_count) > GRACE_SEGMENTS
+        return beyond.segments - max(held.count, beyond.acknowledged_count) > GRACE_SEGMENTS
 
     def _sweep(self, segment: Segment, out: list[Chunk]) -> None:
         """Give up the holes that are overdue: of this segment's stream, and now and then of all."""
-        half = self._halves[segment.flow]
-        for one in (half, half.stream.half(1 - half.direction)):
-            if one.waiting:
-                one.segments += 1
-                while one.waiting and self._overdue(one, segment.time_ns):
-                    self._skip_hole(one, out)
+        stream = self._table[segment.flow]
+        half = stream.of(segment.flow)
+        for one in (half, stream.half(1 - half.direction)):
+            beyond = one.beyond
+            if beyond is not None:
+                beyond.segments += 1
+                self._skip_overdue(stream, one, segment.time_ns, out)
         self._unswept += 1
         since = segment.time_ns - self._swept_ns
         if since < 0:
@@ -548,23 +528,32 @@ class Reassembler:
         elif since >= GRACE_NS and self._unswept * 4 >= len(self._holes):
             self._swept_ns = segment.time_ns
             self._unswept = 0
-            for one in list(self._holes):
-                while one.waiting and self._overdue(one, segment.time_ns):
-                    self._skip_hole(one, out)
+            for one, stream in list(self._holes.items()):
+                self._skip_overdue(stream, one, segment.time_ns, out)
 
-    def _reset(self, half: Half, segment: Segment, out: list[Chunk]) -> None:
+    def _skip_overdue(self, stream: Stream, half: Half, now_ns: i64, out: list[Chunk]) -> None:
+        while True:
+            beyond = half.beyond
+            if beyond is None or not self._overdue(stream, half, beyond, now_ns):
+                return
+            self._skip_hole(stream, half, beyond, out)
+
+    def _reset(self, stream: Stream, half: Half, segment: Segment, out: list[Chunk]) -> None:
         """A RST that lies where the receiver would take it ends both directions."""
         if half.known:
             position = unfold(segment.sequence, half.next)
             if not half.next - 1 <= position <= half.next + FAR_BACK and segment.sequence != 0:
                 return
-        closes(half, segment)
-        self._finish_stream(half.stream, RESET, out)
+        closes(stream, half, segment)
+        self._finish_stream(stream, RESET, out)
 
     def _finish_stream(self, stream: Stream, ending: i64, out: list[Chunk]) -> None:
         for half in (stream.source, stream.destination):
-            while half.waiting:
-                self._skip_hole(half, out)
+            while True:
+                beyond = half.beyond
+                if beyond is None:
+                    break
+                self._skip_hole(stream, half, beyond, out)
             if half.ending == OPEN:
                 limit = half.next
                 if half.finish > limit:
@@ -574,18 +563,17 @@ class Reassembler:
                 if limit > half.next:
                     self._give_up(half, limit - half.next)
                     half.next = limit
-                self._end(half, ending, out)
+                self._end(stream, half, ending, out)
 
-    def _end(self, half: Half, ending: i64, out: list[Chunk]) -> None:
+    def _end(self, stream: Stream, half: Half, ending: i64, out: list[Chunk]) -> None:
         half.ending = ending
         half.recent = b""
-        stream = half.stream
         if stream.source.ending != OPEN and stream.destination.ending != OPEN:
             self._ended.append(stream)
             if len(self._ended) > ENDED_KEPT:
                 self._forget(self._ended.popleft())
         last = half.frame
-        out.append(Chunk(half.stream, half.direction, b"", last, last, half.time_ns, half.missing, ending))
+        out.append(Chunk(stream, half.direction, b"", last, last, half.time_ns, half.missing, ending))
         half.missing = 0
 
     def _end_ignored(self, stream: Stream) -> None:
@@ -598,19 +586,18 @@ class Reassembler:
 
     def _forget(self, stream: Stream) -> None:
         """Take a stream out of the table, if it is still there and has not come to life again."""
-        source, destination = stream.source, stream.destination
-        if source.ending == OPEN or destination.ending == OPEN:
+        if stream.source.ending == OPEN or stream.destination.ending == OPEN:
             return
-        if self._halves.get(stream.flow) is source:
-            del self._halves[stream.flow]
-            del self._halves[reverse(stream.flow)]
+        if self._table.get(stream.flow) is stream:
+            del self._table[stream.flow]
+            self._table.pop(reverse(stream.flow), None)
             self._live -= 1
 
     def _make_room(self, out: list[Chunk]) -> None:
         """There are too many streams: the quarter that is worth least goes."""
         while self._ended:
             self._forget(self._ended.popleft())
-        streams = [half.stream for half in self._halves.values() if half.direction == 0]
+        streams = self._streams()
         streams.sort(key=worth)
         for stream in streams[: len(streams) // 4]:
             if stream.source.delivered or stream.destination.delivered:
@@ -619,6 +606,48 @@ class Reassembler:
                 self._finish_stream(stream, DROPPED, out)
             stream.source.ending = stream.destination.ending = DROPPED
             self._forget(stream)
+
+
+def same_stream(half: Half, segment: Segment) -> bool:
+    """Can `segment` belong to the stream that has `half`?"""
+    if not half.known:
+        return True
+    position = unfold(segment.sequence, half.next)
+    if segment.flags & SYN:
+        if half.initial == segment.sequence:
+            return True
+        # or the SYN was captured after the first acknowledgement
+        return half.initial == -1 and not half.delivered and position + 1 == half.next
+    if segment.flags & RST or not segment.length:
+        return True
+    if half.ending != OPEN:
+        return half.next - FAR_BACK <= position <= half.next
+    return half.next - FAR_BACK <= position <= half.next + FAR_AHEAD
+
+
+def acknowledge(half: Half, segment: Segment) -> None:
+    """How far `half`, the other direction, has come to its receiver."""
+    if half.known:
+        position = unfold(segment.acknowledgement, half.next)
+        if half.acknowledged == -1 or position > half.acknowledged:
+            half.acknowledged = position
+
+
+def neighbours(half: Half, beyond: Beyond, position: i64, end: i64) -> list[int]:
+    """The positions of waiting segments that may overlap bytes from `position` to `end`."""
+    order, waiting = beyond.order, beyond.waiting
+    if len(order) <= MOST_COMPARED:
+        return [at for at in order if at < end and at + waiting[at].length > position]
+    found: list[int] = []
+    at = max(position - beyond.widest, half.next)
+    if end - at <= len(order) + MOST_COMPARED:  # few places to look at: each is one look-up
+        while at < end:
+            if int(at) in waiting and at + waiting[int(at)].length > position:
+                found.append(int(at))
+            at += 1
+    elif int(position) in waiting:
+        found.append(int(position))
+    return found
 
 
 def watch_window(half: Half, segment: Segment) -> None:
@@ -630,9 +659,8 @@ def watch_window(half: Half, segment: Segment) -> None:
         half.zero_since_ns = segment.time_ns
 
 
-def watch_handshake(half: Half, segment: Segment) -> None:
+def watch_handshake(stream: Stream, half: Half, segment: Segment) -> None:
     """Note the SYN-ACK, and the client's answer to it."""
-    stream = half.stream
     flags = segment.flags
     if flags & SYN:
         if flags & ACK and stream.synack_ns == -1:
@@ -641,9 +669,8 @@ def watch_handshake(half: Half, segment: Segment) -> None:
         stream.established_ns = segment.time_ns
 
 
-def closes(half: Half, segment: Segment) -> None:
+def closes(stream: Stream, half: Half, segment: Segment) -> None:
     """A FIN, or a RST that counts: the first of a stream says who ended it, and how."""
-    stream = half.stream
     if stream.closed_by == -1:
         stream.closed_by = half.direction
         stream.closed_how = RESET if segment.flags & RST else FINISHED

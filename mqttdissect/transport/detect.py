@@ -19,6 +19,7 @@ HELD_BYTES: Final = 65536  # of an undecided stream
 UNDECIDED: Final = 0
 MQTT: Final = 1
 OTHER: Final = 2
+BOTH: Final = 3
 YES: Final = 0
 NO: Final = 1
 MORE: Final = 2
@@ -83,13 +84,18 @@ def foreign(data: bytes) -> str | None:
 class Probe:
     """What is known of a stream that is not decided: the chunks held back, and each direction's first bytes."""
 
-    __slots__ = ("head", "held", "held_bytes", "verdict")
+    __slots__ = ("ended", "head", "held", "held_bytes", "verdict")
 
-    def __init__(self) -> None:
-        self.verdict: i64 = UNDECIDED
+    def __init__(self, verdict: i64) -> None:
+        self.verdict = verdict
+        self.ended: i64 = 0  # directions that have, by bits
         self.held: list[Chunk] = []
         self.held_bytes: i64 = 0
         self.head: list[bytes] = [b"", b""]
+
+
+IS_MQTT: Final = Probe(MQTT)  # of all streams that are
+IS_OTHER: Final = Probe(OTHER)
 
 
 @final
@@ -106,7 +112,7 @@ class Transport:
         stream = chunk.stream
         state = stream.transport
         if state is None:
-            probe = Probe()
+            probe = Probe(UNDECIDED)
             stream.transport = probe
         else:
             assert isinstance(state, Probe)
@@ -115,7 +121,12 @@ class Transport:
             return [chunk]
         if probe.verdict == OTHER:
             return []
-        return self._undecided(stream, probe, chunk)
+        out = self._undecided(stream, probe, chunk)
+        if chunk.ending != OPEN:
+            probe.ended |= chunk.direction + 1
+            if probe.ended == BOTH:  # what is still held refers to the stream, which refers to it
+                probe.held = []
+        return out
 
     def _undecided(self, stream: Stream, probe: Probe, chunk: Chunk) -> list[Chunk]:
         direction = chunk.direction
@@ -150,12 +161,10 @@ class Transport:
         return []
 
     def _decide(self, stream: Stream, probe: Probe, verdict: i64) -> list[Chunk]:
-        probe.verdict = verdict
-        held = probe.held
-        probe.held = []
-        probe.head = []
         if verdict != MQTT:
-            stream.ignored = True
+            stream.transport = IS_OTHER
+            stream.ignore()
             return []
+        stream.transport = IS_MQTT
         self.mqtt_streams += 1
-        return held
+        return probe.held
