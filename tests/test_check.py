@@ -191,7 +191,7 @@ def test_the_limit_is_for_each_rule_and_stream() -> None:
 def test_connections_that_are_not_whole_are_counted_when_they_are_many() -> None:
     tally = Tally()
     for number in range(MOST_PARTIAL + 5):
-        link = Link(TcpStream(number, 0, b"", 0), 1, 1, Losses())
+        link = Link(TcpStream(number, b"", False), 1, 1, Losses())
         link.partial = ["the capture joined it in the middle"]
         tally.ended(link)
     assert len(tally.partial) == MOST_PARTIAL
