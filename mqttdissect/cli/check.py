@@ -30,14 +30,16 @@ class Checker:
     """Prints findings while the capture is read.
 
     clients: identifiers whose findings are wanted; none for all. lowest: severity. threshold: severity from which on
-    the exit status is 1. most: findings of one rule on one stream that are printed; 0 for all.
+    the exit status is 1. most: findings of one rule on one stream that are printed; 0 for all. count: packets after
+    which the run ends, and behind which nothing is said; None for all.
     """
 
     prints = True
 
     def __init__(
-        self, view: View, clock: Clock, clients: tuple[str, ...], lowest: int, threshold: int, most: int
-    ) -> None:
+        self, view: View, clock: Clock, clients: tuple[str, ...], lowest: int, threshold: int, most: int,
+        count: int | None,
+    ) -> None:  # fmt: skip
         from mqttdissect.output.findings import Limiter, Tally
 
         self._view = view
@@ -47,6 +49,8 @@ class Checker:
         self._threshold = threshold
         self._limiter = Limiter(most)
         self._tally = Tally()
+        self._count = count
+        self._last = -1  # frame of the last packet that is wanted; -1 while there may be more
         self._reached = False
         self._began = False
 
@@ -60,14 +64,17 @@ class Checker:
         analysis = dissector.analysis
         assert analysis is not None
         self._tally.packets += len(packets)
-        found = analysis.take()
+        if packets and self._tally.packets == self._count:
+            self._last = int(packets[-1].frame)
+        found = [one for one in analysis.take() if self._last < 0 or one.frame <= self._last]
         if found:
             text = "".join([self._one(finding) for finding in found])
             if text:
                 self._write(text)
                 sys.stdout.flush()
         for link in analysis.take_links():
-            if not self._clients or link.client_id in self._clients:
+            wanted = not self._clients or link.client_id in self._clients
+            if wanted and (self._last < 0 or link.first_frame <= self._last):
                 self._tally.ended(link)
             self._limiter.ended(link)
 
@@ -179,7 +186,7 @@ def check(
     view = view_of(form, clock, brief, severities, threshold, dissector, inputs.paths, color)
     most = 0 if every or form == "json" else MOST
     lowest = SEVERITIES.index(min_severity)
-    return inputs.run(dissector, Checker(view, clock, clients, lowest, threshold, most))
+    return inputs.run(dissector, Checker(view, clock, clients, lowest, threshold, most, inputs.count))
 
 
 def view_of(
