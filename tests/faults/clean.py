@@ -46,6 +46,7 @@ DEVIATIONS: dict[str, dict[tuple[str, str], str]] = {
         ("delivery-above-granted", "broker"): "0.12.1 delivers with the QoS of the subscription",
         ("session-present-wrong", "broker"): "0.12.1 keeps the session of a Clean Session connection",
         ("redelivery-missing", "broker"): "0.12.1 does not send unacknowledged messages again",
+        ("delivery-missing", "broker"): "0.12.1 does not deliver to a session what came while its client was away",
         ("takeover-not-closed", "broker"): "0.12.1 leaves the older connection of a client identifier open",
     },
 }

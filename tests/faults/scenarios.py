@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable
+from random import Random
 
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from faults.clients import Gone
+from faults.clients import Gone, Peer
 from faults.packets import AUTH, CONNACK, PUBACK, PUBLISH, PUBREC, SUBACK, packet, packet_identifier, text, varint
 from faults.stage import Scenario, Stage
 
@@ -331,3 +333,53 @@ def pile(stage: Stage, count: int, seconds: float, more: int) -> None:
     for index in range(more):
         one.publish(stage.topic("pile"), f"message {count + index}", 1, wait=False)
     one.rest(1.2).disconnect()
+
+
+def crowd(stage: Stage, seed: int, clients: int = 8, seconds: float = 4.0) -> None:
+    """Clients that connect, subscribe, publish, unsubscribe, come back and vanish as they like, but by the rules."""
+    threads = [threading.Thread(target=_visitor, args=(stage, seed * 100 + one, seconds)) for one in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _visitor(stage: Stage, seed: int, seconds: float) -> None:
+    """One of the crowd."""
+    random = Random(seed)
+    until = time.monotonic() + seconds
+    topics = [stage.topic(f"{floor}/{room}") for floor in "ab" for room in "xyz"]
+    filters = [*topics, stage.topic("#"), stage.topic("+/x"), stage.topic("a/#")]
+    role = f"visitor{seed}"
+    while time.monotonic() < until:
+        one = stage.peer(role, random.random() < 0.6)
+        if random.random() < 0.4:
+            one.will(random.choice(topics), f"will of {role}", random.randrange(3), random.random() < 0.3)
+        lasting = {} if stage.version < 5 or one.clean else {"SessionExpiryInterval": 30}
+        with contextlib.suppress(Gone):
+            one.connect(random.choice([5, 60]), **lasting)
+            for _ in range(random.randrange(3, 25)):
+                _step(random, one, topics, filters, role)
+        if random.random() < 0.3:
+            one.drop()
+        else:
+            one.close()
+        time.sleep(random.random() * 0.3)
+
+
+def _step(random: Random, one: Peer, topics: list[str], filters: list[str], role: str) -> None:
+    """One thing that a visitor does."""
+    what = random.random()
+    if what < 0.2:
+        chosen = random.sample(filters, random.randrange(1, 3))
+        one.subscribe(*((name, random.randrange(3)) for name in chosen))
+    elif what < 0.27:
+        one.unsubscribe(random.choice(filters))
+    elif what < 0.9:
+        payload = f"{role} {random.randrange(10**9)}" if random.random() < 0.7 else "the same"
+        retain = random.random() < 0.15
+        if retain and random.random() < 0.4:
+            payload = ""
+        one.publish(random.choice(topics), payload, random.randrange(3), retain, wait=random.random() < 0.5)
+    else:
+        one.rest(random.random() * 0.5)
