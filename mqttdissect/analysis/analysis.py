@@ -273,7 +273,10 @@ class Analysis:
             if self.opening.connack(link, packet):
                 self.deliveries.accepted(link, packet)
         elif kind == codes.SUBSCRIBE:
-            subscribing.subscribe(report, link, packet, exchange.sends_request(report, link, packet, side))
+            asked = exchange.sends_request(report, link, packet, side)
+            subscribing.subscribe(report, link, packet, asked)
+            if asked is not None:
+                self.deliveries.asked(link, asked)
         elif kind == codes.UNSUBSCRIBE:
             subscribing.unsubscribe(link, packet, exchange.sends_request(report, link, packet, side))
         elif kind == codes.SUBACK:

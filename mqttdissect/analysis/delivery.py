@@ -40,11 +40,13 @@ from mqttdissect.analysis.opening import Opening, broker_of
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.net.tcp import RESET
 
 SECOND: Final = 1_000_000_000
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
+NEVER_NS: Final = 4_000_000_000_000_000_000
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_RETAINED: Final = 10_000  # of one broker
 LONGEST_DELAY: Final = 10 * 365 * 24 * 3600  # seconds of a will that anybody waits for
@@ -83,10 +85,13 @@ class Message:
     link, publisher: number of the connection and client identifier. order: among the messages of its connection.
     owed: client identifiers of those that have to get it, and the number of their connection; had: those that got it.
     size: bytes of its payload. request: its handshake, of QoS 1 and 2. settled: `owed` has been looked at.
-    dropped: no delivery is tied to it any more.
+    cut: its connection was cut off right behind it. dropped: no delivery is tied to it any more. alone: of a will, no
+    other one looks like it.
     """
 
     __slots__ = (
+        "alone",
+        "cut",
         "dropped",
         "expiry",
         "frame",
@@ -125,8 +130,10 @@ class Message:
         self.shares: dict[str, int] | None = None  # name of a shared subscription: the connection that got it
         self.request: Request | None = None
         self.settled = False
+        self.cut = False
         self.dropped = False
         self.will = False
+        self.alone = False
         self.size: i64 = 0
 
 
@@ -141,6 +148,7 @@ class Broker:
         self.retained: dict[str, Message] = {}
         self.topics = Topics()  # of the retained ones
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
+        self.will_owners: dict[str, int] = {}  # connections that have a will with this topic
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
@@ -207,7 +215,8 @@ class Deliveries:
             retain(broker, facts.topic, message if facts.size else None)
         if self.watching:
             self._watched.append(message)
-        if self._owe(broker, link, message) or broker.strangers or facts.retain or self.watching:
+        of_will = facts.topic in broker.will_owners or facts.topic in broker.wills
+        if self._owe(broker, link, message) or broker.strangers or facts.retain or self.watching or of_will:
             self._keep(broker, (facts.topic, facts.digest), message, facts.time_ns)
             if message.owed is not None:
                 self._owing.append((broker, link.broker or b"", message))
@@ -300,8 +309,11 @@ class Deliveries:
             found = subscribed_to(client, facts.topic)
         candidates = broker.recent.get((facts.topic, facts.digest))
         message = first_due(candidates, link, facts, stood_since(found)) if candidates is not None else None
-        if message is None and broker.wills:
-            message = self._will(broker, link, packet, facts)
+        if broker.wills and (message is None or (message.will and had(message, link)) or not wanted(message, link)):
+            published = self._will(broker, link, packet, facts, message is not None)
+            if published is not None:
+                message = published
+                candidates = None
         if message is not None and facts.dup and not new:
             return
         if not known:
@@ -433,7 +445,7 @@ class Deliveries:
                 what = f"The message of frame {message.frame} is delivered a second time"
                 report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, related)
             return
-        if alike == 1 and settled:
+        if alike == 1 and settled and (message.alone or not message.will):
             least = min(message.qos, most)
             if facts.qos > message.qos and facts.qos <= most:
                 what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
@@ -446,7 +458,8 @@ class Deliveries:
                     rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED, packet, what, 0, 1, related
                 )
         if alike == 1 and message.retain and not facts.retain:
-            if before and link.clean and facts.time_ns - first_ns < OWED_NS:
+            asked_ns = min([one.asked_ns for one in standing])
+            if over_by(message) < asked_ns and link.clean and facts.time_ns - first_ns < OWED_NS:
                 what = "RETAIN is 0 on a retained message that was sent for a new subscription"
                 report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, related)
             elif not before and settled and all_as_published(standing):
@@ -459,7 +472,7 @@ class Deliveries:
             self._expiry(packet, facts, message, related)
         if packet.version >= 5 and message.version >= 5 and not message.will and alike == 1:
             self._properties(packet, facts, message, related)
-        if not before and not facts.dup:
+        if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
             self._order(link, packet, facts, message, related)
         if len(standing) == 1 and standing[0].share:
             self._shared(link, packet, standing[0], message, related)
@@ -525,17 +538,24 @@ class Deliveries:
 
     # Wills
 
-    def _will(self, broker: Broker, link: Link, packet: Packet, facts: Publish) -> Message | None:
-        """The message of a will that the broker publishes now, if this is one."""
+    def _will(self, broker: Broker, link: Link, packet: Packet, facts: Publish, due: bool) -> Message | None:
+        """The message of a will that the broker publishes now, if this is one. due: only one that is due, and that
+        nobody has seen yet."""
         of_topic = broker.wills.get(facts.topic)
         if of_topic is None:
             return None
         dead: Link | None = None
+        alike = 0
         for one in of_topic:
-            if one.will is not None and hash(one.will.payload) == facts.digest:
-                dead = one
+            if one.will is None or hash(one.will.payload) != facts.digest:
+                continue
+            alike += 1
+            if due and (one.will.fired or one.will.cancelled or not 0 <= packet.time_ns - one.will.due_ns < OWED_NS):
+                continue
+            dead = one
         if dead is None:
-            self._other_will(of_topic, packet, facts)
+            if not due and not alike:
+                self._other_will(broker, of_topic, packet, facts)
             return None
         will = dead.will
         assert will is not None
@@ -544,7 +564,9 @@ class Deliveries:
             will.fired = packet.frame
             dead.will_frame = packet.frame
             early = will.due_ns - packet.time_ns
-            if will.cancelled:
+            if will.unsure or alike > 1:
+                pass
+            elif will.cancelled:
                 what = f"The will of {dead.client_id!r} is published, though its DISCONNECT cancelled it"
                 self.report.at(rules.WILL_AFTER_DISCONNECT, packet, what, related=related)
             elif early > SECOND:
@@ -555,6 +577,7 @@ class Deliveries:
         message.publisher = dead.client_id
         message.link = dead.number
         message.will = True
+        message.alone = alike == 1 and not due
         message.settled = True
         message.size = facts.size
         if self.watching:
@@ -564,8 +587,11 @@ class Deliveries:
             retain(broker, will.topic, message)
         return message
 
-    def _other_will(self, of_topic: list[Link], packet: Packet, facts: Publish) -> None:
-        """A message on a will's topic, when the will is due, that nobody published: the will, changed."""
+    def _other_will(self, broker: Broker, of_topic: list[Link], packet: Packet, facts: Publish) -> None:
+        """A message on a will's topic, when the will is due, that nobody published: the will, changed; unless it may be
+        the will of another, or come from somebody who is not known."""
+        if len(of_topic) > 1 or broker.will_owners.get(facts.topic, 0) or broker.strangers:
+            return
         for dead in of_topic:
             will = dead.will
             if will is None or will.fired or will.cancelled or facts.retain:
@@ -607,6 +633,8 @@ class Deliveries:
         if client is None or not client.known:
             broker.strangers += 1
             link.strange = True
+        if link.will is not None:
+            broker.will_owners[link.will.topic] = broker.will_owners.get(link.will.topic, 0) + 1
         if client is None:
             return
         if not client.subscriptions:
@@ -625,6 +653,17 @@ class Deliveries:
                 broker.filters.remove(client.id, one)
         client.standing = {}
 
+    def asked(self, link: Link, request: Request) -> None:
+        """A SUBSCRIBE: from now on the subscriptions may bring messages."""
+        client = link.client
+        if client is None or request.subscriptions is None:
+            return
+        broker = self._broker(link)
+        for one in request.subscriptions:
+            if one.filter not in client.standing and client.subscriptions.get(one.filter) is one:
+                broker.filters.add(client.id, one)
+                client.standing[one.filter] = one
+
     def granted(self, link: Link, packet: Packet, request: Request) -> None:
         """A SUBACK: from now on the subscriptions count; and retained messages are due."""
         client = link.client
@@ -632,7 +671,12 @@ class Deliveries:
             return
         broker = self._broker(link)
         for one in request.subscriptions:
-            if one.granted < 0 or client.subscriptions.get(one.filter) is not one:
+            if client.subscriptions.get(one.filter) is not one:
+                if client.standing.get(one.filter) is one:  # it was refused
+                    broker.filters.remove(client.id, one)
+                    del client.standing[one.filter]
+                continue
+            if one.granted < 0:
                 continue
             broker.filters.add(client.id, one)
             client.standing[one.filter] = one
@@ -669,6 +713,9 @@ class Deliveries:
         """The connection is over, and why is known."""
         client = link.client
         broker = self._broker(link)
+        cut = link.captured_end and (link.end_side == BROKER_SIDE or link.stream.closed_how == RESET)
+        if cut:
+            self._cut_off(link)
         if client is not None:
             self._leaves(broker, link, client)
         if client is not None and not client.session and client.link is None:
@@ -676,7 +723,12 @@ class Deliveries:
         if link.strange:
             broker.strangers -= 1
         will = link.will
-        if will is None or link.connack_frame == 0 or link.code != 0 or not link.captured_end:
+        if will is None or link.connack_frame == 0 or link.code != 0:
+            return
+        owners = broker.will_owners.pop(will.topic, 0)
+        if owners > 1:
+            broker.will_owners[will.topic] = owners - 1
+        if not link.captured_end:
             return
         delay = will.delay if link.expiry > will.delay else link.expiry
         will.due_ns = link.end_ns
@@ -689,6 +741,20 @@ class Deliveries:
             client.dead = link
         if not will.cancelled and link.whole:
             self._owe_will(broker, link)
+
+    def _cut_off(self, link: Link) -> None:
+        """A connection was reset, or closed by the broker: who knows what of the last packets the broker has read."""
+        will = link.will
+        if will is not None and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
+            will.unsure = True
+        mine = link.sides[CLIENT_SIDE]
+        if not mine.messages or link.end_ns - mine.last_ns > SETTLING_NS:
+            return
+        for _, _, message in reversed(self._owing):
+            if link.end_ns - message.time_ns > SETTLING_NS:
+                return
+            if message.link == link.number:
+                message.cut = True
 
     def judge(self, link: Link) -> None:
         """All is known of the connection."""
@@ -802,7 +868,7 @@ class Deliveries:
     def _missing_will(self, link: Link, client: Client, other: Link | None) -> None:
         """A will that was due was not seen by its witness, on its connection `other`."""
         will = link.will
-        if will is None or will.fired or will.cancelled:
+        if will is None or will.fired or will.cancelled or will.unsure:
             return
         if other is None or int(other.number) != will.witness or not other.whole or not client.is_known(other):
             return
@@ -842,8 +908,21 @@ def accepted(message: Message) -> bool:
     """Has the broker taken responsibility for the message?"""
     request = message.request
     if request is None:
-        return message.qos == 0 or message.will
+        return (message.qos == 0 and not message.cut) or message.will
     return not request.refused and request.stage in (codes.PUBACK, codes.PUBREL, codes.PUBCOMP)
+
+
+def wanted(message: Message, link: Link) -> bool:
+    """Does this client still have to get it?"""
+    return not had(message, link) and message.owed is not None and link.client_id in message.owed
+
+
+def over_by(message: Message) -> i64:
+    """When the broker had surely handed on the message to those who had subscribed by then."""
+    request = message.request
+    if request is None:
+        return message.time_ns + SETTLING_NS
+    return request.stage_ns if request.stage in (codes.PUBACK, codes.PUBCOMP) else NEVER_NS
 
 
 def had(message: Message, link: Link) -> bool:
@@ -857,16 +936,23 @@ def had(message: Message, link: Link) -> bool:
 
 
 def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i64) -> Message | None:
-    """The oldest of them that this connection has not had; those published before its subscription, at `since_ns`, only
-    if there is no other: as retained messages, the newest first."""
+    """The oldest of them that this connection has not had, of those published since its subscription, at `since_ns`; if
+    there is none, a retained one, the newest first, or one that was still under way then; else the newest of all."""
+    under_way: Message | None = None
     for message in candidates:
-        if since_ns <= message.time_ns <= facts.time_ns and not had(message, link):
+        if message.time_ns > facts.time_ns or had(message, link):
+            continue
+        if message.time_ns >= since_ns:
             return message
+        if under_way is None and over_by(message) >= since_ns:
+            under_way = message
+    if under_way is not None and not facts.retain:
+        return under_way
     for at in range(len(candidates) - 1, -1, -1):
         message = candidates[at]
         if message.retain and message.time_ns <= facts.time_ns and not had(message, link):
             return message
-    return candidates[-1] if candidates else None
+    return under_way if under_way is not None else candidates[-1] if candidates else None
 
 
 def stood_since(standing: list[Subscription]) -> i64:

@@ -75,6 +75,7 @@ class Will:
         self.fired: i64 = 0  # 0: not seen
         self.cancelled = False  # by a DISCONNECT that says so, or
         self.came_back = False  # because the client connected again before it was due
+        self.unsure = False  # may the broker not have read the DISCONNECT?
         self.witness: i64 = UNKNOWN  # number of a connection that would see it
         self.due_ns: i64 = UNKNOWN  # when the broker owes it: the connection's end, or later by the delay
 
@@ -101,7 +102,8 @@ class Subscription:
         self.granted: i64 = UNKNOWN
         self.granted_ns: i64 = UNKNOWN
         self.renewed = False
-        self.stood_ns: i64 = UNKNOWN  # since when it stands without a break
+        self.stood_ns: i64 = UNKNOWN  # since when it stands without a break, and of which SUBSCRIBE on
+        self.asked_ns = time_ns
         self.before: i64 = UNKNOWN  # the QoS granted to the one that it replaced
         self.left_frame: i64 = 0  # of an UNSUBSCRIBE of it; 0: none
         self.left_ns: i64 = UNKNOWN  # when that was confirmed

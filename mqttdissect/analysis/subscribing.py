@@ -34,6 +34,8 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
     for one in asked:
         before = client.subscriptions.get(one.filter)
         one.renewed = before is not None and before.left_frame == 0
+        if before is not None and before.left_frame == 0:
+            one.asked_ns = before.asked_ns
         if before is not None and before.left_frame == 0 and before.granted >= 0:
             one.stood_ns = before.stood_ns
             one.before = before.granted

@@ -143,6 +143,8 @@ PAHO: list[tuple[str, Scenario, tuple[int, ...]]] = [
     ("to itself", scenarios.to_itself, (5,)),
     ("identifiers", scenario(scenarios.deliver, 1, options={}), (5,)),
     ("properties", scenario(scenarios.deliver, 1, publish={"UserProperty": ("k", "v"), "ContentType": "x"}), (5,)),
+    ("crowd", scenario(scenarios.crowd, 1, 6, 3.0), (3, 4, 5)),
+    ("another crowd", scenario(scenarios.crowd, 2, 6, 3.0), (3, 4, 5)),
     ("late will", scenario(scenarios.will, session=60, seconds=3, WillDelayInterval=1), (5,)),
 ]
 

@@ -360,7 +360,7 @@ def _visitor(stage: Stage, seed: int, seconds: float) -> None:
             one.connect(random.choice([5, 60]), **lasting)
             for _ in range(random.randrange(3, 25)):
                 _step(random, one, topics, filters, role)
-        if random.random() < 0.3:
+        if random.random() < 0.3 and one.clean:
             one.drop()
         else:
             one.close()
@@ -380,6 +380,8 @@ def _step(random: Random, one: Peer, topics: list[str], filters: list[str], role
         retain = random.random() < 0.15
         if retain and random.random() < 0.4:
             payload = ""
-        one.publish(random.choice(topics), payload, random.randrange(3), retain, wait=random.random() < 0.5)
+        one.publish(
+            random.choice(topics), payload, random.randrange(3), retain, wait=not one.clean or random.random() < 0.5
+        )
     else:
         one.rest(random.random() * 0.5)

@@ -54,6 +54,8 @@ CLEAN: list[tuple[str, Scenario, tuple[int, ...]]] = [
     ("retain handling", scenarios.scenario(scenarios.retained, handling=1, times=2), (5,)),
     ("late will", scenarios.scenario(scenarios.will, session=60, seconds=3, WillDelayInterval=1), (5,)),
 ]
+CROWDS = [(seed, version) for version in (3, 4, 5) for seed in (1, 2)]
+OF_A_BUSY_MACHINE = {"slow-answer", "reconnect-storm"}  # a crowd has them: its members come again and again
 CLEAN_RUNS = [(f"{name} {version}", scenario, version) for name, scenario, versions in CLEAN for version in versions]
 
 
@@ -132,6 +134,26 @@ def test_without_a_fault(name: str, clean: dict[str, bytes]) -> None:
     found = findings(clean[name])
     assert not pairs(found), found
     assert len(dissect(clean[name])) > 1
+
+
+@needs_mosquitto
+def test_crowds(ground: tuple[Brokers, Loop]) -> None:
+    """Clients that do all that is allowed, at once, in their own ways: races, re-deliveries, wills, retained messages."""
+    brokers, loop = ground
+
+    def play_crowd(at: int) -> bytes:
+        seed, version = CROWDS[at]
+        crowd = scenarios.scenario(scenarios.crowd, seed, 6, 2.5)
+        return converse(
+            loop, brokers.port["open"], crowd, f"crowd{at}", version, None, (CLIENT, BROKER)[at % 2], lenient=True
+        )
+
+    with ThreadPoolExecutor(len(CROWDS)) as pool:
+        captures = list(pool.map(play_crowd, range(len(CROWDS))))
+    for capture in captures:
+        found = findings(capture)
+        assert {rule for rule, _ in pairs(found)} <= OF_A_BUSY_MACHINE, found
+        assert len(dissect(capture)) > 100
 
 
 # The harness itself
