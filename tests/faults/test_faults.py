@@ -138,7 +138,7 @@ def test_without_a_fault(name: str, clean: dict[str, bytes]) -> None:
 
 @needs_mosquitto
 def test_crowds(ground: tuple[Brokers, Loop]) -> None:
-    """Clients that do all that is allowed, at once, each in its own way: races, re-deliveries, wills, retained messages."""
+    """Clients that do all that is allowed, each in its own way: races, re-deliveries, wills, retained messages."""
     brokers, loop = ground
 
     def play_crowd(at: int) -> bytes:
