@@ -227,6 +227,7 @@ UNCERTAIN = {
     "mosquitto-3.1.1-snaplen-120.pcap": "packets are cut, so what follows is not certain",
     "aedes-3.1.1-mqttjs.pcapng": "the broker sends a PUBREL twice, and another one not at all",
     "rabbitmq-3.1.1-and-3.1.pcap": "the broker answers QoS 2 with PUBACK, which is not timed",
+    "survey-rabbitmq.pcap": "the same",
 }
 
 

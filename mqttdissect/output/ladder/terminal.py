@@ -105,6 +105,7 @@ class TerminalLadder:
         further: list[str] = []
         if left < 0:
             further = self._split(step, name, tag)
+            name = step.text
             more = further[0]
             left = pieces.room - 4 - cells(name) - len(tag) - cells(more)
         way: i64 = 1 if step.out else 0
@@ -131,6 +132,7 @@ class TerminalLadder:
         more = step.more
         if used > room:  # not even its name fits
             step.text = name = abbreviated(name, room - len(tag))
+            used = cells(name) + len(tag)
         if ", " not in more:  # a PUBLISH: its topic, which comes last, goes below, with what does not fit either
             at: i64 = max(more.rfind("  "), 0)
             before = more[:at]
