@@ -14,7 +14,21 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-WRITERS = ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns", "links")
+WRITERS = (
+    "clock",
+    "columns",
+    "gist",
+    "hexdump",
+    "links",
+    "ndjson",
+    "pieces",
+    "summary",
+    "text",
+    "theme",
+    "tree",
+    "values",
+    "writer",
+)
 LADDER = ("step", "fold", "scale", "deliveries", "parties", "selection", "model", "pieces", "terminal")
 COMPILED = [
     "mqttdissect/pipeline.py",

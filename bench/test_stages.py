@@ -159,7 +159,7 @@ WRITERS: dict[str, Callable[[], Writer]] = {
     "tree": lambda: TreeWriter(no_colour(), Clock("r"), 0, 56, False, FrameNotes()),
     "tree-colour": lambda: TreeWriter(theme_for(sys.stdout, "always"), Clock("r"), 0, 56, False, FrameNotes()),
     "hex": lambda: WithDump(WRITERS["tree"](), no_colour(), False),
-    "json": lambda: JsonWriter(no_colour(), False, FrameNotes()),
+    "json": lambda: JsonWriter(False, FrameNotes()),
     "fields": lambda: columns(False),
     "csv": lambda: columns(True),
     "ladder": lambda: Drawn(no_colour()),

@@ -25,12 +25,12 @@ def make_writer(
     links: int,
 ) -> tuple[Writer, str]:  # fmt: skip
     """The writer of a format, and what it prints before the first packet."""
-    from mqttdissect.output.theme import no_colour, terminal_width, theme_for
+    from mqttdissect.output.theme import terminal_width, theme_for
 
     if form == "json":
         from mqttdissect.output.ndjson import JsonWriter
 
-        return JsonWriter(no_colour(), secrets, notes, links), ""
+        return JsonWriter(secrets, notes, links), ""
     if form in ("fields", "csv"):
         from mqttdissect.output.columns import Columns, FieldsWriter, UnknownField
 

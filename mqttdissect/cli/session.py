@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gc
 import signal
 import sys
@@ -59,25 +60,31 @@ class Printer:
         self._writer = writer
         self._clock = clock
         self._heading = heading
+        self._utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
 
     def start(self) -> None:
         """Write the heading."""
         sys.stdout.write(self._heading)
+        sys.stdout.flush()
 
     def take(self, packets: list[Packet], dissector: Dissector) -> None:
         """Write packets; they leave at once, because whoever feeds us live waits for them."""
         for part in self.texts(packets, dissector):
-            sys.stdout.write(part)
+            sys.stdout.buffer.write(part)
         if packets:
-            sys.stdout.flush()
+            sys.stdout.buffer.flush()
 
-    def texts(self, packets: list[Packet], dissector: Dissector) -> Iterator[str]:
-        """What to write for packets, in parts."""
+    def texts(self, packets: list[Packet], dissector: Dissector) -> Iterator[bytes]:
+        """What to write for packets, in parts, as standard output would have it."""
         if packets and self._clock.first_ns < 0:
             self._clock.first_ns = dissector.first_ns
-        text = self._writer.text
+        write = self._writer.write
         for at in range(0, len(packets), PACKETS_AT_ONCE):
-            yield "".join([text(packet) for packet in packets[at : at + PACKETS_AT_ONCE]])
+            out: list[bytes] = []
+            for packet in packets[at : at + PACKETS_AT_ONCE]:
+                write(packet, out)
+            text = b"".join(out)
+            yield text if self._utf_8 else text.decode().encode(sys.stdout.encoding, "backslashreplace")
 
     def follow(self, passing: Passing, dissector: Dissector) -> None:
         """Packets that another process writes have gone by."""

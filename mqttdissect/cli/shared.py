@@ -118,7 +118,7 @@ class SharedSession(Session):
             elif self._holder is not None and not ended and head.is_open(int(dissector.mqtt.cost)):
                 return
             else:
-                head.done(encoded("".join(printer.texts(head.packets, dissector))))
+                head.done(b"".join(printer.texts(head.packets, dissector)))
             queue.popleft()
 
     def _help(self, captures: Captures, helper: Helper) -> None:
@@ -137,8 +137,3 @@ class SharedSession(Session):
                 self._follow(frames)
         dissector.flush()  # may have answers, for the leader to print
         self._advance(True)
-
-
-def encoded(text: str) -> bytes:
-    """As standard output would have it."""
-    return text.encode(sys.stdout.encoding, sys.stdout.errors or "strict")

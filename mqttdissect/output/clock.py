@@ -10,6 +10,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.mqtt.passing import Passing
+from mqttdissect.output.pieces import THREE, aligned, spaces
 
 FORMATS: Final = ("r", "d", "e", "a", "ad", "u", "ud")
 
@@ -45,6 +46,27 @@ class Clock:
         if form == "e":
             return seconds(int(time_ns), 9)
         return calendar(int(time_ns), form)
+
+    def write(self, time_ns: i64, width: i64, out: list[bytes]) -> i64:
+        """Add the stamp of the next packet on the right of `width` columns; returns the columns that it took."""
+        since = time_ns - self.first_ns
+        if self.form == "r" and since >= 0:
+            micros = since // 1000
+            whole = micros // 1_000_000
+            micros -= whole * 1_000_000
+            width = aligned(whole, width - 7, out) + 7
+            out.append(b".")
+            out.append(THREE[micros // 1000])
+            out.append(THREE[micros % 1000])
+            return width
+        text = self.text(time_ns).encode()
+        length: i64 = len(text)
+        if length < width:
+            out.append(spaces(width - length))
+        else:
+            width = length
+        out.append(text)
+        return width
 
     def width(self, passing: Passing) -> int:
         """Characters of the longest stamp of packets that others write, which go by here."""

@@ -13,12 +13,12 @@ from mqttdissect.mqtt import properties, registry
 from mqttdissect.mqtt.codes import VERSIONS
 from mqttdissect.mqtt.fields import GROUP, KIND_NAMES, UNDECODED, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.address import address, port
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock, calendar, seconds
 from mqttdissect.output.links import LINK_FIELDS, link_cell
 from mqttdissect.output.text import visible
+from mqttdissect.output.writer import Writer
 
 FORMULA: Final = frozenset("=+-@\t\r")
 
@@ -152,8 +152,8 @@ class Columns:
 
 
 @final
-class FieldsWriter:
-    """`text(packet)`: a row, with its newline; `heading()` before the first, empty where there is none."""
+class FieldsWriter(Writer):
+    """A row a packet; `heading()` before the first, empty where there is none."""
 
     def __init__(self, columns: Columns, comma: bool) -> None:
         self.columns = columns
@@ -163,13 +163,14 @@ class FieldsWriter:
         """The names of the columns, in CSV."""
         return quoted(self.columns.names) if self.comma else ""
 
-    def text(self, packet: Packet) -> str:
+    def write(self, packet: Packet, out: list[bytes]) -> None:
         """One row."""
         cells = self.columns.row(packet)
-        return quoted([safe(cell) for cell in cells]) if self.comma else "\t".join(cells) + "\n"
-
-    def follow(self, passing: Passing) -> None:
-        """What others write changes nothing here."""
+        if self.comma:
+            out.append(quoted([safe(cell) for cell in cells]).encode())
+        else:
+            out.append("\t".join(cells).encode())
+            out.append(b"\n")
 
 
 def safe(cell: str) -> str:

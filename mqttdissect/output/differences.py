@@ -287,7 +287,7 @@ class Json:
     def __init__(self, secrets: bool, most: int) -> None:
         self._secrets = secrets
         self._most = most
-        self._packets = JsonWriter(no_colour(), secrets)
+        self._packets = JsonWriter(secrets)
 
     def parts(self, result: Result, shown: Shown) -> Iterator[str]:
         """The lines."""

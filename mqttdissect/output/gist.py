@@ -2,6 +2,8 @@
 
 from typing import Final, final
 
+from mypy_extensions import i64
+
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import VERSIONS
 from mqttdissect.mqtt.fields import Field
@@ -16,12 +18,14 @@ from mqttdissect.mqtt.registry import (
     CONNECT_FLAGS_5,
     DISCONNECT_REASON,
     GRANTED_QOS,
+    HEADER,
     KEEP_ALIVE,
     PACKET_IDENTIFIER,
     PUBACK_REASON,
     PUBCOMP_REASON,
     PUBREC_REASON,
     PUBREL_REASON,
+    REMAINING_LENGTH,
     REQUESTED_QOS,
     RETURN_CODE,
     SUBACK_REASON,
@@ -34,12 +38,14 @@ from mqttdissect.mqtt.registry import (
     WILL_TOPIC,
 )
 from mqttdissect.net.address import endpoint
+from mqttdissect.output.pieces import number as digits_of
 from mqttdissect.output.text import decoded, shortened, visible
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.values import number, size_of
 
 LONGEST: Final = 80  # characters of one topic or identifier
 MOST_FLOWS: Final = 2048  # whose addresses are kept as text
+MOST_TOPICS: Final = 4096  # that are kept as text
 MOST_FILTERS: Final = 4
 REASON_SPECS: Final = frozenset([
     CONNACK_REASON, RETURN_CODE, PUBACK_REASON, PUBREC_REASON, PUBREL_REASON, PUBCOMP_REASON, SUBACK_REASON,
@@ -66,6 +72,7 @@ class Gist:
     def __init__(self, theme: Theme, clients: bool = True) -> None:
         self.theme = theme
         self._clients = clients
+        self._topics: dict[str, bytes] = {}
         self._endpoints: dict[bytes, list[str]] = {}  # by flow, not by stream: that would keep streams alive
 
     def ends(self, packet: Packet) -> list[str]:
@@ -84,49 +91,86 @@ class Gist:
 
     def line(self, packet: Packet) -> str:
         """What matters, for the packet's type, parts set off by two spaces; its size, and what is wrong with it."""
-        theme = self.theme
-        text = self.about(packet)
-        parts = f"{text}  {size_of(len(packet.data))}" if text else size_of(len(packet.data))
+        out: list[bytes] = []
+        self.write(packet, out)
+        return b"".join(out).decode()
+
+    def write(self, packet: Packet, out: list[bytes]) -> None:
+        """Add the same to `out`."""
+        before = len(out)
+        self._about(packet, out)
+        if len(out) != before:
+            out.append(TWO)
+        size: i64 = len(packet.data)
+        out.append(SIZES[size] if size < 1000 else size_of(int(size)).encode())
         if packet.version_by != BY_CONNECT:
-            parts += f"  {version_source(packet)}"
+            out.append(f"  {version_source(packet)}".encode())
+        theme = self.theme
         if packet.gap_bytes:
-            parts += "  " + theme.paint(theme.error, gap(packet))
+            out.append(f"  {theme.paint(theme.error, gap(packet))}".encode())
         notes = packet.notes
         if notes is not None:
-            parts += "  " + theme.paint(theme.error, f"malformed: expected {visible(notes[0].expected)}")
-        return parts
+            text = f"malformed: expected {visible(notes[0].expected)}"
+            out.append(f"  {theme.paint(theme.error, text)}".encode())
 
     def about(self, packet: Packet) -> str:
         """What matters, for the packet's type, and nothing else."""
+        out: list[bytes] = []
+        self._about(packet, out)
+        return b"".join(out).decode()
+
+    def _about(self, packet: Packet, out: list[bytes]) -> None:
         kind = packet.type
         if kind == codes.PUBLISH:
-            return self._publish(packet)
+            self._publish(packet, out)
+        elif kind in (codes.CONNECT, codes.SUBSCRIBE, codes.UNSUBSCRIBE, UNDECODED):
+            text = self._words(packet)
+            if text:
+                out.append(text.encode())
+        else:
+            self._answer(packet, out)
+
+    def _words(self, packet: Packet) -> str:
+        """The same for packets that are rare."""
+        kind = packet.type
         if kind == UNDECODED:
             return str(packet.fields[0].value) if packet.fields else ""
-        if kind == codes.CONNECT:
-            return self._connect(packet)
-        if kind in (codes.SUBSCRIBE, codes.UNSUBSCRIBE):
-            return self._filters(packet)
-        return self._answer(packet)
+        return self._connect(packet) if kind == codes.CONNECT else self._filters(packet)
 
-    def _publish(self, packet: Packet) -> str:
+    def _publish(self, packet: Packet, out: list[bytes]) -> None:
         flags = packet.flags
+        out.append(QOS_WORDS[(flags >> 1) & 3])
         topic: object = ""
-        identifier: object = None
         for field in packet.fields:
             spec = field.spec
             if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
                 topic = field.value
             elif spec is PACKET_IDENTIFIER:
-                identifier = field.value
-        parts = QOS_WORDS[(flags >> 1) & 3]
-        if identifier is not None:
-            parts += f"  id {integer(identifier)}"
-        if flags & 8:
-            parts += "  DUP"
-        if flags & 1:
-            parts += "  RETAIN"
-        return f"{parts}  {self.theme.paint(self.theme.topic, words(topic))}" if topic else parts
+                out.append(IDENTIFIER)
+                out.append(digits_of(integer(field.value)))
+        if flags & 9:
+            if flags & 8:
+                out.append(b"  DUP")
+            if flags & 1:
+                out.append(b"  RETAIN")
+        if topic:
+            out.append(self._topic(topic))
+
+    def _topic(self, topic: object) -> bytes:
+        """A topic name, with two spaces before it."""
+        if not isinstance(topic, str):
+            return self._painted(topic)
+        known = self._topics.get(topic)
+        if known is None:
+            known = self._painted(topic)
+            if len(topic) <= LONGEST:
+                if len(self._topics) >= MOST_TOPICS:
+                    self._topics.clear()
+                self._topics[topic] = known
+        return known
+
+    def _painted(self, topic: object) -> bytes:
+        return f"  {self.theme.paint(self.theme.topic, words(topic))}".encode()
 
     def _connect(self, packet: Packet) -> str:
         parts = [f"MQTT {VERSIONS[int(packet.version)]}"]
@@ -165,23 +209,31 @@ class Gist:
                 parts[-1] += f" QoS {integer(field.value) & 3}"
         return f"{identifier}  {some(parts)}" if parts else identifier
 
-    def _answer(self, packet: Packet) -> str:
-        parts: list[str] = []
-        reasons: list[str] = []
+    def _answer(self, packet: Packet, out: list[bytes]) -> None:
+        before = len(out)
+        reasons: list[str] | None = None
         for field in packet.fields:
             spec = field.spec
+            if spec is HEADER or spec is REMAINING_LENGTH:
+                continue
             if spec is PACKET_IDENTIFIER:
-                parts.append(f"id {field.value}")
+                out.append(b"id ")
+                out.append(digits_of(integer(field.value)))
             elif spec is CONNACK_FLAGS:
                 if integer(field.value) & 1:
-                    parts.append("session present")
+                    out.append(b"session present")
             elif spec in REASON_SPECS:
+                if reasons is None:
+                    reasons = []
                 reasons.append(self._reason(field))
             elif spec is REASON_STRING:
+                if reasons is None:
+                    reasons = []
                 reasons.append(f'"{words(field.value)}"')
-        if reasons:
-            parts.append(some(reasons))
-        return "  ".join(parts)
+        if reasons is not None:
+            if len(out) != before:
+                out.append(TWO)
+            out.append(some(reasons).encode())
 
     def _reason(self, field: Field) -> str:
         value = integer(field.value)
@@ -213,4 +265,7 @@ def version_source(packet: Packet) -> str:
     return f"[MQTT {version} assumed; --mqtt-version sets it]"
 
 
-QOS_WORDS: Final[list[str]] = ["QoS 0", "QoS 1", "QoS 2", "QoS 3"]
+QOS_WORDS: Final[list[bytes]] = [b"QoS 0", b"QoS 1", b"QoS 2", b"QoS 3"]
+IDENTIFIER: Final = b"  id "
+TWO: Final = b"  "
+SIZES: Final = [size_of(count).encode() for count in range(1000)]

@@ -1,6 +1,6 @@
 """`-x`: the bytes of a packet in rows of sixteen, each in the colour of the field it belongs to, secrets masked."""
 
-from typing import Final
+from typing import Final, final
 
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
@@ -39,7 +39,8 @@ def hexdump(packet: Packet, theme: Theme, secrets: bool) -> str:
     return "".join(rows)
 
 
-class WithDump:
+@final
+class WithDump(Writer):
     """A writer whose every packet is followed by its dump."""
 
     def __init__(self, writer: Writer, theme: Theme, secrets: bool) -> None:
@@ -47,10 +48,13 @@ class WithDump:
         self._theme = theme
         self._secrets = secrets
 
-    def text(self, packet: Packet) -> str:
+    def write(self, packet: Packet, out: list[bytes]) -> None:
         """The packet, its bytes, and a blank line."""
-        text = self._writer.text(packet).rstrip("\n")
-        return f"{text}\n{hexdump(packet, self._theme, self._secrets)}\n"
+        self._writer.write(packet, out)
+        if out[-1] == b"\n" and len(out) > 1 and out[-2].endswith(b"\n"):
+            out.pop()  # the blank line behind a tree
+        out.append(hexdump(packet, self._theme, self._secrets).encode())
+        out.append(b"\n")
 
     def follow(self, passing: Passing) -> None:
         """For the writer before the dump."""

@@ -105,28 +105,6 @@ def link_cell(spec: FieldSpec, packet: Packet) -> str:
     return seconds(int(packet.time_ns - (exchange.asked_ns if spec is RESPONSE_TIME else exchange.began_ns)), 9)
 
 
-def for_json(packet: Packet, links: i64, line: dict[str, object], mqtt: dict[str, object]) -> None:
-    """Add the same to a packet's object and to its fields."""
-    request = packet.request
-    if request is not None:
-        since = int(packet.time_ns - request.asked_ns)
-        line["request"] = {"frame": int(request.asked_frame), "time": seconds(since, 9)}
-        mqtt[REQUEST_IN.name] = int(request.asked_frame)
-        mqtt[RESPONSE_TIME.name] = since / 1_000_000_000
-        start = start_of(packet)
-        if start is not None:
-            since = int(packet.time_ns - start.began_ns)
-            line["handshake"] = {"frame": int(start.began_frame), "time": seconds(since, 9)}
-            mqtt[HANDSHAKE_IN.name] = int(start.began_frame)
-            mqtt[HANDSHAKE_TIME.name] = since / 1_000_000_000
-    if links == ALL_LINKS:
-        answer = answer_to(packet)
-        if answer is not None:
-            until = int(answer.answered_ns - packet.time_ns)
-            line["response"] = {"frame": int(answer.answered_frame), "time": seconds(until, 9)}
-            mqtt[RESPONSE_IN.name] = int(answer.answered_frame)
-
-
 LINK_FIELDS: Final[dict[str, FieldSpec]] = {
     spec.name: spec for spec in (REQUEST_IN, RESPONSE_TIME, RESPONSE_IN, HANDSHAKE_IN, HANDSHAKE_TIME)
 }

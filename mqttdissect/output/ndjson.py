@@ -1,71 +1,318 @@
-"""`-T json`: one object a line, a line a packet."""
+"""`-T json`: one object a line, a line a packet.
+
+Names, labels and whatever else is the same in every packet is made JSON once; numbers are written as they are, and what
+came from the wire goes through `quoted`, so that no line holds anything that a terminal would obey or hide.
+"""
 
 import json
+from binascii import hexlify
 from typing import Final, final
 
 import orjson
 from mypy_extensions import i64
 
 from mqttdissect.capture.notes import FrameNotes
-from mqttdissect.mqtt.codes import VERSIONS
-from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, UNDECODED, Field
+from mqttdissect.mqtt.codes import PACKET_TYPES, VERSIONS
+from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, TEXT, UNDECODED, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED as NO_PACKET
 from mqttdissect.mqtt.packet import Note, Packet
-from mqttdissect.mqtt.passing import Passing
-from mqttdissect.net.tcp import Stream
+from mqttdissect.mqtt.registry import HANDSHAKE_IN, HANDSHAKE_TIME, REQUEST_IN, RESPONSE_IN, RESPONSE_TIME
+from mqttdissect.net.address import endpoint
 from mqttdissect.output import values
-from mqttdissect.output.clock import seconds
-from mqttdissect.output.gist import Gist
-from mqttdissect.output.links import NO_LINKS, REQUESTS, for_json
-from mqttdissect.output.theme import Theme
+from mqttdissect.output.gist import MOST_FLOWS
+from mqttdissect.output.links import ALL_LINKS, NO_LINKS, REQUESTS, answer_to, start_of
+from mqttdissect.output.pieces import THREE, decimal, number
+from mqttdissect.output.writer import Writer
 
 VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
+KEPT: Final = 4096  # texts that are kept as JSON
+LONGEST_KEPT: Final = 200  # characters of such a text
+BLANK: Final = b'""'
+COMMA: Final = b","
+QUOTE: Final = b'"'
 
 
 @final
-class JsonWriter:
-    """`text(packet)`: the object, with its newline. secrets: show passwords and authentication data. about: what is
-    known of frames. links: what is said of other packets (`links`)."""
+class Entry:
+    """What is the same in every entry of a spec in `fields`: up to its start, and behind its display. name, alias: its
+    keys in `mqtt`; empty for none. plain: is a number displayed by its digits? displays: numbers in words, by number.
+    bytes: of a byte with named bits, once written."""
 
-    def __init__(self, theme: Theme, secrets: bool, about: FrameNotes | None = None, links: i64 = REQUESTS) -> None:
+    __slots__ = ("alias", "bytes", "displays", "head", "name", "plain", "tail")
+
+    def __init__(self, spec: FieldSpec) -> None:
+        self.head = b'{"name":%b,"label":%b,"start":' % (quoted(spec.name), quoted(spec.label))
+        self.tail = b',"derived":true' if spec.kind == DERIVED else b""
+        self.name = key(spec.name) if spec.kind != UNDECODED else b""
+        self.alias = key(spec.alias) if spec.kind != UNDECODED and spec.alias else b""
+        self.plain = spec.names is None and not spec.unit and not spec.secret
+        self.displays: dict[int, bytes] = {}
+        self.bytes: dict[int, Byte] = {}
+
+
+@final
+class Byte:
+    """A byte whose bits have names. entry: what stands behind its end. bits: keys and values of the bits, in `mqtt`."""
+
+    __slots__ = ("bits", "entry")
+
+    def __init__(self, spec: FieldSpec, byte: int, display: bytes) -> None:
+        self.bits = [(key(bit.name), orjson.dumps(shown(bit, byte))) for bit in spec.bits]
+        bits = [
+            {"name": bit.name, "label": bit.label, "mask": bit.mask, "value": shown(bit, byte),
+             "display": values.bits(bit, byte)}
+            for bit in spec.bits
+        ]  # fmt: skip
+        self.entry = b',"value":%d,"display":%b,"bits":%b' % (byte, display, orjson.dumps(bits))
+
+
+@final
+class JsonWriter(Writer):
+    """An object a line. secrets: show passwords and authentication data. about: what is known of frames. links: what is
+    said of other packets (`links`)."""
+
+    def __init__(self, secrets: bool, about: FrameNotes | None = None, links: i64 = REQUESTS) -> None:
         self.links = links
         self.about = about if about is not None else FrameNotes()
         self.secrets = secrets
-        self._gist = Gist(theme)
+        self._entries: dict[FieldSpec, Entry] = {}
+        self._addresses: dict[bytes, list[bytes]] = {}  # of both directions
+        self._texts: dict[str, bytes] = {}
+        self._second: i64 = -1  # of the last packet, and what stands around it
+        self._time = b""
+        self._kinds = [self._kind(name, version) for version in range(6) for name in PACKET_TYPES.values()]
+        self._mqtt: dict[bytes, bytes] = {}  # of the packet at hand: values by their keys
+        self._again: dict[bytes, list[bytes]] = {}  # of keys that occur again: all values
 
-    def text(self, packet: Packet) -> str:
+    def write(self, packet: Packet, out: list[bytes]) -> None:
         """One line of JSON."""
-        source, destination = self._gist.ends(packet)
-        stream: Stream | None = packet.stream
-        mqtt: dict[str, object] = {}
-        fields: list[dict[str, object]] = []
-        group = ""
-        group_end = 0
-        for index, field in enumerate(packet.fields):
+        self._head(packet, out)
+        fields: list[bytes] = []
+        self._mqtt.clear()
+        group = b""
+        index: i64 = 0
+        group_end: i64 = 0
+        for field in packet.fields:
+            index += 1
             if field.spec.kind == GROUP:
                 count = field.value
-                group = field.spec.label
-                group_end = index + 1 + (count if isinstance(count, int) else 0)
+                group = b',"group":' + quoted(field.spec.label)
+                group_end = index + (count if isinstance(count, int) else 0)
                 continue
-            entry = self._entry(field, mqtt)
-            if index < group_end:
-                entry["group"] = group
-            fields.append(entry)
-        line: dict[str, object] = {
-            "frame": int(packet.frame),
-            "time": seconds(int(packet.time_ns), 9),
-            "stream": None if stream is None else int(stream.number),
-            "src": source,
-            "dst": destination,
-            "packet": packet.name,
-            "version": VERSIONS[int(packet.version)],
-            "length": len(packet.data),
-            "malformed": None,
-            "mqtt": mqtt,
-            "fields": fields,
-        }
+            self._field(field, fields)
+            if index <= group_end:
+                fields.append(group)
+            fields.append(b"},")
+        behind: list[bytes] = []
         if self.links != NO_LINKS:
-            for_json(packet, self.links, line, mqtt)
+            self._exchanges(packet, behind)
+        self._values(out)
+        out.append(b',"fields":[')
+        if fields:
+            fields[-1] = b"}"
+            out.extend(fields)
+        out.append(b"]")
+        out.extend(behind)
+        self._behind(packet, out)
+        out.append(b"}\n")
+
+    def _head(self, packet: Packet, out: list[bytes]) -> None:
+        """Up to the fields."""
+        out.append(b'{"frame":')
+        out.append(number(packet.frame))
+        self._stamp(packet.time_ns, out)
+        stream = packet.stream
+        if stream is None:
+            out.append(b'null,"src":"","dst":""')
+        else:
+            out.append(number(stream.number))
+            known = self._addresses.get(stream.flow)
+            if known is None:
+                known = self._both(stream.flow)
+            out.append(known[packet.direction])
+        kind = packet.type
+        version = packet.version
+        if 0 <= kind < 15 and 0 <= version < 6:
+            out.append(self._kinds[version * 16 + kind])
+        else:
+            out.append(self._kind(packet.name if kind != NO_PACKET else None, int(version)))
+        out.append(number(len(packet.data)))
+        notes = packet.notes
+        if notes is None:
+            out.append(b',"malformed":null,"mqtt":{')
+        else:
+            out.append(b',"malformed":%b,"mqtt":{' % dumped(note(notes[0])))
+
+    def _stamp(self, time_ns: i64, out: list[bytes]) -> None:
+        """Seconds with nine digits."""
+        second = time_ns // 1_000_000_000
+        if second != self._second:
+            self._second = second
+            self._time = b',"time":"%b.' % str(second).encode()
+        rest = time_ns - second * 1_000_000_000
+        out.append(self._time)
+        out.append(THREE[rest // 1_000_000])
+        out.append(THREE[rest // 1000 % 1000])
+        out.append(THREE[rest % 1000])
+        out.append(b'","stream":')
+
+    def _kind(self, name: str | None, version: int) -> bytes:
+        """Packet type and version, and what stands around them."""
+        text = orjson.dumps(VERSIONS.get(version, ""))
+        return b',"packet":%b,"version":%b,"length":' % (orjson.dumps(name), text)
+
+    def _both(self, flow: bytes) -> list[bytes]:
+        """Both directions' addresses."""
+        if len(self._addresses) >= MOST_FLOWS:
+            self._addresses.clear()
+        one, other = quoted(endpoint(flow, True)), quoted(endpoint(flow, False))
+        known = [b',"src":%b,"dst":%b' % (one, other), b',"src":%b,"dst":%b' % (other, one)]
+        self._addresses[flow] = known
+        return known
+
+    def _values(self, out: list[bytes]) -> None:
+        """The values of `mqtt`; a key that occurs again has a list."""
+        again = self._again
+        if again:
+            for name, several in again.items():
+                self._mqtt[name] = b"[%b]" % COMMA.join(several)
+            again.clear()
+        before = len(out)
+        for name, value in self._mqtt.items():
+            out.append(name)
+            out.append(value)
+            out.append(COMMA)
+        if len(out) > before:
+            out.pop()
+        out.append(b"}")
+
+    def _put(self, name: bytes, value: bytes) -> None:
+        """Add a value under its key."""
+        before = self._mqtt.get(name)
+        if before is None:
+            self._mqtt[name] = value
+            return
+        several = self._again.get(name)
+        if several is None:
+            self._again[name] = [before, value]
+        else:
+            several.append(value)
+
+    def _field(self, field: Field, fields: list[bytes]) -> None:
+        """One field, its bits within; its values go into `mqtt` too."""
+        spec = field.spec
+        entry = self._entries.get(spec)
+        if entry is None:
+            self._entries[spec] = entry = Entry(spec)
+        fields.append(entry.head)
+        fields.append(number(field.start))
+        fields.append(b',"end":')
+        fields.append(number(field.end))
+        value = field.value
+        if isinstance(value, int) and not spec.secret:
+            text = number(value)
+            self._put(entry.name, text)
+            if entry.alias:
+                self._put(entry.alias, text)
+            if spec.kind == BYTE and spec.bits:
+                self._byte(field, entry, value, fields)
+                return
+            fields.append(b',"value":')
+            fields.append(text)
+            self._number(field, entry, value, text, fields)
+            return
+        text, display = self._both_ways(field, value)
+        fields.append(b',"value":')
+        fields.append(text)
+        fields.append(b',"display":')
+        fields.append(display)
+        fields.append(entry.tail)
+        if not entry.name:
+            return
+        if spec.kind == DERIVED and self._mqtt.get(entry.name) == BLANK:
+            self._mqtt[entry.name] = text  # the topic that an alias stands for, in the place of the empty one
+        else:
+            self._put(entry.name, text)
+        if entry.alias:
+            self._put(entry.alias, dumped(values.under_alias(field, self.secrets)) if spec.text else text)
+
+    def _both_ways(self, field: Field, value: object) -> tuple[bytes, bytes]:
+        """A value that is no number, for a machine and for a person."""
+        if isinstance(value, str) and not field.spec.secret and 0 < len(value) <= LONGEST_KEPT:
+            text = self._texts.get(value)
+            if text is not None:
+                return text, text
+            text = quoted(value)
+            if value.isprintable():  # it is displayed as it is
+                if len(self._texts) >= KEPT:
+                    self._texts.clear()
+                self._texts[value] = text
+                return text, text
+        elif isinstance(value, bytes) and not field.spec.secret and field.spec.kind != TEXT and not field.spec.text:
+            text = QUOTE + hexlify(value) + QUOTE
+        else:
+            text = dumped(values.plain(field, self.secrets))
+        return text, quoted(values.display(field, self.secrets))
+
+    def _byte(self, field: Field, entry: Entry, value: int, fields: list[bytes]) -> None:
+        """The rest of a byte whose bits have names."""
+        known = entry.bytes.get(value)
+        if known is None:
+            known = Byte(field.spec, value, quoted(values.display(field, self.secrets)))
+            entry.bytes[value] = known
+        fields.append(known.entry)
+        for name, bit in known.bits:
+            self._put(name, bit)
+
+    def _number(self, field: Field, entry: Entry, value: int, text: bytes, fields: list[bytes]) -> None:
+        """The display of a number."""
+        fields.append(b',"display":')
+        if entry.plain:
+            fields.append(QUOTE)
+            fields.append(text)
+            fields.append(QUOTE)
+        else:
+            display = entry.displays.get(value)
+            if display is None:
+                display = quoted(values.display(field, self.secrets))
+                if len(entry.displays) < KEPT:
+                    entry.displays[value] = display
+            fields.append(display)
+        fields.append(entry.tail)
+
+    def _exchanges(self, packet: Packet, behind: list[bytes]) -> None:
+        """What the packet answers, and what answers it."""
+        request = packet.request
+        if request is not None:
+            since = packet.time_ns - request.asked_ns
+            self._exchange(b',"request":', request.asked_frame, since, behind)
+            self._mqtt[REQUEST_KEY] = number(request.asked_frame)
+            self._mqtt[RESPONSE_TIME_KEY] = orjson.dumps(int(since) / 1_000_000_000)
+            start = start_of(packet)
+            if start is not None:
+                since = packet.time_ns - start.began_ns
+                self._exchange(b',"handshake":', start.began_frame, since, behind)
+                self._mqtt[HANDSHAKE_KEY] = number(start.began_frame)
+                self._mqtt[HANDSHAKE_TIME_KEY] = orjson.dumps(int(since) / 1_000_000_000)
+        if self.links == ALL_LINKS and packet.response is not None:
+            answer = answer_to(packet)
+            if answer is not None:
+                until = answer.answered_ns - packet.time_ns
+                self._exchange(b',"response":', answer.answered_frame, until, behind)
+                self._mqtt[RESPONSE_KEY] = number(answer.answered_frame)
+
+    def _exchange(self, name: bytes, frame: i64, time_ns: i64, behind: list[bytes]) -> None:
+        """Another packet: its frame, and the time between."""
+        behind.append(name)
+        behind.append(b'{"frame":')
+        behind.append(number(frame))
+        behind.append(b',"time":"')
+        decimal(time_ns, behind)
+        behind.append(b'"}')
+
+    def _behind(self, packet: Packet, out: list[bytes]) -> None:
+        """What only some packets have."""
+        line: dict[str, object] = {}
         if packet.version_by:
             line["version_by"] = VERSION_SOURCES[int(packet.version_by)]
         if packet.spans:
@@ -79,52 +326,39 @@ class JsonWriter:
         if packet.gap_bytes:
             line["gap"] = {"bytes": int(packet.gap_bytes), "after": int(packet.gap_after)}
         notes = packet.notes
-        if notes is not None:
-            line["malformed"] = note(notes[0])
-            if len(notes) > 1:
-                line["notes"] = [note(one) for one in notes]
-        if packet.type == NO_PACKET:
-            line["packet"] = None
-        text = orjson.dumps(line).decode()
-        return (text if text.isprintable() else escaped(text)) + "\n"
+        if notes is not None and len(notes) > 1:
+            line["notes"] = [note(one) for one in notes]
+        if line:
+            out.append(COMMA)
+            out.append(dumped(line)[1:-1])
 
-    def follow(self, passing: Passing) -> None:
-        """What others write changes nothing here."""
 
-    def _entry(self, field: Field, mqtt: dict[str, object]) -> dict[str, object]:
-        """One field, its bits within; its values go into `mqtt` too."""
-        spec = field.spec
-        value = values.plain(field, self.secrets)
-        entry: dict[str, object] = {
-            "name": spec.name,
-            "label": spec.label,
-            "start": int(field.start),
-            "end": int(field.end),
-            "value": value,
-            "display": values.display(field, self.secrets),
-        }
-        if spec.kind == DERIVED:
-            entry["derived"] = True
-        if spec.kind != UNDECODED:
-            if spec.kind == DERIVED and mqtt.get(spec.name) == "":
-                mqtt[spec.name] = value  # the topic that an alias stands for, in the place of the empty one
-            else:
-                put(mqtt, spec.name, value)
-            if spec.alias:
-                put(mqtt, spec.alias, values.under_alias(field, self.secrets))
-        byte = field.value
-        if spec.bits and spec.kind == BYTE and isinstance(byte, int):
-            bits: list[dict[str, object]] = []
-            for bit in spec.bits:
-                part = bit.value(byte)
-                shown: object = part
-                if bit.flag:  # not in one expression: mypyc would make a number of the truth value
-                    shown = part == 1
-                put(mqtt, bit.name, shown)
-                bits.append({"name": bit.name, "label": bit.label, "mask": bit.mask, "value": shown,
-                             "display": values.bits(bit, byte)})  # fmt: skip
-            entry["bits"] = bits
-        return entry
+def shown(bit: BitSpec, byte: int) -> object:
+    """The value of some bits; a flag is a truth value."""
+    value = bit.value(byte)
+    if bit.flag:  # not in one expression: mypyc would make a number of the truth value
+        return value == 1
+    return value
+
+
+def key(name: str) -> bytes:
+    """A key with its colon."""
+    return quoted(name) + b":"
+
+
+def quoted(text: str) -> bytes:
+    """Text as a string of JSON in which nothing is left that a terminal would obey or hide."""
+    if text.isascii():
+        raw = text.encode()
+        if not raw.translate(None, PLAIN):
+            return QUOTE + raw + QUOTE
+    return dumped(text)
+
+
+def dumped(value: object) -> bytes:
+    """Any value as JSON, with the same promise."""
+    text = orjson.dumps(value).decode()
+    return (text if text.isprintable() else escaped(text)).encode()
 
 
 def escaped(text: str) -> str:
@@ -132,18 +366,16 @@ def escaped(text: str) -> str:
     return "".join([char if char.isprintable() else json.dumps(char)[1:-1] for char in text.replace("\x7f", "\\u007f")])
 
 
-def put(mqtt: dict[str, object], name: str, value: object) -> None:
-    """Add a value under its name; a name that occurs again has a list."""
-    if name not in mqtt:
-        mqtt[name] = value
-        return
-    before = mqtt[name]
-    if isinstance(before, list):
-        before.append(value)
-    else:
-        mqtt[name] = [before, value]
-
-
 def note(one: Note) -> dict[str, object]:
     """What is malformed."""
     return {"offset": int(one.offset), "expected": one.expected, "section": one.section}
+
+
+PLAIN: Final = bytes([n for n in range(0x20, 0x7F) if n not in b'"\\'])
+"""Characters that stand for themselves."""
+
+REQUEST_KEY: Final = key(REQUEST_IN.name)
+RESPONSE_KEY: Final = key(RESPONSE_IN.name)
+RESPONSE_TIME_KEY: Final = key(RESPONSE_TIME.name)
+HANDSHAKE_KEY: Final = key(HANDSHAKE_IN.name)
+HANDSHAKE_TIME_KEY: Final = key(HANDSHAKE_TIME.name)

@@ -15,67 +15,64 @@ from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import MOST_FLOWS, Gist
 from mqttdissect.output.links import NO_LINKS
 from mqttdissect.output.links import lines as link_lines
+from mqttdissect.output.pieces import aligned, digits
 from mqttdissect.output.theme import Theme
+from mqttdissect.output.writer import Writer
 
 
 @final
-class SummaryWriter:
-    """`text(packet)`: the line, with its newline. links: what is said of other packets (`links`)."""
+class SummaryWriter(Writer):
+    """A line a packet. links: what is said of other packets (`links`)."""
 
     def __init__(self, theme: Theme, clock: Clock, links: i64 = NO_LINKS) -> None:
         self.links = links
         self.theme = theme
         self.clock = clock
         self.gist = Gist(theme)
-        self._number_width = 5
-        self._time_width = 10
+        self._number_width: i64 = 5
+        self._time_width: i64 = 10
         self._width = 15  # of an address
-        self._addresses: dict[bytes, list[str]] = {}  # of both directions, as wide as the columns are now
+        self._addresses: dict[bytes, list[bytes]] = {}  # of both directions, as wide as the columns are now
+        self._start = theme.frame.encode()
+        self._to_time = f"{theme.end}  {theme.time}".encode()
+        self._to_address = f"{theme.end}  {theme.address}".encode()
+        self._types = [self._type(name) for name in NAMES]
 
-    def text(self, packet: Packet) -> str:
-        """One line."""
-        number = str(packet.frame)
-        if len(number) != self._number_width:
-            self._number_width = max(self._number_width, len(number))
-            number = number.rjust(self._number_width)
-        time = self.clock.text(packet.time_ns)
-        if len(time) != self._time_width:
-            self._time_width = max(self._time_width, len(time))
-            time = time.rjust(self._time_width)
-        addresses = self._both(packet)
-        name = NAMES[packet.type] if packet.type != 15 else packet.name.ljust(WIDEST)
-        gist = self.gist.line(packet)
+    def _type(self, name: str) -> bytes:
+        """A packet type, and what stands around it."""
         theme = self.theme
+        return f"{theme.end}  {theme.paint(theme.type, name.ljust(WIDEST))}  ".encode()
+
+    def write(self, packet: Packet, out: list[bytes]) -> None:
+        """One line."""
+        out.append(self._start)
+        self._number_width = aligned(packet.frame, self._number_width, out)
+        out.append(self._to_time)
+        self._time_width = self.clock.write(packet.time_ns, self._time_width, out)
+        out.append(self._to_address)
+        stream = packet.stream
+        if stream is not None:
+            known = self._addresses.get(stream.flow)
+            if known is None:
+                known = self._aligned(stream.flow)
+            out.append(known[packet.direction])
+        out.append(self._types[packet.type] if packet.type != 15 else self._type(packet.name))
+        self.gist.write(packet, out)
         if self.links != NO_LINKS:
+            theme = self.theme
             for link in link_lines(packet, self.links):
-                gist += "  " + theme.paint(theme.derived, f"[{link}]")
-        if not theme.colour:
-            return f"{number}  {time}  {addresses}  {name}  {gist}\n"
-        end = theme.end
-        return (
-            f"{theme.frame}{number}{end}  {theme.time}{time}{end}  {theme.address}{addresses}{end}  "
-            f"{theme.type}{name}{end}  {gist}\n"
-        )
+                out.append(f"  {theme.paint(theme.derived, f'[{link}]')}".encode())
+        out.append(b"\n")
 
     def follow(self, passing: Passing) -> None:
         """Grow the columns for packets that go by."""
-        self._number_width = max(self._number_width, len(str(passing.frame)))
+        self._number_width = max(self._number_width, digits(passing.frame))
         self._time_width = max(self._time_width, self.clock.width(passing))
         for flow in passing.flows:
             if flow not in self._addresses:
                 self._aligned(flow)
 
-    def _both(self, packet: Packet) -> str:
-        """Source and destination, aligned."""
-        stream = packet.stream
-        if stream is None:
-            return ""
-        known = self._addresses.get(stream.flow)
-        if known is None:
-            known = self._aligned(stream.flow)
-        return known[packet.direction]
-
-    def _aligned(self, flow: bytes) -> list[str]:
+    def _aligned(self, flow: bytes) -> list[bytes]:
         """Both directions' addresses as wide as the columns, which grow if need be."""
         one, other = endpoint(flow, True), endpoint(flow, False)
         widest = max(len(one), len(other))
@@ -83,10 +80,13 @@ class SummaryWriter:
             self._width = max(self._width, widest)
             self._addresses.clear()
         width = self._width
-        known = [f"{one.rjust(width)} → {other.ljust(width)}", f"{other.rjust(width)} → {one.ljust(width)}"]
+        known = [
+            f"{one.rjust(width)} → {other.ljust(width)}".encode(),
+            f"{other.rjust(width)} → {one.ljust(width)}".encode(),
+        ]
         self._addresses[flow] = known
         return known
 
 
 WIDEST: Final = 11
-NAMES: Final = [PACKET_TYPES[number].ljust(WIDEST) for number in range(16)] + ["UNDECODED".ljust(WIDEST)]  # [-1]
+NAMES: Final = [*[PACKET_TYPES[number] for number in range(16)], "UNDECODED"]  # the last one as [-1]

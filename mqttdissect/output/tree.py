@@ -9,33 +9,70 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.capture.notes import FrameNotes
+from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Packet
-from mqttdissect.mqtt.passing import Passing
+from mqttdissect.net.address import endpoint
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock
-from mqttdissect.output.gist import Gist
-from mqttdissect.output.links import REQUESTS
+from mqttdissect.output.gist import MOST_FLOWS, Gist
+from mqttdissect.output.links import NO_LINKS, REQUESTS
 from mqttdissect.output.links import lines as link_lines
+from mqttdissect.output.pieces import PAIRS, PAIRS_APART, number, spaces
 from mqttdissect.output.text import visible, wrapped
 from mqttdissect.output.theme import Theme
+from mqttdissect.output.writer import Writer
 
 PER_ROW: Final = 7
 HEX_WIDTH: Final = 21
 LABEL_WIDTH: Final = 26
 NARROWEST: Final = 20  # columns that a value has on any terminal
 MOST_SPANS: Final = 6
-BLANK_OFFSET: Final = "      "
-SPACES: Final = [" " * count for count in range(HEX_WIDTH + 1)]
-PAIRS: Final = [f"{byte:02x}" for byte in range(256)]
-BITS: Final = [f"{byte >> 4:04b} {byte & 15:04b}" for byte in range(256)]
-NUL: Final = "\0"  # where the guides go in rows that are kept
-KEPT: Final = 4096  # offsets and lengths whose text is kept
+BLANK_OFFSET: Final = b"      "
+BLANK_BITS: Final = b"        "  # between a byte and its bits
+NO_HEX: Final = b" " * HEX_WIDTH
+KEPT: Final = 4096  # offsets, numbers and texts that are kept
+LONGEST_KEPT: Final = 200  # characters of such a text
 
 
 @final
-class TreeWriter:
-    """`text(packet)`: the packet's tree, with a blank line behind it.
+class Guide:
+    """The lines on the left of a level of the tree: before a row and before what follows it, where it is the last one
+    and where others follow. number: tells guides apart, two apart from each other. below: of the level below."""
+
+    __slots__ = ("below", "below_last", "elbow", "more", "more_last", "number", "tee")
+
+    def __init__(self, theme: Theme, before: str, depth: i64, number: i64) -> None:
+        bar = theme.paint(theme.guide, "│") + "  "
+        self.number = number
+        self.tee = f"{before}{theme.paint(theme.guide, '├─')} ".encode()
+        self.elbow = f"{before}{theme.paint(theme.guide, '└─')} ".encode()
+        self.more = f"{before}{bar}".encode()
+        self.more_last = f"{before}   ".encode()
+        self.below: Guide | None = None
+        self.below_last: Guide | None = None
+        if depth:
+            self.below = Guide(theme, before + bar, depth - 1, 4 * number + 2)
+            self.below_last = Guide(theme, before + "   ", depth - 1, 4 * number + 4)
+
+
+@final
+class Shown:
+    """How the fields of one spec are shown. plain: is a number just its digits? rows: those of a byte's bits, once
+    written, by guide and byte; names: numbers in words, by number."""
+
+    __slots__ = ("label", "names", "plain", "rows")
+
+    def __init__(self, spec: FieldSpec) -> None:
+        self.label = (spec.label + "  ").ljust(LABEL_WIDTH).encode()
+        self.plain = spec.names is None and not spec.unit and not spec.secret
+        self.rows: dict[int, bytes] = {}
+        self.names: dict[int, bytes] = {}
+
+
+@final
+class TreeWriter(Writer):
+    """The packet's tree, with a blank line behind it.
 
     width: columns of the terminal, 0 for any. fold: bytes of a field that are shown, 0 for all. secrets: show them.
     about: what is known of frames. links: what is said of other packets (`links`).
@@ -53,92 +90,131 @@ class TreeWriter:
         self.width = width
         self.fold = fold
         self.secrets = secrets
-        self._labels: dict[FieldSpec, str] = {}
-        self._bytes_of: dict[FieldSpec, list[str]] = {}  # the rows of a byte, once written
-        self._varints: dict[int, str] = {}  # the rows of a long variable byte integer, without guides
-        self._offsets: list[str] = [""] * KEPT
-        self._out: list[str] = []
-        self._leaf = 0
-        self._places: list[tuple[int, int, int]] | None = None  # of each field: its lines in `_out`, its index
-        self._bar = theme.paint(theme.guide, "│") + "  "
-        self._tee = theme.paint(theme.guide, "├─") + " "
-        self._elbow = theme.paint(theme.guide, "└─") + " "
+        self._specs: dict[FieldSpec, Shown] = {}
+        self._varints: dict[int, list[str]] = {}  # the rows of a long variable byte integer, without guides
+        self._texts: dict[str, bytes] = {}  # harmless and short
+        self._addresses: dict[bytes, list[bytes]] = {}  # of both directions
+        self._offsets: list[bytes] = [b""] * KEPT
+        self._leaf: i64 = 0
+        self._places: list[tuple[int, int, int]] | None = None  # of each field: its pieces in `out`, its index
+        self._root = Guide(theme, "", 2, 0)
+        self._end = theme.end.encode()
+        self._styles = [style.encode() for style in theme.palette]
+        self._bits = [theme.paint(theme.bits, f"{byte >> 4:04b} {byte & 15:04b}").encode() for byte in range(256)]
+        self._start = f"{theme.frame}#".encode()
+        self._to_time = f"{theme.end}  {theme.time}".encode()
+        self._types = [self._type(name) for name in PACKET_TYPES.values()]
+        self._titles = [f"{theme.paint(theme.heading, title)}\n".encode() for title in TITLES]
 
-    def text(self, packet: Packet) -> str:
+    def _type(self, name: str) -> bytes:
+        """A packet type, and what stands around it."""
+        return f"  {self.theme.paint(self.theme.type, name)}  ".encode()
+
+    def write(self, packet: Packet, out: list[bytes]) -> None:
         """The whole tree of `packet`."""
-        self._out = [self._head(packet)]
+        self._head(packet, out)
         self._leaf = 0
-        sections = self._sections(packet)
-        notes = packet.notes or []
-        spans = packet.spans or []
-        comments = self.about.comments(int(packet.frame), packet.spans)
-        links = link_lines(packet, self.links)
-        left = len(sections) + len(notes) + (1 if spans else 0) + len(comments) + len(links)
-        for title, start, end in sections:
+        root = self._root
+        count: i64 = len(packet.fields)
+        undecoded = packet.type == UNDECODED
+        first = count if undecoded else min(2, count)
+        payload = max(packet.payload, first)
+        more = self._more(packet)
+        left: i64 = len(more)
+        self._section(packet, UNDECODED_BYTES if undecoded else FIXED, 0, first, left + count - first == 0, out)
+        if payload > first:
+            self._section(packet, VARIABLE, first, payload, left + count - payload == 0, out)
+        if count > payload:
+            self._section(packet, PAYLOAD, payload, count, left == 0, out)
+        for line in more:
             left -= 1
-            self._out.append(f"{self._tee if left else self._elbow}{self.theme.paint(self.theme.heading, title)}\n")
-            self._fields(packet, start, end, self._bar if left else "   ")
-        if spans:
-            left -= 1
-            self._out.append(f"{self._tee if left else self._elbow}{self._frames(packet, spans)}\n")
-        for line in links:
-            left -= 1
-            self._out.append(f"{self._tee if left else self._elbow}{self.theme.paint(self.theme.derived, line)}\n")
-        for frame, comment in comments:
-            left -= 1
-            self._out.append(f"{self._tee if left else self._elbow}Comment on frame #{frame}  {visible(comment)}\n")
-        for note in notes:
-            left -= 1
-            text = f"Malformed at offset {note.offset:04x}: expected {visible(note.expected)}. See {note.section}."
-            self._out.append(f"{self._tee if left else self._elbow}{self.theme.paint(self.theme.error, text)}\n")
-        self._out.append("\n")
-        return "".join(self._out)
+            out.append(root.tee if left else root.elbow)
+            out.append(line.encode())
+        out.append(b"\n")
 
-    def follow(self, passing: Passing) -> None:
-        """What others write changes nothing here."""
+    def _more(self, packet: Packet) -> list[str]:
+        """Lines behind the fields: what frames carried the packet, what it answers, comments, what is malformed."""
+        lines: list[str] = []
+        theme = self.theme
+        spans = packet.spans
+        if spans:
+            lines.append(f"{self._frames(packet, spans)}\n")
+        if self.links != NO_LINKS and (packet.request is not None or packet.response is not None):
+            lines += [f"{theme.paint(theme.derived, line)}\n" for line in link_lines(packet, self.links)]
+        for frame, comment in self.about.comments(int(packet.frame), spans):
+            lines.append(f"Comment on frame #{frame}  {visible(comment)}\n")
+        notes = packet.notes
+        if notes is not None:
+            for note in notes:
+                text = f"Malformed at offset {note.offset:04x}: expected {visible(note.expected)}. See {note.section}."
+                lines.append(f"{theme.paint(theme.error, text)}\n")
+        return lines
 
     def rows(self, packet: Packet) -> list[tuple[int, str]]:
         """The lines of the tree, each with the index of the field that it shows; -1 for one that shows none."""
         places: list[tuple[int, int, int]] = []
         self._places = places
-        self.text(packet)
+        out: list[bytes] = []
+        self.write(packet, out)
         self._places = None
-        owners = [-1] * len(self._out)
-        for start, end, index in places:
-            for at in range(start, end):
-                owners[at] = index
-        return [(owners[at], line) for at, part in enumerate(self._out) for line in part.rstrip("\n").split("\n")]
+        found: list[tuple[int, str]] = []
+        at = 0
+        for start, end, index in [*places, (len(out), len(out), -1)]:
+            found += [(-1, line) for line in b"".join(out[at:start]).decode().splitlines()]
+            found += [(index, line) for line in b"".join(out[start:end]).decode().splitlines()]
+            at = end
+        return found
 
-    def _head(self, packet: Packet) -> str:
+    def _head(self, packet: Packet, out: list[bytes]) -> None:
         theme = self.theme
-        source, destination = self.gist.ends(packet)
-        stream = packet.stream
-        where = f"stream {stream.number}" if stream is not None else ""
-        time = theme.paint(theme.time, self.clock.text(packet.time_ns))
+        out.append(self._start)
+        out.append(number(packet.frame))
+        out.append(self._to_time)
+        self.clock.write(packet.time_ns, 0, out)
         file = self.about.name(int(packet.frame))
         if file:
-            time += "  " + theme.paint(theme.frame, visible(file))
-        return (
-            f"{theme.paint(theme.frame, f'#{packet.frame}')}  {time}  "
-            f"{theme.paint(theme.address, source)} → {theme.paint(theme.address, destination)}  {where}  "
-            f"{theme.paint(theme.type, packet.name)}  {self.gist.line(packet)}\n"
-        )
+            out.append(f"{theme.end}  {theme.paint(theme.frame, visible(file))}".encode())
+        else:
+            out.append(self._end)
+        stream = packet.stream
+        if stream is None:
+            out.append(self._nowhere())
+        else:
+            known = self._addresses.get(stream.flow)
+            if known is None:
+                known = self._both(stream.flow)
+            out.append(known[packet.direction])
+            out.append(number(stream.number))
+        kind = packet.type
+        out.append(self._types[kind] if 0 <= kind < 15 else self._type(packet.name))
+        self.gist.write(packet, out)
+        out.append(b"\n")
 
-    def _sections(self, packet: Packet) -> list[tuple[str, int, int]]:
-        """The parts that the standard names, with the indices of their fields."""
-        count = len(packet.fields)
-        if packet.type == UNDECODED:
-            return [("Undecoded", 0, count)]
-        first = min(2, count)
-        payload = max(int(packet.payload), first)
-        parts = [("Fixed header", 0, first)]
-        if payload > first:
-            parts.append(("Variable header", first, payload))
-        if count > payload:
-            parts.append(("Payload", payload, count))
-        return parts
+    def _nowhere(self) -> bytes:
+        """What stands for the addresses of a packet without a stream."""
+        nothing = self.theme.paint(self.theme.address, "")
+        return f"  {nothing} → {nothing}  ".encode()
 
-    def _fields(self, packet: Packet, start: int, end: int, guide: str) -> None:
+    def _both(self, flow: bytes) -> list[bytes]:
+        """Both directions' addresses, and what stands around them."""
+        if len(self._addresses) >= MOST_FLOWS:
+            self._addresses.clear()
+        one = self.theme.paint(self.theme.address, endpoint(flow, True))
+        other = self.theme.paint(self.theme.address, endpoint(flow, False))
+        known = [f"  {one} → {other}  stream ".encode(), f"  {other} → {one}  stream ".encode()]
+        self._addresses[flow] = known
+        return known
+
+    def _section(self, packet: Packet, title: i64, start: i64, end: i64, last: bool, out: list[bytes]) -> None:
+        """A part that the standard names: the fields from index `start` to `end`."""
+        root = self._root
+        out.append(root.elbow if last else root.tee)
+        out.append(self._titles[title])
+        below = root.below_last if last else root.below
+        assert below is not None
+        self._fields(packet, start, end, below, out)
+
+    def _fields(self, packet: Packet, start: i64, end: i64, guide: Guide, out: list[bytes]) -> None:
         """The fields from index `start` to `end`, `guide` before each line."""
         fields = packet.fields
         index = start
@@ -148,144 +224,206 @@ class TreeWriter:
             if field.spec.kind == GROUP:
                 count = field.value
                 after += count if isinstance(count, int) else 0
-            last = after >= end
-            tee = guide + (self._elbow if last else self._tee)
-            if field.spec.kind == GROUP:
-                self._out.append(f"{tee}{field.spec.label}\n")
-                self._fields(packet, index + 1, after, guide + ("   " if last else self._bar))
+                last = after >= end
+                out.append(guide.elbow if last else guide.tee)
+                out.append(f"{field.spec.label}\n".encode())
+                below = guide.below_last if last else guide.below
+                assert below is not None
+                self._fields(packet, index + 1, after, below, out)
             else:
-                begun = len(self._out)
-                self._field(packet, field, tee, guide + ("   " if last else self._bar))
+                begun = len(out)
+                self._field(packet, field, guide, after >= end, out)
                 if self._places is not None:
-                    self._places.append((begun, len(self._out), index))
+                    self._places.append((begun, len(out), int(index)))
             index = after
 
-    def _field(self, packet: Packet, field: Field, tee: str, more: str) -> None:
-        """One leaf. tee: before its first line, more: before the others."""
+    def _field(self, packet: Packet, field: Field, guide: Guide, last: bool, out: list[bytes]) -> None:
+        """One leaf."""
         spec = field.spec
-        theme = self.theme
-        label = self._labels.get(spec)
-        if label is None:
-            self._labels[spec] = label = (spec.label + "  ").ljust(LABEL_WIDTH)
-        if spec.kind == DERIVED:
+        out.append(guide.elbow if last else guide.tee)
+        kind = spec.kind
+        if kind == DERIVED:
+            out.append(BLANK_OFFSET)
+            out.append(NO_HEX)
             text = f"[{spec.label}]  ".ljust(LABEL_WIDTH) + values.display(field, self.secrets)
-            self._out.append(f"{tee}{BLANK_OFFSET}{' ' * HEX_WIDTH}{theme.paint(theme.derived, text)}\n")
+            out.append(f"{self.theme.paint(self.theme.derived, text)}\n".encode())
             return
-        style = theme.palette[self._leaf % len(theme.palette)]
+        shown = self._specs.get(spec)
+        if shown is None:
+            self._specs[spec] = shown = Shown(spec)
+        style = self._styles[self._leaf % len(self._styles)]
         self._leaf += 1
         start = field.start
-        first = tee + self._offset(start)
-        if spec.kind == BYTE and spec.bits:
-            self._byte(packet.data[start], field, first, more, style)
-        elif spec.kind == VARINT:
-            self._varint(packet.data, field, label, first, more, style)
+        out.append(self._offset(start))
+        if kind == BYTE and spec.bits:
+            out.append(style)
+            byte = packet.data[start]
+            out.append(PAIRS[byte])
+            if style:
+                out.append(self._end)
+            out.append(self._bit_rows(spec, shown, byte, guide, last))
+        elif kind == VARINT:
+            self._varint(packet.data, field, shown, style, guide.more_last if last else guide.more, out)
         else:
-            self._rows(packet.data, field, label, first, more, style)
+            self._rows(packet.data, field, shown, style, guide.more_last if last else guide.more, out)
 
-    def _offset(self, at: i64) -> str:
+    def _offset(self, at: i64) -> bytes:
         """The column of offsets."""
-        if at >= KEPT:
-            return self.theme.paint(self.theme.offset, f"{at:04x}") + "  "
-        text = self._offsets[at]
-        if not text:
-            text = self.theme.paint(self.theme.offset, f"{at:04x}") + "  "
+        if at < KEPT:
+            text = self._offsets[at]
+            if text:
+                return text
+        text = f"{self.theme.paint(self.theme.offset, f'{at:04x}')}  ".encode()
+        if at < KEPT:
             self._offsets[at] = text
         return text
 
-    def _byte(self, byte: int, field: Field, first: str, more: str, style: str) -> None:
-        """A byte whose bits have names, a line for each."""
-        spec = field.spec
-        theme = self.theme
-        known = self._bytes_of.get(spec)
-        if known is None:
-            self._bytes_of[spec] = known = [""] * 256
-        rows = known[byte]
-        if not rows:
+    def _bit_rows(self, spec: FieldSpec, shown: Shown, byte: int, guide: Guide, last: bool) -> bytes:
+        """Behind a byte whose bits have names: a line for each."""
+        key = int((guide.number + last) << 8) | byte
+        rows = shown.rows.get(key)
+        if rows is None:
+            theme = self.theme
             lines = [
                 f"{theme.paint(theme.bits, pattern(bit, byte))}  "
-                f"{bit.label.ljust(LABEL_WIDTH)}{values.bits(bit, byte)}\n"
+                f"{bit.label.ljust(LABEL_WIDTH)}{values.bits(bit, byte)}\n".encode()
                 for bit in spec.bits
             ]
-            rows = f"{NUL}{BLANK_OFFSET}          ".join(lines)
-            known[byte] = rows
-        self._out.append(f"{first}{theme.paint(style, PAIRS[byte])}        {rows.replace(NUL, more)}")
+            more = guide.more_last if last else guide.more
+            rows = BLANK_BITS + (more + BLANK_OFFSET + BLANK_BITS + b"  ").join(lines)
+            shown.rows[key] = rows
+        return rows
 
-    def _varint(self, data: bytes, field: Field, label: str, first: str, more: str, style: str) -> None:
-        """A Variable Byte Integer; of several bytes, each one's continuation bit and seven value bits too."""
-        theme = self.theme
-        value = field.value
-        text = str(value) if field.spec.names is None else values.display(field, self.secrets)
+    def _varint(self, data: bytes, field: Field, shown: Shown, style: bytes, more: bytes, out: list[bytes]) -> None:
+        """A Variable Byte Integer; of several bytes, each one's continuation bit and seven value bits too. more: the
+        guides before its other lines."""
         length = field.end - field.start
+        out.append(style)
         if length == 1:
             byte = data[field.start]
-            bits = theme.paint(theme.bits, BITS[byte])
-            self._out.append(f"{first}{theme.paint(style, PAIRS[byte])}        {bits}  {label}{text}\n")
-            return
-        raw = data[field.start : field.end]
-        self._out.append(
-            f"{first}{theme.paint(style, raw.hex(' '))}{SPACES[HEX_WIDTH + 1 - 3 * length]}{label}{text}\n"
-        )
-        key = int.from_bytes(raw, "big")
-        rows = self._varints.get(key)
-        if rows is None:
-            rows = self._varint_rows(raw)
-            if len(self._varints) < KEPT:
-                self._varints[key] = rows
-        self._out.append(rows.replace(NUL, more))
+            out.append(PAIRS[byte])
+            if style:
+                out.append(self._end)
+            out.append(BLANK_BITS)
+            out.append(self._bits[byte])
+            out.append(b"  ")
+        else:
+            out.append(data[field.start : field.end].hex(" ").encode())
+            if style:
+                out.append(self._end)
+            out.append(spaces(HEX_WIDTH + 1 - 3 * length))
+        out.append(shown.label)
+        out.append(self._value(field, shown))
+        out.append(b"\n")
+        if length > 1:
+            raw = data[field.start : field.end]
+            key = int.from_bytes(raw, "big")
+            rows = self._varints.get(key)
+            if rows is None:
+                rows = self._varint_rows(raw)
+                if len(self._varints) < KEPT:
+                    self._varints[key] = rows
+            for row in rows:
+                out.append(more)
+                out.append(row.encode())
 
-    def _varint_rows(self, raw: bytes) -> str:
-        """Two rows for each byte; a NUL stands for the guides. Without the field's own colour."""
+    def _varint_rows(self, raw: bytes) -> list[str]:
+        """Two rows for each byte, without the field's own colour."""
         theme = self.theme
         rows: list[str] = []
         factor = 1
         for byte in raw:
             again = "more follow" if byte & 0x80 else "last byte"
             bits = theme.paint(theme.bits, f"{byte >> 7}... ....")
-            rows.append(f"{NUL}{BLANK_OFFSET}{PAIRS[byte]}        {bits}    {'Continuation'.ljust(LABEL_WIDTH - 2)}")
-            rows.append(f"{byte >> 7}  {again}\n")
+            label = "Continuation".ljust(LABEL_WIDTH - 2)
+            rows.append(f"      {byte:02x}        {bits}    {label}{byte >> 7}  {again}\n")
             low = byte & 0x7F
             bits = theme.paint(theme.bits, f".{low >> 4:03b} {low & 15:04b}")
             times = f"{low} × {factor:,} = {low * factor:,}" if factor > 1 else f"{low}"
-            rows.append(f"{NUL}{BLANK_OFFSET}          {bits}    {'Value bits'.ljust(LABEL_WIDTH - 2)}{times}\n")
+            rows.append(f"                {bits}    {'Value bits'.ljust(LABEL_WIDTH - 2)}{times}\n")
             factor *= 128
-        return "".join(rows)
+        return rows
 
-    def _rows(self, data: bytes, field: Field, label: str, first: str, more: str, style: str) -> None:
-        """Any other field: its bytes in rows of seven, its value beside them, wrapped on a terminal."""
-        theme = self.theme
-        out = self._out
+    def _value(self, field: Field, shown: Shown) -> bytes:
+        """The value as a person reads it, in one line."""
+        value = field.value
+        if isinstance(value, int):
+            if shown.plain:
+                return number(value)
+            known = shown.names.get(value)
+            if known is None:
+                known = values.display(field, self.secrets).encode()
+                if len(shown.names) < KEPT:
+                    shown.names[value] = known
+            return known
+        if isinstance(value, str) and not field.spec.secret and len(value) <= LONGEST_KEPT:
+            text = self._texts.get(value)
+            if text is None:
+                text = values.display(field, self.secrets).encode()
+                if len(self._texts) >= KEPT:
+                    self._texts.clear()
+                self._texts[value] = text
+            return text
+        return values.display(field, self.secrets).encode()
+
+    def _rows(self, data: bytes, field: Field, shown: Shown, style: bytes, more: bytes, out: list[bytes]) -> None:
+        """Any other field: its bytes in rows of seven, its value beside them, wrapped on a terminal. more: the guides
+        before its other lines."""
         start, end = field.start, field.end
-        shown = end if self.fold == 0 or end - start <= self.fold else start + self.fold
-        pairs = data[start:shown].hex(" ")
-        if field.spec.secret and not self.secrets:
-            pairs = " ".join(["**"] * int(shown - start))
-        text = values.display(field, self.secrets)
-        if not self.width and len(pairs) < HEX_WIDTH:
-            out.append(f"{first}{theme.paint(style, pairs)}{SPACES[HEX_WIDTH - len(pairs)]}{label}{text}\n")
-            return
-        lines = [text]
+        length = end - start
+        if self.fold and length > self.fold:
+            length = self.fold
+        hidden = field.spec.secret and not self.secrets
+        lines: list[str] | None = None
         if self.width:
-            lines = wrapped(text, max(self.width - len(BLANK_OFFSET) * 2 - HEX_WIDTH - LABEL_WIDTH, NARROWEST))
-        row = pairs[: HEX_WIDTH - 1]
-        out.append(f"{first}{theme.paint(style, row)}{SPACES[HEX_WIDTH - len(row)]}{label}{lines[0]}\n")
-        at = HEX_WIDTH
-        index = 1
-        while at < len(pairs) or index < len(lines):
-            start += PER_ROW
-            row = pairs[at : at + HEX_WIDTH - 1]
-            offset = self._offset(start) if row else BLANK_OFFSET
-            if index < len(lines):
-                blank = " " * LABEL_WIDTH
-                out.append(
-                    f"{more}{offset}{theme.paint(style, row)}{SPACES[HEX_WIDTH - len(row)]}{blank}{lines[index]}\n"
-                )
+            width = max(self.width - len(BLANK_OFFSET) * 2 - HEX_WIDTH - LABEL_WIDTH, NARROWEST)
+            lines = wrapped(values.display(field, self.secrets), width)
+        at = start
+        stop = start + length
+        self._row(data, at, stop, hidden, style, out)
+        out.append(shown.label)
+        out.append(lines[0].encode() if lines is not None else self._value(field, shown))
+        out.append(b"\n")
+        at += PER_ROW
+        index: i64 = 1
+        many: i64 = 1 if lines is None else len(lines)
+        while at < stop or index < many:
+            out.append(more)
+            out.append(self._offset(at) if at < stop else BLANK_OFFSET)
+            if lines is not None and index < many:
+                self._row(data, at, stop, hidden, style, out)
+                out.append(f"{' ' * LABEL_WIDTH}{lines[index]}\n".encode())
             else:
-                out.append(f"{more}{offset}{theme.paint(style, row)}\n")
-            at += HEX_WIDTH
+                self._pairs(data, at, min(at + PER_ROW, stop), hidden, style, out)
+                out.append(b"\n")
+            at += PER_ROW
             index += 1
-        if shown < end:
-            count = values.size_of(int(end - shown)).replace(" byte", " more byte")
-            out.append(f"{more}{BLANK_OFFSET}{theme.paint(theme.hidden, f'… {count}')}\n")
+        if stop < end:
+            count = values.size_of(int(end - stop)).replace(" byte", " more byte")
+            out.append(more)
+            out.append(BLANK_OFFSET)
+            out.append(f"{self.theme.paint(self.theme.hidden, f'… {count}')}\n".encode())
+
+    def _row(self, data: bytes, at: i64, stop: i64, hidden: bool, style: bytes, out: list[bytes]) -> None:
+        """A row of bytes from `at` on, but not beyond `stop`, as wide as its column."""
+        to = min(at + PER_ROW, stop)
+        self._pairs(data, at, to, hidden, style, out)
+        out.append(spaces(HEX_WIDTH - 3 * (to - at) + 1) if to > at else NO_HEX)
+
+    def _pairs(self, data: bytes, at: i64, to: i64, hidden: bool, style: bytes, out: list[bytes]) -> None:
+        """Bytes as pairs of digits."""
+        if style:
+            out.append(style)
+        if hidden:
+            out.append(b" ".join([b"**"] * int(to - at)))
+        elif at < to:
+            last = to - 1
+            while at < last:
+                out.append(PAIRS_APART[data[at]])
+                at += 1
+            out.append(PAIRS[data[last]])
+        if style:
+            out.append(self._end)
 
     def _frames(self, packet: Packet, spans: list[tuple[int, int]]) -> str:
         """Which bytes came in which frame."""
@@ -296,6 +434,13 @@ class TreeWriter:
         if len(spans) > MOST_SPANS:
             parts.append(f"… {len(spans) - MOST_SPANS} more, to #{spans[-1][1]}")
         return f"Frames  {', '.join(parts)}"
+
+
+TITLES: Final = ("Fixed header", "Variable header", "Payload", "Undecoded")
+FIXED: Final = 0
+VARIABLE: Final = 1
+PAYLOAD: Final = 2
+UNDECODED_BYTES: Final = 3
 
 
 def pattern(spec: BitSpec, byte: int) -> str:

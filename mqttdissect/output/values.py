@@ -4,7 +4,7 @@ from typing import Final
 
 from mqttdissect.mqtt.fields import TEXT, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, WILL_PAYLOAD
-from mqttdissect.output.text import decoded, shortened, visible
+from mqttdissect.output.text import decoded, printable, shortened, visible
 
 MASK: Final = "********"
 LONGEST: Final = 240  # characters of a value in the tree
@@ -39,7 +39,7 @@ def bits(spec: BitSpec, byte: int) -> str:
 
 def what_is(raw: bytes) -> str:
     """What an application message looks like: JSON, text or binary."""
-    if raw[:1] in (b"{", b"[") and len(raw) <= LARGEST_JSON:
+    if raw[0] in (0x7B, 0x5B) and len(raw) <= LARGEST_JSON:
         import orjson  # not needed for a summary, and it loads a good deal
 
         try:
@@ -57,7 +57,7 @@ def what_is(raw: bytes) -> str:
 
 def readable(text: str) -> bool:
     """Is it made of printable characters, spaces and line ends?"""
-    return text.isprintable() or text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
+    return printable(text) or text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
 
 
 def size_of(count: int) -> str:

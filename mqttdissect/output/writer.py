@@ -1,16 +1,26 @@
-"""What every output format offers."""
+"""What every output format offers: packets in, pieces of UTF-8 out.
 
-from typing import Protocol
+A format adds the pieces of a packet to a list, which is joined once for many packets. Most pieces never change, so that
+they are made once and need neither copying nor encoding before that.
+"""
 
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
 
 
-class Writer(Protocol):
-    """A format: packet in, text out."""
+class Writer:
+    """A format."""
+
+    def write(self, packet: Packet, out: list[bytes]) -> None:
+        """Add the packet, with its newline, to `out`."""
+        raise NotImplementedError
 
     def text(self, packet: Packet) -> str:
-        """The packet as text, with its newline."""
+        """The same as text."""
+        out: list[bytes] = []
+        self.write(packet, out)
+        return b"".join(out).decode()
 
     def follow(self, passing: Passing) -> None:
-        """Packets that another process writes have gone by: later ones must look as if they had been written here."""
+        """Packets that another process writes have gone by: later ones must look as if they had been written here.
+        Unless a format says otherwise, they do anyway."""

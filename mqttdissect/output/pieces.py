@@ -1,0 +1,65 @@
+"""Numbers, spaces and bytes as pieces of output (`writer`): those that are common are made once."""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+SMALL: Final = 4096
+NUMBERS: Final = [b"%d" % n for n in range(SMALL)]
+THREE: Final = [b"%03d" % n for n in range(1000)]
+SPACES: Final = [b" " * n for n in range(64)]
+PAIRS: Final = [b"%02x" % n for n in range(256)]
+PAIRS_APART: Final = [b"%02x " % n for n in range(256)]
+
+
+def number(value: i64) -> bytes:
+    """A whole number."""
+    if 0 <= value < SMALL:
+        return NUMBERS[value]
+    return str(value).encode()
+
+
+def digits(value: i64) -> i64:
+    """How many a number that is not negative has."""
+    count: i64 = 1
+    limit: i64 = 10
+    while value >= limit and count < 18:
+        limit *= 10
+        count += 1
+    return count if value < limit else 19
+
+
+def aligned(value: i64, width: i64, out: list[bytes]) -> i64:
+    """Add a number that is not negative, on the right of `width` columns; returns the columns that it took."""
+    count = digits(value)
+    if count < width:
+        out.append(spaces(width - count))
+    else:
+        width = count
+    if value < SMALL:
+        out.append(NUMBERS[value])
+    elif value < SMALL * 1000:
+        out.append(NUMBERS[value // 1000])
+        out.append(THREE[value % 1000])
+    else:
+        out.append(str(value).encode())
+    return width
+
+
+def spaces(count: i64) -> bytes:
+    """So many."""
+    return SPACES[count] if count < 64 else b" " * int(count)
+
+
+def decimal(ns: i64, out: list[bytes]) -> None:
+    """Add nanoseconds as seconds with nine digits."""
+    if ns < 0:
+        out.append(b"-")
+        ns = -ns
+    whole = ns // 1_000_000_000
+    rest = ns - whole * 1_000_000_000
+    out.append(number(whole))
+    out.append(b".")
+    out.append(THREE[rest // 1_000_000])
+    out.append(THREE[rest // 1000 % 1000])
+    out.append(THREE[rest % 1000])
