@@ -54,6 +54,9 @@ TRASHCAN = """
     Py_TRASHCAN_BEGIN(op, (PyType_IS_GC(Py_TYPE(op)) ? (destructor)dealloc : NULL))
 """
 
+CLOSED = (["-fno-semantic-interposition"], ["-Wl,-Bsymbolic"]) if sys.platform == "linux" else ([], [])
+"""Nobody replaces a function of ours while the program is loaded: all may be called directly, and inlined."""
+
 
 def say(line: str) -> None:
     """One line for whoever builds."""
@@ -103,7 +106,8 @@ def extensions() -> list[Extension]:
         say("mypyc failed: installing interpreted, which is several times slower")
         return []
     shared = modules[0]  # the others only load it
-    shared.extra_compile_args = [*shared.extra_compile_args, *included(TRASHCAN)]
+    shared.extra_compile_args = [*shared.extra_compile_args, *included(TRASHCAN), *CLOSED[0]]
+    shared.extra_link_args = [*shared.extra_link_args, *CLOSED[1]]
     return modules
 
 

@@ -97,18 +97,20 @@ class Dissector:
         tcp = self.tcp
         notes = self.notes
         file = notes.file
+        chunks: list[Chunk] = []
         for frame in frames:
             if frame.file != file or frame.comments is not None:
                 notes.take(frame)
                 file = frame.file
             segment = unwrapper.segment(frame)
             if segment is not None:
-                chunks = tcp.feed(segment)
-                if chunks:
-                    self._chunks(chunks, packets)
+                tcp.take(segment, chunks)
                 if unwrapper.more:  # an A-MSDU has several
                     for other in unwrapper.more:
-                        self._chunks(tcp.feed(other), packets)
+                        tcp.take(other, chunks)
+                if chunks:
+                    self._chunks(chunks, packets)
+                    chunks.clear()
         return packets
 
     def _chunks(self, chunks: list[Chunk], packets: list[Packet]) -> None:

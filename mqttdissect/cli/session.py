@@ -28,7 +28,7 @@ from mqttdissect.pipeline import Dissector
 from mqttdissect.source import STOP
 
 COLLECT_EVERY = 500_000  # objects; nearly none of ours are in cycles, so the collector mostly finds nothing
-PACKETS_AT_ONCE = 256  # in one write
+PIECES_AT_ONCE = 2048  # in one write; to join more takes more memory than a core's cache has
 MOST_DAMAGE = 10  # lines about the damage of one capture
 
 
@@ -79,12 +79,18 @@ class Printer:
         if packets and self._clock.first_ns < 0:
             self._clock.first_ns = dissector.first_ns
         write = self._writer.write
-        for at in range(0, len(packets), PACKETS_AT_ONCE):
-            out: list[bytes] = []
-            for packet in packets[at : at + PACKETS_AT_ONCE]:
-                write(packet, out)
-            text = b"".join(out)
-            yield text if self._utf_8 else text.decode().encode(sys.stdout.encoding, "backslashreplace")
+        out: list[bytes] = []
+        for packet in packets:
+            write(packet, out)
+            if len(out) >= PIECES_AT_ONCE:
+                yield self._joined(out)
+        yield self._joined(out)
+
+    def _joined(self, out: list[bytes]) -> bytes:
+        """What has been collected, which is forgotten then."""
+        text = b"".join(out)
+        out.clear()
+        return text if self._utf_8 else text.decode().encode(sys.stdout.encoding, "backslashreplace")
 
     def follow(self, passing: Passing, dissector: Dissector) -> None:
         """Packets that another process writes have gone by."""

@@ -64,7 +64,11 @@ def decode(packet: Packet) -> None:
         c.end = packet.hole_offset
     try:
         fixed_header(c, packet)
-        DECODERS[packet.type](c, packet)
+        kind = packet.type
+        if kind == codes.PUBLISH:  # most packets are; a direct call is far cheaper than one by the table
+            publish(c, packet)
+        else:
+            DECODERS[kind](c, packet)
         if c.position < c.end:
             c.note(
                 c.position, f"{packet.name} to end here; bytes left over: {c.end - c.position}", clauses.BYTES_LEFT_OVER
@@ -97,17 +101,34 @@ def fixed_header(c: Cursor, packet: Packet) -> None:
     packet.type = kind
     packet.flags = flags
     if kind == codes.PUBLISH:
-        c.byte(PUBLISH_HEADER)
+        c.fields.append(PUBLISH_HEADERS[flags])
         if flags & 0x06 == 0x06:
             c.note(0, "QoS 0, 1 or 2; 3 is reserved", clauses.QOS_3)
     elif packet.version == 3:  # these flags are not checked by anybody there
-        c.byte(REQUEST_HEADER_31 if kind in (codes.PUBREL, codes.SUBSCRIBE, codes.UNSUBSCRIBE) else HEADER)
+        c.fields.append(HEADERS_31[first])
     else:
-        c.byte(HEADER)
+        c.fields.append(HEADERS[first])
         expected: i64 = 2 if kind in (codes.PUBREL, codes.SUBSCRIBE, codes.UNSUBSCRIBE) else 0
         if flags != expected:
             c.note(0, f"the flags of {packet.name} to be {bits4(expected)}, not {bits4(flags)}", clauses.FLAGS)
-    c.varint(REMAINING_LENGTH)
+    c.position = 1
+    if c.end > 1 and i64(packet.data[1]) < 0x80:
+        c.fields.append(SHORT_LENGTHS[packet.data[1]])
+        c.position = 2
+    else:
+        c.varint(REMAINING_LENGTH)
+
+
+def header_31(kind: int) -> FieldSpec:
+    """MQTT 3.1 has DUP and QoS in these requests too."""
+    return REQUEST_HEADER_31 if kind in (codes.PUBREL, codes.SUBSCRIBE, codes.UNSUBSCRIBE) else HEADER
+
+
+# The fields that nearly every packet begins with, made once.
+PUBLISH_HEADERS: Final = [Field(PUBLISH_HEADER, 0, 1, codes.PUBLISH << 4 | flags) for flags in range(16)]
+HEADERS: Final = [Field(HEADER, 0, 1, first) for first in range(256)]
+HEADERS_31: Final = [Field(header_31(first >> 4), 0, 1, first) for first in range(256)]
+SHORT_LENGTHS: Final = [Field(REMAINING_LENGTH, 1, 2, length) for length in range(128)]
 
 
 def bits4(value: i64) -> str:

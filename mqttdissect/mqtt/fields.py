@@ -102,7 +102,8 @@ class FieldSpec:
 class Field:
     """One field of one packet: bytes `start` to `end` of the packet, and their value.
 
-    value: int, str, bytes; for `UNDECODED` the reason (str); for `GROUP` the number of fields in it (int).
+    value: int, str, bytes; for `UNDECODED` the reason (str); for `GROUP` the number of fields in it (int). Packets
+    share fields that are the same: nobody but the decoder changes one.
     """
 
     __slots__ = ("end", "spec", "start", "value")

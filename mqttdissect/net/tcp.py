@@ -284,6 +284,11 @@ class Reassembler:
     def feed(self, segment: Segment) -> list[Chunk]:
         """The chunks that `segment` completes: of its own stream, or of others whose holes are overdue."""
         out: list[Chunk] = []
+        self.take(segment, out)
+        return out
+
+    def take(self, segment: Segment, out: list[Chunk]) -> None:
+        """Add the same to `out`."""
         self._frame = segment.frame
         self._time_ns = segment.time_ns
         flags = segment.flags
@@ -299,7 +304,7 @@ class Reassembler:
                 if flags & (FIN | RST):
                     closes(stream, half, segment)
                     self._end_ignored(stream)
-                return out
+                return
             if (flags & SYN or segment.length or half.ending != OPEN) and not same_stream(half, segment):
                 self._finish_stream(stream, REPLACED, out)
                 self._live -= 1
@@ -332,7 +337,6 @@ class Reassembler:
                 self._end(stream, half, FINISHED, out)
         if self._holes:
             self._sweep(segment, out)
-        return out
 
     def close(self) -> list[Chunk]:
         """The capture has ended: what waits is handed on with its gaps, and every open direction ends."""

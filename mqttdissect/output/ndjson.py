@@ -22,6 +22,7 @@ from mqttdissect.output import values
 from mqttdissect.output.gist import MOST_FLOWS
 from mqttdissect.output.links import ALL_LINKS, NO_LINKS, REQUESTS, answer_to, start_of
 from mqttdissect.output.pieces import THREE, decimal, number
+from mqttdissect.output.text import plain
 from mqttdissect.output.writer import Writer
 
 VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
@@ -350,7 +351,7 @@ def quoted(text: str) -> bytes:
     """Text as a string of JSON in which nothing is left that a terminal would obey or hide."""
     if text.isascii():
         raw = text.encode()
-        if not raw.translate(None, PLAIN):
+        if plain(raw) and b'"' not in raw and b"\\" not in raw:
             return QUOTE + raw + QUOTE
     return dumped(text)
 
@@ -370,9 +371,6 @@ def note(one: Note) -> dict[str, object]:
     """What is malformed."""
     return {"offset": int(one.offset), "expected": one.expected, "section": one.section}
 
-
-PLAIN: Final = bytes([n for n in range(0x20, 0x7F) if n not in b'"\\'])
-"""Characters that stand for themselves."""
 
 REQUEST_KEY: Final = key(REQUEST_IN.name)
 RESPONSE_KEY: Final = key(RESPONSE_IN.name)

@@ -7,6 +7,8 @@ private ones, and lone surrogates all come out as escapes (\\x1b, \\u202e). Ever
 
 from typing import Final
 
+from mypy_extensions import i64
+
 SHORT: Final[dict[str, str]] = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
@@ -19,13 +21,16 @@ def visible(text: str) -> str:
 
 
 def printable(text: str) -> bool:
-    """Is every character plainly printable? Quicker than `str.isprintable` for text of some length."""
-    if len(text) > 24 and text.isascii():
-        return not text.encode().translate(None, PLAIN)
-    return text.isprintable()
+    """Is every character plainly printable? Quicker than `str.isprintable` for ASCII."""
+    return plain(text.encode()) if text.isascii() else text.isprintable()
 
 
-PLAIN: Final = bytes(range(0x20, 0x7F))
+def plain(raw: bytes) -> bool:
+    """Are these the bytes of printable ASCII characters?"""
+    for at in range(i64(len(raw))):
+        if not 0x20 <= raw[at] < 0x7F:
+            return False
+    return True
 
 
 def escape(char: str) -> str:

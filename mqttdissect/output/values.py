@@ -1,5 +1,6 @@
 """A field's value in words: names of numbers, units, text made harmless, secrets masked."""
 
+from collections.abc import Callable
 from typing import Final
 
 from mqttdissect.mqtt.fields import TEXT, VARINT, BitSpec, Field, FieldSpec
@@ -8,6 +9,7 @@ from mqttdissect.output.text import decoded, printable, shortened, visible
 
 MASK: Final = "********"
 LONGEST: Final = 240  # characters of a value in the tree
+LOADS: Final[list[Callable[[bytes], object]]] = []  # orjson's, once it is needed
 LARGEST_JSON: Final = 65536  # bytes of a payload that is looked at whole to tell what it is
 
 
@@ -40,10 +42,12 @@ def bits(spec: BitSpec, byte: int) -> str:
 def what_is(raw: bytes) -> str:
     """What an application message looks like: JSON, text or binary."""
     if raw[0] in (0x7B, 0x5B) and len(raw) <= LARGEST_JSON:
-        import orjson  # not needed for a summary, and it loads a good deal
+        if not LOADS:
+            import orjson  # not needed for a summary, and it loads a good deal
 
+            LOADS.append(orjson.loads)
         try:
-            orjson.loads(raw)
+            LOADS[0](raw)
         except ValueError:
             pass
         else:
