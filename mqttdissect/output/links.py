@@ -21,6 +21,7 @@ NO_LINKS: Final = 0
 REQUESTS: Final = 1  # that which came before
 ALL_LINKS: Final = 2  # and that which came after, where a `Holder` is before the writer
 
+MICROS: Final = [""] * 10_000  # durations of less than 10 ms, once written
 MOST_APART: Final = 8 * 1024 * 1024  # bytes in memory of the packets between a request and an answer that it names
 
 
@@ -77,17 +78,18 @@ def lines(packet: Packet, links: i64) -> list[str]:
 
 def duration(ns: i64) -> str:
     """0.025 ms, 12.3 ms, 1.234 s"""
-    sign = ""
+    if 0 <= ns < 10_000_000:
+        micros = ns // 1000
+        text = MICROS[micros]
+        if not text:
+            text = f"{micros / 1000:.3f}".rstrip("0").rstrip(".") + " ms"
+            MICROS[micros] = text
+        return text
     if ns < 0:
-        sign = "-"
-        ns = -ns
+        return f"-{duration(-ns)}"
     if ns >= 1_000_000_000:
-        return f"{sign}{seconds(int(ns), 3)} s"
-    if ns >= 10_000_000:
-        return f"{sign}{ns // 1_000_000}.{ns // 100_000 % 10} ms"
-    digits = str(1000 + ns // 1000 % 1000)[1:].rstrip("0")
-    whole = ns // 1_000_000
-    return f"{sign}{whole}.{digits} ms" if digits else f"{sign}{whole} ms"
+        return f"{seconds(int(ns), 3)} s"
+    return f"{ns // 1_000_000}.{ns // 100_000 % 10} ms"
 
 
 def link_cell(spec: FieldSpec, packet: Packet) -> str:

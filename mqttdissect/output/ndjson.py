@@ -34,37 +34,35 @@ QUOTE: Final = b'"'
 
 
 @final
-class Entry:
-    """What is the same in every entry of a spec in `fields`: up to its start, and behind its display. name, alias: its
-    keys in `mqtt`; empty for none. plain: is a number displayed by its digits? displays: numbers in words, by number.
-    bytes: of a byte with named bits, once written."""
+class Name:
+    """A key of `mqtt`. packet: number of the last packet that had it; at: where its value then is; several: its values
+    there, if it has more than one."""
 
-    __slots__ = ("alias", "bytes", "displays", "head", "name", "plain", "tail")
+    __slots__ = ("at", "key", "packet", "several")
 
-    def __init__(self, spec: FieldSpec) -> None:
-        self.head = b'{"name":%b,"label":%b,"start":' % (quoted(spec.name), quoted(spec.label))
-        self.tail = b',"derived":true' if spec.kind == DERIVED else b""
-        self.name = key(spec.name) if spec.kind != UNDECODED else b""
-        self.alias = key(spec.alias) if spec.kind != UNDECODED and spec.alias else b""
-        self.plain = spec.names is None and not spec.unit and not spec.secret
-        self.displays: dict[int, bytes] = {}
-        self.bytes: dict[int, Byte] = {}
+    def __init__(self, name: str) -> None:
+        self.key = key(name)
+        self.packet: i64 = 0
+        self.at: i64 = 0
+        self.several: list[bytes] = []
 
 
 @final
-class Byte:
-    """A byte whose bits have names. entry: what stands behind its end. bits: keys and values of the bits, in `mqtt`."""
+class Entry:
+    """What is the same in every entry of a spec in `fields`. head: up to its start; tail: behind its display. name,
+    alias: its keys in `mqtt`. plain: is a number displayed by its digits? numbers: entries of numbers that were written
+    before, by number and place, up to the closing brace. bits: keys and values of the bits of a byte, by byte."""
 
-    __slots__ = ("bits", "entry")
+    __slots__ = ("alias", "bits", "head", "name", "numbers", "plain", "tail")
 
-    def __init__(self, spec: FieldSpec, byte: int, display: bytes) -> None:
-        self.bits = [(key(bit.name), orjson.dumps(shown(bit, byte))) for bit in spec.bits]
-        bits = [
-            {"name": bit.name, "label": bit.label, "mask": bit.mask, "value": shown(bit, byte),
-             "display": values.bits(bit, byte)}
-            for bit in spec.bits
-        ]  # fmt: skip
-        self.entry = b',"value":%d,"display":%b,"bits":%b' % (byte, display, orjson.dumps(bits))
+    def __init__(self, spec: FieldSpec, name: Name | None, alias: Name | None) -> None:
+        self.head = b'{"name":%b,"label":%b,"start":' % (quoted(spec.name), quoted(spec.label))
+        self.tail = b',"derived":true' if spec.kind == DERIVED else b""
+        self.name = name
+        self.alias = alias
+        self.plain = spec.names is None and not spec.unit and not spec.secret
+        self.numbers: dict[int, bytes] = {}
+        self.bits: dict[int, list[tuple[Name, bytes]]] = {}
 
 
 @final
@@ -82,14 +80,17 @@ class JsonWriter(Writer):
         self._second: i64 = -1  # of the last packet, and what stands around it
         self._time = b""
         self._kinds = [self._kind(name, version) for version in range(6) for name in PACKET_TYPES.values()]
-        self._mqtt: dict[bytes, bytes] = {}  # of the packet at hand: values by their keys
-        self._again: dict[bytes, list[bytes]] = {}  # of keys that occur again: all values
+        self._names: dict[str, Name] = {}
+        self._packet: i64 = 0  # number of the packet at hand
+        self._mqtt: list[bytes] = []  # its keys and values, each with a comma behind it
+        self._several: list[Name] = []  # those of its keys that have several values
 
     def write(self, packet: Packet, out: list[bytes]) -> None:
         """One line of JSON."""
+        self._packet += 1
+        self._mqtt = []
         self._head(packet, out)
         fields: list[bytes] = []
-        self._mqtt.clear()
         group = b""
         index: i64 = 0
         group_end: i64 = 0
@@ -108,7 +109,7 @@ class JsonWriter(Writer):
         if self.links != NO_LINKS:
             self._exchanges(packet, behind)
         self._values(out)
-        out.append(b',"fields":[')
+        out.append(b'},"fields":[')
         if fields:
             fields[-1] = b"}"
             out.extend(fields)
@@ -172,70 +173,117 @@ class JsonWriter(Writer):
         return known
 
     def _values(self, out: list[bytes]) -> None:
-        """The values of `mqtt`; a key that occurs again has a list."""
-        again = self._again
-        if again:
-            for name, several in again.items():
-                self._mqtt[name] = b"[%b]" % COMMA.join(several)
-            again.clear()
-        before = len(out)
-        for name, value in self._mqtt.items():
-            out.append(name)
-            out.append(value)
-            out.append(COMMA)
-        if len(out) > before:
-            out.pop()
-        out.append(b"}")
+        """What is in `mqtt`."""
+        mqtt = self._mqtt
+        if self._several:
+            for name in self._several:
+                mqtt[name.at] = b"[%b]" % COMMA.join(name.several)
+                name.several = []
+            self._several = []
+        if mqtt:
+            mqtt.pop()  # the last comma
+            out.extend(mqtt)
 
-    def _put(self, name: bytes, value: bytes) -> None:
-        """Add a value under its key."""
-        before = self._mqtt.get(name)
-        if before is None:
-            self._mqtt[name] = value
+    def _put(self, name: Name | None, value: bytes) -> None:
+        """Add a value under its key; one that occurs again has a list."""
+        if name is None:
             return
-        several = self._again.get(name)
-        if several is None:
-            self._again[name] = [before, value]
+        mqtt = self._mqtt
+        if name.packet != self._packet:
+            name.packet = self._packet
+            mqtt.append(name.key)
+            name.at = len(mqtt)
+            mqtt.append(value)
+            mqtt.append(COMMA)
+        elif name.several:
+            name.several.append(value)
         else:
-            several.append(value)
+            name.several = [mqtt[name.at], value]
+            self._several.append(name)
+
+    def _entry(self, spec: FieldSpec) -> Entry:
+        """The entry of a spec that is met for the first time."""
+        entry = Entry(
+            spec,
+            self._name(spec.name) if spec.kind != UNDECODED else None,
+            self._name(spec.alias) if spec.kind != UNDECODED and spec.alias else None,
+        )
+        self._entries[spec] = entry
+        return entry
+
+    def _name(self, name: str) -> Name:
+        """The key of this name."""
+        known = self._names.get(name)
+        if known is None:
+            self._names[name] = known = Name(name)
+        return known
 
     def _field(self, field: Field, fields: list[bytes]) -> None:
         """One field, its bits within; its values go into `mqtt` too."""
         spec = field.spec
         entry = self._entries.get(spec)
         if entry is None:
-            self._entries[spec] = entry = Entry(spec)
+            entry = self._entry(spec)
+        value = field.value
+        if isinstance(value, int) and not spec.secret:
+            self._number(field, entry, value, fields)
+            return
+        text, display = self._both_ways(field, value)
         fields.append(entry.head)
         fields.append(number(field.start))
         fields.append(b',"end":')
         fields.append(number(field.end))
-        value = field.value
-        if isinstance(value, int) and not spec.secret:
-            text = number(value)
-            self._put(entry.name, text)
-            if entry.alias:
-                self._put(entry.alias, text)
-            if spec.kind == BYTE and spec.bits:
-                self._byte(field, entry, value, fields)
-                return
-            fields.append(b',"value":')
-            fields.append(text)
-            self._number(field, entry, value, text, fields)
-            return
-        text, display = self._both_ways(field, value)
         fields.append(b',"value":')
         fields.append(text)
         fields.append(b',"display":')
         fields.append(display)
         fields.append(entry.tail)
-        if not entry.name:
-            return
-        if spec.kind == DERIVED and self._mqtt.get(entry.name) == BLANK:
-            self._mqtt[entry.name] = text  # the topic that an alias stands for, in the place of the empty one
+        name = entry.name
+        if spec.kind == DERIVED and name is not None and name.packet == self._packet and self._mqtt[name.at] == BLANK:
+            self._mqtt[name.at] = text  # the topic that an alias stands for, in the place of the empty one
         else:
-            self._put(entry.name, text)
-        if entry.alias:
+            self._put(name, text)
+        if entry.alias is not None:
             self._put(entry.alias, dumped(values.under_alias(field, self.secrets)) if spec.text else text)
+
+    def _number(self, field: Field, entry: Entry, value: int, fields: list[bytes]) -> None:
+        """A number, which mostly stood in the same place of a packet before."""
+        text = number(value)
+        self._put(entry.name, text)
+        self._put(entry.alias, text)
+        spec = field.spec
+        if spec.bits and spec.kind == BYTE:
+            bits = entry.bits.get(value)
+            if bits is None:
+                bits = [(self._name(bit.name), orjson.dumps(shown(bit, value))) for bit in spec.bits]
+                entry.bits[value] = bits
+            for name, shown_bit in bits:
+                self._put(name, shown_bit)
+        if value >= KEPT or field.start >= KEPT:
+            fields.append(self._written(field, entry, value))
+            return
+        place = int((field.start << 2 | (field.end - field.start) & 3) << 12 | value)
+        known = entry.numbers.get(place)
+        if known is None:
+            known = self._written(field, entry, value)
+            if len(entry.numbers) >= KEPT:
+                entry.numbers.clear()
+            entry.numbers[place] = known
+        fields.append(known)
+
+    def _written(self, field: Field, entry: Entry, value: int) -> bytes:
+        """The entry of a number, up to the closing brace."""
+        spec = field.spec
+        display = b'"%d"' % value if entry.plain else quoted(values.display(field, self.secrets))
+        text = b'%b%d,"end":%d,"value":%d,"display":%b' % (entry.head, field.start, field.end, value, display)
+        if not (spec.bits and spec.kind == BYTE):
+            return text + entry.tail
+        bits = [
+            {"name": bit.name, "label": bit.label, "mask": bit.mask, "value": shown(bit, value),
+             "display": values.bits(bit, value)}
+            for bit in spec.bits
+        ]  # fmt: skip
+        return text + b',"bits":' + orjson.dumps(bits)
 
     def _both_ways(self, field: Field, value: object) -> tuple[bytes, bytes]:
         """A value that is no number, for a machine and for a person."""
@@ -255,52 +303,26 @@ class JsonWriter(Writer):
             text = dumped(values.plain(field, self.secrets))
         return text, quoted(values.display(field, self.secrets))
 
-    def _byte(self, field: Field, entry: Entry, value: int, fields: list[bytes]) -> None:
-        """The rest of a byte whose bits have names."""
-        known = entry.bytes.get(value)
-        if known is None:
-            known = Byte(field.spec, value, quoted(values.display(field, self.secrets)))
-            entry.bytes[value] = known
-        fields.append(known.entry)
-        for name, bit in known.bits:
-            self._put(name, bit)
-
-    def _number(self, field: Field, entry: Entry, value: int, text: bytes, fields: list[bytes]) -> None:
-        """The display of a number."""
-        fields.append(b',"display":')
-        if entry.plain:
-            fields.append(QUOTE)
-            fields.append(text)
-            fields.append(QUOTE)
-        else:
-            display = entry.displays.get(value)
-            if display is None:
-                display = quoted(values.display(field, self.secrets))
-                if len(entry.displays) < KEPT:
-                    entry.displays[value] = display
-            fields.append(display)
-        fields.append(entry.tail)
-
     def _exchanges(self, packet: Packet, behind: list[bytes]) -> None:
         """What the packet answers, and what answers it."""
         request = packet.request
         if request is not None:
             since = packet.time_ns - request.asked_ns
             self._exchange(b',"request":', request.asked_frame, since, behind)
-            self._mqtt[REQUEST_KEY] = number(request.asked_frame)
-            self._mqtt[RESPONSE_TIME_KEY] = orjson.dumps(int(since) / 1_000_000_000)
+            self._put(self._name(REQUEST_IN.name), number(request.asked_frame))
+            self._put(self._name(RESPONSE_TIME.name), orjson.dumps(int(since) / 1_000_000_000))
             start = start_of(packet)
             if start is not None:
                 since = packet.time_ns - start.began_ns
                 self._exchange(b',"handshake":', start.began_frame, since, behind)
-                self._mqtt[HANDSHAKE_KEY] = number(start.began_frame)
-                self._mqtt[HANDSHAKE_TIME_KEY] = orjson.dumps(int(since) / 1_000_000_000)
+                self._put(self._name(HANDSHAKE_IN.name), number(start.began_frame))
+                self._put(self._name(HANDSHAKE_TIME.name), orjson.dumps(int(since) / 1_000_000_000))
         if self.links == ALL_LINKS and packet.response is not None:
             answer = answer_to(packet)
             if answer is not None:
                 until = answer.answered_ns - packet.time_ns
                 self._exchange(b',"response":', answer.answered_frame, until, behind)
-                self._mqtt[RESPONSE_KEY] = number(answer.answered_frame)
+                self._put(self._name(RESPONSE_IN.name), number(answer.answered_frame))
 
     def _exchange(self, name: bytes, frame: i64, time_ns: i64, behind: list[bytes]) -> None:
         """Another packet: its frame, and the time between."""
@@ -370,10 +392,3 @@ def escaped(text: str) -> str:
 def note(one: Note) -> dict[str, object]:
     """What is malformed."""
     return {"offset": int(one.offset), "expected": one.expected, "section": one.section}
-
-
-REQUEST_KEY: Final = key(REQUEST_IN.name)
-RESPONSE_KEY: Final = key(RESPONSE_IN.name)
-RESPONSE_TIME_KEY: Final = key(RESPONSE_TIME.name)
-HANDSHAKE_KEY: Final = key(HANDSHAKE_IN.name)
-HANDSHAKE_TIME_KEY: Final = key(HANDSHAKE_TIME.name)

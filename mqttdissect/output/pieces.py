@@ -9,7 +9,6 @@ NUMBERS: Final = [b"%d" % n for n in range(SMALL)]
 THREE: Final = [b"%03d" % n for n in range(1000)]
 SPACES: Final = [b" " * n for n in range(64)]
 PAIRS: Final = [b"%02x" % n for n in range(256)]
-PAIRS_APART: Final = [b"%02x " % n for n in range(256)]
 
 
 def number(value: i64) -> bytes:

@@ -4,13 +4,14 @@ Columns: offset in the packet, bytes (seven a row), bits, name, value. The guide
 written plainly, since `rich.Tree` costs milliseconds a packet.
 """
 
+from binascii import hexlify
 from typing import Final, final
 
 from mypy_extensions import i64
 
 from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt.codes import PACKET_TYPES
-from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, VARINT, BitSpec, Field, FieldSpec
+from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, TEXT, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.net.address import endpoint
 from mqttdissect.output import values
@@ -18,7 +19,7 @@ from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import MOST_FLOWS, Gist
 from mqttdissect.output.links import NO_LINKS, REQUESTS
 from mqttdissect.output.links import lines as link_lines
-from mqttdissect.output.pieces import PAIRS, PAIRS_APART, number, spaces
+from mqttdissect.output.pieces import PAIRS, number, spaces
 from mqttdissect.output.text import visible, wrapped
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.writer import Writer
@@ -31,7 +32,7 @@ MOST_SPANS: Final = 6
 BLANK_OFFSET: Final = b"      "
 BLANK_BITS: Final = b"        "  # between a byte and its bits
 NO_HEX: Final = b" " * HEX_WIDTH
-KEPT: Final = 4096  # offsets, numbers and texts that are kept
+KEPT: Final = 4096  # offsets, numbers of each place and texts of each field that are kept once written
 LONGEST_KEPT: Final = 200  # characters of such a text
 
 
@@ -58,16 +59,17 @@ class Guide:
 
 @final
 class Shown:
-    """How the fields of one spec are shown. plain: is a number just its digits? rows: those of a byte's bits, once
-    written, by guide and byte; names: numbers in words, by number."""
+    """How the fields of one spec are shown. plain: is a number just its digits? numbers, texts: whole fields that were
+    written before, by number and place, or by text; place: that of those texts."""
 
-    __slots__ = ("label", "names", "plain", "rows")
+    __slots__ = ("label", "numbers", "place", "plain", "texts")
 
     def __init__(self, spec: FieldSpec) -> None:
         self.label = (spec.label + "  ").ljust(LABEL_WIDTH).encode()
         self.plain = spec.names is None and not spec.unit and not spec.secret
-        self.rows: dict[int, bytes] = {}
-        self.names: dict[int, bytes] = {}
+        self.numbers: dict[int, bytes] = {}
+        self.texts: dict[str, bytes] = {}
+        self.place: i64 = -1
 
 
 @final
@@ -91,8 +93,6 @@ class TreeWriter(Writer):
         self.fold = fold
         self.secrets = secrets
         self._specs: dict[FieldSpec, Shown] = {}
-        self._varints: dict[int, list[str]] = {}  # the rows of a long variable byte integer, without guides
-        self._texts: dict[str, bytes] = {}  # harmless and short
         self._addresses: dict[bytes, list[bytes]] = {}  # of both directions
         self._offsets: list[bytes] = [b""] * KEPT
         self._leaf: i64 = 0
@@ -238,7 +238,51 @@ class TreeWriter(Writer):
             index = after
 
     def _field(self, packet: Packet, field: Field, guide: Guide, last: bool, out: list[bytes]) -> None:
-        """One leaf."""
+        """One leaf. Numbers and texts are mostly those that stood in the same place of a packet before."""
+        spec = field.spec
+        shown = self._specs.get(spec)
+        if shown is None:
+            self._specs[spec] = shown = Shown(spec)
+        leaf = self._leaf % len(self._styles)
+        value = field.value
+        start = field.start
+        place = (start << 5 | (guide.number + last)) << 5 | leaf
+        if isinstance(value, int):
+            if value < KEPT and start < KEPT and spec.kind != DERIVED:
+                key = (place << 2 | (field.end - start) & 3) << 12 | value
+                known = shown.numbers.get(int(key))
+                if known is None:
+                    known = self._new(packet, field, shown, guide, last)
+                    if len(shown.numbers) >= KEPT:
+                        shown.numbers.clear()
+                    shown.numbers[int(key)] = known
+                self._leaf += 1
+                out.append(known)
+                return
+        elif isinstance(value, str) and len(value) <= LONGEST_KEPT and spec.kind == TEXT:
+            if shown.place != place or len(shown.texts) >= KEPT:
+                shown.texts.clear()
+                shown.place = place
+            known = shown.texts.get(value)
+            if known is None:
+                known = self._new(packet, field, shown, guide, last)
+                shown.texts[value] = known
+            self._leaf += 1
+            out.append(known)
+            return
+        self._leaf_lines(packet, field, shown, guide, last, out)
+
+    def _new(self, packet: Packet, field: Field, shown: Shown, guide: Guide, last: bool) -> bytes:
+        """A leaf in one piece; it does not count as one."""
+        out: list[bytes] = []
+        self._leaf_lines(packet, field, shown, guide, last, out)
+        self._leaf -= 1
+        return b"".join(out)
+
+    def _leaf_lines(
+        self, packet: Packet, field: Field, shown: Shown, guide: Guide, last: bool, out: list[bytes]
+    ) -> None:
+        """All lines of a leaf."""
         spec = field.spec
         out.append(guide.elbow if last else guide.tee)
         kind = spec.kind
@@ -248,24 +292,16 @@ class TreeWriter(Writer):
             text = f"[{spec.label}]  ".ljust(LABEL_WIDTH) + values.display(field, self.secrets)
             out.append(f"{self.theme.paint(self.theme.derived, text)}\n".encode())
             return
-        shown = self._specs.get(spec)
-        if shown is None:
-            self._specs[spec] = shown = Shown(spec)
         style = self._styles[self._leaf % len(self._styles)]
         self._leaf += 1
-        start = field.start
-        out.append(self._offset(start))
+        out.append(self._offset(field.start))
+        more = guide.more_last if last else guide.more
         if kind == BYTE and spec.bits:
-            out.append(style)
-            byte = packet.data[start]
-            out.append(PAIRS[byte])
-            if style:
-                out.append(self._end)
-            out.append(self._bit_rows(spec, shown, byte, guide, last))
+            self._byte(packet.data[field.start], spec, style, more, out)
         elif kind == VARINT:
-            self._varint(packet.data, field, shown, style, guide.more_last if last else guide.more, out)
+            self._varint(packet.data, field, shown, style, more, out)
         else:
-            self._rows(packet.data, field, shown, style, guide.more_last if last else guide.more, out)
+            self._rows(packet.data, field, shown, style, more, out)
 
     def _offset(self, at: i64) -> bytes:
         """The column of offsets."""
@@ -278,52 +314,41 @@ class TreeWriter(Writer):
             self._offsets[at] = text
         return text
 
-    def _bit_rows(self, spec: FieldSpec, shown: Shown, byte: int, guide: Guide, last: bool) -> bytes:
-        """Behind a byte whose bits have names: a line for each."""
-        key = int((guide.number + last) << 8) | byte
-        rows = shown.rows.get(key)
-        if rows is None:
-            theme = self.theme
-            lines = [
-                f"{theme.paint(theme.bits, pattern(bit, byte))}  "
-                f"{bit.label.ljust(LABEL_WIDTH)}{values.bits(bit, byte)}\n".encode()
-                for bit in spec.bits
-            ]
-            more = guide.more_last if last else guide.more
-            rows = BLANK_BITS + (more + BLANK_OFFSET + BLANK_BITS + b"  ").join(lines)
-            shown.rows[key] = rows
-        return rows
+    def _byte(self, byte: int, spec: FieldSpec, style: bytes, more: bytes, out: list[bytes]) -> None:
+        """A byte whose bits have names: a line for each. more: the guides before its other lines."""
+        theme = self.theme
+        out.append(style)
+        out.append(PAIRS[byte])
+        if style:
+            out.append(self._end)
+        lines = [
+            f"{theme.paint(theme.bits, pattern(bit, byte))}  "
+            f"{bit.label.ljust(LABEL_WIDTH)}{values.bits(bit, byte)}\n".encode()
+            for bit in spec.bits
+        ]
+        out.append(BLANK_BITS)
+        out.append((more + BLANK_OFFSET + BLANK_BITS + b"  ").join(lines))
 
     def _varint(self, data: bytes, field: Field, shown: Shown, style: bytes, more: bytes, out: list[bytes]) -> None:
         """A Variable Byte Integer; of several bytes, each one's continuation bit and seven value bits too. more: the
         guides before its other lines."""
+        raw = data[field.start : field.end]
         length = field.end - field.start
         out.append(style)
+        out.append(hexlify(raw, " "))
+        if style:
+            out.append(self._end)
         if length == 1:
-            byte = data[field.start]
-            out.append(PAIRS[byte])
-            if style:
-                out.append(self._end)
             out.append(BLANK_BITS)
-            out.append(self._bits[byte])
+            out.append(self._bits[raw[0]])
             out.append(b"  ")
         else:
-            out.append(data[field.start : field.end].hex(" ").encode())
-            if style:
-                out.append(self._end)
             out.append(spaces(HEX_WIDTH + 1 - 3 * length))
         out.append(shown.label)
         out.append(self._value(field, shown))
         out.append(b"\n")
         if length > 1:
-            raw = data[field.start : field.end]
-            key = int.from_bytes(raw, "big")
-            rows = self._varints.get(key)
-            if rows is None:
-                rows = self._varint_rows(raw)
-                if len(self._varints) < KEPT:
-                    self._varints[key] = rows
-            for row in rows:
+            for row in self._varint_rows(raw):
                 out.append(more)
                 out.append(row.encode())
 
@@ -347,23 +372,8 @@ class TreeWriter(Writer):
     def _value(self, field: Field, shown: Shown) -> bytes:
         """The value as a person reads it, in one line."""
         value = field.value
-        if isinstance(value, int):
-            if shown.plain:
-                return number(value)
-            known = shown.names.get(value)
-            if known is None:
-                known = values.display(field, self.secrets).encode()
-                if len(shown.names) < KEPT:
-                    shown.names[value] = known
-            return known
-        if isinstance(value, str) and not field.spec.secret and len(value) <= LONGEST_KEPT:
-            text = self._texts.get(value)
-            if text is None:
-                text = values.display(field, self.secrets).encode()
-                if len(self._texts) >= KEPT:
-                    self._texts.clear()
-                self._texts[value] = text
-            return text
+        if shown.plain and isinstance(value, int):
+            return number(value)
         return values.display(field, self.secrets).encode()
 
     def _rows(self, data: bytes, field: Field, shown: Shown, style: bytes, more: bytes, out: list[bytes]) -> None:
@@ -373,57 +383,52 @@ class TreeWriter(Writer):
         length = end - start
         if self.fold and length > self.fold:
             length = self.fold
-        hidden = field.spec.secret and not self.secrets
+        if field.spec.secret and not self.secrets:
+            pairs = b" ".join([b"**"] * int(length))
+        else:
+            pairs = hexlify(data[start : start + length], " ")
         lines: list[str] | None = None
+        many: i64 = 1
         if self.width:
             width = max(self.width - len(BLANK_OFFSET) * 2 - HEX_WIDTH - LABEL_WIDTH, NARROWEST)
             lines = wrapped(values.display(field, self.secrets), width)
-        at = start
-        stop = start + length
-        self._row(data, at, stop, hidden, style, out)
+            many = len(lines)
+        size: i64 = len(pairs)
+        self._row(pairs, 0, style, out)
         out.append(shown.label)
         out.append(lines[0].encode() if lines is not None else self._value(field, shown))
         out.append(b"\n")
-        at += PER_ROW
+        at: i64 = HEX_WIDTH
         index: i64 = 1
-        many: i64 = 1 if lines is None else len(lines)
-        while at < stop or index < many:
+        while at < size or index < many:
+            start += PER_ROW
             out.append(more)
-            out.append(self._offset(at) if at < stop else BLANK_OFFSET)
+            out.append(self._offset(start) if at < size else BLANK_OFFSET)
             if lines is not None and index < many:
-                self._row(data, at, stop, hidden, style, out)
+                self._row(pairs, at, style, out)
                 out.append(f"{' ' * LABEL_WIDTH}{lines[index]}\n".encode())
             else:
-                self._pairs(data, at, min(at + PER_ROW, stop), hidden, style, out)
+                out.append(style)
+                out.append(pairs[at : at + HEX_WIDTH - 1])
+                if style:
+                    out.append(self._end)
                 out.append(b"\n")
-            at += PER_ROW
+            at += HEX_WIDTH
             index += 1
-        if stop < end:
-            count = values.size_of(int(end - stop)).replace(" byte", " more byte")
+        if length < end - field.start:
+            count = values.size_of(int(end - field.start - length)).replace(" byte", " more byte")
             out.append(more)
             out.append(BLANK_OFFSET)
             out.append(f"{self.theme.paint(self.theme.hidden, f'… {count}')}\n".encode())
 
-    def _row(self, data: bytes, at: i64, stop: i64, hidden: bool, style: bytes, out: list[bytes]) -> None:
-        """A row of bytes from `at` on, but not beyond `stop`, as wide as its column."""
-        to = min(at + PER_ROW, stop)
-        self._pairs(data, at, to, hidden, style, out)
-        out.append(spaces(HEX_WIDTH - 3 * (to - at) + 1) if to > at else NO_HEX)
-
-    def _pairs(self, data: bytes, at: i64, to: i64, hidden: bool, style: bytes, out: list[bytes]) -> None:
-        """Bytes as pairs of digits."""
-        if style:
-            out.append(style)
-        if hidden:
-            out.append(b" ".join([b"**"] * int(to - at)))
-        elif at < to:
-            last = to - 1
-            while at < last:
-                out.append(PAIRS_APART[data[at]])
-                at += 1
-            out.append(PAIRS[data[last]])
+    def _row(self, pairs: bytes, at: i64, style: bytes, out: list[bytes]) -> None:
+        """A row of bytes, as wide as its column."""
+        row = pairs[at : at + HEX_WIDTH - 1]
+        out.append(style)
+        out.append(row)
         if style:
             out.append(self._end)
+        out.append(spaces(HEX_WIDTH - len(row)))
 
     def _frames(self, packet: Packet, spans: list[tuple[int, int]]) -> str:
         """Which bytes came in which frame."""

@@ -41,7 +41,7 @@ def bits(spec: BitSpec, byte: int) -> str:
 
 def what_is(raw: bytes) -> str:
     """What an application message looks like: JSON, text or binary."""
-    if raw[0] in (0x7B, 0x5B) and len(raw) <= LARGEST_JSON:
+    if raw[0] in (0x7B, 0x5B) and len(raw) <= LARGEST_JSON and raw.rstrip()[-1:] in (b"}", b"]"):
         if not LOADS:
             import orjson  # not needed for a summary, and it loads a good deal
 
