@@ -29,7 +29,7 @@ from bench.disorder import LossyConnection
 from bench.sessions import ROOM, Exchange, MqttSession, Session, Tally, World
 from bench.wire import PCAP_HEADER, RECORD, Connection
 
-GENERATOR = 1  # goes up when the bytes for the same arguments change
+GENERATOR = 2  # goes up when the bytes for the same arguments change
 OPENING = 5  # frames
 MINIMUM = 10  # frames: one session with one PUBLISH
 START = 1_700_000_000_000_000  # microseconds

@@ -335,12 +335,16 @@ Exchange = Callable[[MqttSession, int], None]
 
 
 def _json_text(rng: random.Random, size: int) -> bytes:
-    """JSON-like text of about `size` bytes, without the opening brace: the rest of an object."""
+    """JSON of at most `size` bytes (or the shortest there is), without the opening brace: the rest of an object."""
     parts: list[str] = []
-    while sum(map(len, parts)) < size - 8:
+    left = size - 8
+    while True:
         key = rng.choice(_KINDS).split("/")[0]
-        parts.append(f'"{key}":{rng.randint(-4000, 9000) / 100},')
-    return "".join(parts)[: max(1, size - 8)].rstrip(",").encode() + b'"ok":1}'
+        part = f'"{key}":{rng.randint(-4000, 9000) / 100},'
+        left -= len(part)
+        if left < 0:
+            return "".join(parts).encode() + b'"ok":1}'
+        parts.append(part)
 
 
 def _publish_properties(rng: random.Random) -> bytes:

@@ -22,7 +22,7 @@ from mqttdissect.output import values
 from mqttdissect.output.gist import MOST_FLOWS
 from mqttdissect.output.links import ALL_LINKS, NO_LINKS, REQUESTS, answer_to, start_of
 from mqttdissect.output.pieces import THREE, decimal, number
-from mqttdissect.output.text import plain
+from mqttdissect.output.text import printable_ascii
 from mqttdissect.output.writer import Writer
 
 VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
@@ -373,8 +373,8 @@ def quoted(text: str) -> bytes:
     """Text as a string of JSON in which nothing is left that a terminal would obey or hide."""
     if text.isascii():
         raw = text.encode()
-        if plain(raw) and b'"' not in raw and b"\\" not in raw:
-            return QUOTE + raw + QUOTE
+        if printable_ascii(raw):
+            return QUOTE + raw.replace(b"\\", b"\\\\").replace(QUOTE, b'\\"') + QUOTE
     return dumped(text)
 
 

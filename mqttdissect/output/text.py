@@ -22,10 +22,10 @@ def visible(text: str) -> str:
 
 def printable(text: str) -> bool:
     """Is every character plainly printable? Quicker than `str.isprintable` for ASCII."""
-    return plain(text.encode()) if text.isascii() else text.isprintable()
+    return printable_ascii(text.encode()) if text.isascii() else text.isprintable()
 
 
-def plain(raw: bytes) -> bool:
+def printable_ascii(raw: bytes) -> bool:
     """Are these the bytes of printable ASCII characters?"""
     for at in range(i64(len(raw))):
         if not 0x20 <= raw[at] < 0x7F:

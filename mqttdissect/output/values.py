@@ -5,7 +5,7 @@ from typing import Final
 
 from mqttdissect.mqtt.fields import TEXT, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, WILL_PAYLOAD
-from mqttdissect.output.text import decoded, printable, shortened, visible
+from mqttdissect.output.text import decoded, printable, printable_ascii, shortened, visible
 
 MASK: Final = "********"
 LONGEST: Final = 240  # characters of a value in the tree
@@ -41,22 +41,28 @@ def bits(spec: BitSpec, byte: int) -> str:
 
 def what_is(raw: bytes) -> str:
     """What an application message looks like: JSON, text or binary."""
-    if raw[0] in (0x7B, 0x5B) and len(raw) <= LARGEST_JSON and raw.rstrip()[-1:] in (b"}", b"]"):
-        if not LOADS:
-            import orjson  # not needed for a summary, and it loads a good deal
-
-            LOADS.append(orjson.loads)
-        try:
-            LOADS[0](raw)
-        except ValueError:
-            pass
-        else:
-            return "JSON"
+    if raw[0] in (0x7B, 0x5B) and len(raw) <= LARGEST_JSON and is_json(raw):
+        return "JSON"
     try:
         text = raw[:LARGEST_JSON].decode("utf-8", "ignore" if len(raw) > LARGEST_JSON else "strict")
     except UnicodeDecodeError:
         return "binary"
     return "text" if readable(text) else "binary"
+
+
+def is_json(raw: bytes) -> bool:
+    """Is an application message JSON, as a whole?"""
+    if raw.rstrip()[-1:] not in (b"}", b"]"):  # cheaper than to have it read, and refused
+        return False
+    if not LOADS:
+        import orjson  # not needed for a summary, and it loads a good deal
+
+        LOADS.append(orjson.loads)
+    try:
+        LOADS[0](raw)
+    except ValueError:
+        return False
+    return True
 
 
 def readable(text: str) -> bool:
@@ -76,8 +82,11 @@ def payload(raw: bytes) -> str:
     if not raw:
         return "(empty)"
     kind = what_is(raw)
+    head = raw[: LONGEST + 1]
     if kind == "binary":
         shown = dots(raw[:LONGEST])
+    elif printable_ascii(head):
+        shown = head.decode("ascii")
     else:
         shown = visible(raw[: LONGEST * 4].decode("utf-8", "ignore"))
     return f"{shortened(shown, LONGEST)}  ({size_of(len(raw))}, {kind})"
