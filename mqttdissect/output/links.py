@@ -15,13 +15,14 @@ from mqttdissect.mqtt.fields import FieldSpec
 from mqttdissect.mqtt.packet import Exchange, Packet
 from mqttdissect.mqtt.registry import HANDSHAKE_IN, HANDSHAKE_TIME, REQUEST_IN, RESPONSE_IN, RESPONSE_TIME
 from mqttdissect.output.clock import seconds
+from mqttdissect.output.pieces import aligned
 
 # What a writer says of other packets
 NO_LINKS: Final = 0
 REQUESTS: Final = 1  # that which came before
 ALL_LINKS: Final = 2  # and that which came after, where a `Holder` is before the writer
 
-MICROS: Final = [""] * 10_000  # durations of less than 10 ms, once written
+MICROS: Final = [b""] * 10_000  # durations of less than 10 ms, once written
 MOST_APART: Final = 8 * 1024 * 1024  # bytes in memory of the packets between a request and an answer that it names
 
 
@@ -57,39 +58,49 @@ def starter(packet: Packet) -> str:
     return PACKET_TYPES[kind]
 
 
-def lines(packet: Packet, links: i64) -> list[str]:
+def lines(packet: Packet, links: i64) -> list[bytes]:
     """`Request in #8, 0.8 ms` and the like, as far as `links` asks for it."""
-    found: list[str] = []
+    found: list[bytes] = []
     if links == NO_LINKS:
         return found
     request = packet.request
     if request is not None:
-        found.append(f"Request in #{request.asked_frame}, {duration(packet.time_ns - request.asked_ns)}")
+        found.append(line(b"Request in #", request.asked_frame, packet.time_ns - request.asked_ns, b""))
         start = start_of(packet)
         if start is not None:
-            whole = duration(packet.time_ns - start.began_ns)
-            found.append(f"{starter(packet)} in #{start.began_frame}, {whole} in all")
-    if links == ALL_LINKS:
+            before = f"{starter(packet)} in #".encode()
+            found.append(line(before, start.began_frame, packet.time_ns - start.began_ns, b" in all"))
+    if links == ALL_LINKS and packet.response is not None:
         answer = answer_to(packet)
         if answer is not None:
-            found.append(f"Response in #{answer.answered_frame}, {duration(answer.answered_ns - packet.time_ns)}")
+            found.append(line(b"Response in #", answer.answered_frame, answer.answered_ns - packet.time_ns, b""))
     return found
 
 
-def duration(ns: i64) -> str:
+def line(before: bytes, frame: i64, ns: i64, behind: bytes) -> bytes:
+    """What stands in another frame, and the time between."""
+    parts = [before]
+    aligned(frame, 0, parts)
+    parts.append(b", ")
+    parts.append(duration(ns))
+    parts.append(behind)
+    return b"".join(parts)
+
+
+def duration(ns: i64) -> bytes:
     """0.025 ms, 12.3 ms, 1.234 s"""
     if 0 <= ns < 10_000_000:
         micros = ns // 1000
         text = MICROS[micros]
         if not text:
-            text = f"{micros / 1000:.3f}".rstrip("0").rstrip(".") + " ms"
+            text = f"{(f'{micros / 1000:.3f}').rstrip('0').rstrip('.')} ms".encode()
             MICROS[micros] = text
         return text
     if ns < 0:
-        return f"-{duration(-ns)}"
+        return b"-" + duration(-ns)
     if ns >= 1_000_000_000:
-        return f"{seconds(int(ns), 3)} s"
-    return f"{ns // 1_000_000}.{ns // 100_000 % 10} ms"
+        return f"{seconds(int(ns), 3)} s".encode()
+    return f"{ns // 1_000_000}.{ns // 100_000 % 10} ms".encode()
 
 
 def link_cell(spec: FieldSpec, packet: Packet) -> str:

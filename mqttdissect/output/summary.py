@@ -37,6 +37,8 @@ class SummaryWriter(Writer):
         self._to_time = f"{theme.end}  {theme.time}".encode()
         self._to_address = f"{theme.end}  {theme.address}".encode()
         self._types = [self._type(name) for name in NAMES]
+        self._to_link = f"  {theme.derived}[".encode()
+        self._behind_link = f"]{theme.end if theme.derived else ''}".encode()
 
     def _type(self, name: str) -> bytes:
         """A packet type, and what stands around it."""
@@ -59,9 +61,10 @@ class SummaryWriter(Writer):
         out.append(self._types[packet.type] if packet.type != 15 else self._type(packet.name))
         self.gist.write(packet, out)
         if self.links != NO_LINKS:
-            theme = self.theme
             for link in link_lines(packet, self.links):
-                out.append(f"  {theme.paint(theme.derived, f'[{link}]')}".encode())
+                out.append(self._to_link)
+                out.append(link)
+                out.append(self._behind_link)
         out.append(b"\n")
 
     def follow(self, passing: Passing) -> None:

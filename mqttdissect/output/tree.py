@@ -17,9 +17,9 @@ from mqttdissect.net.address import endpoint
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import MOST_FLOWS, Gist
-from mqttdissect.output.links import NO_LINKS, REQUESTS
+from mqttdissect.output.links import REQUESTS
 from mqttdissect.output.links import lines as link_lines
-from mqttdissect.output.pieces import PAIRS, number, spaces
+from mqttdissect.output.pieces import PAIRS, aligned, number, spaces
 from mqttdissect.output.text import visible, wrapped
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.writer import Writer
@@ -32,7 +32,9 @@ MOST_SPANS: Final = 6
 BLANK_OFFSET: Final = b"      "
 BLANK_BITS: Final = b"        "  # between a byte and its bits
 NO_HEX: Final = b" " * HEX_WIDTH
-KEPT: Final = 4096  # offsets, numbers of each place and texts of each field that are kept once written
+KEPT: Final = 4096  # offsets, and numbers of each field, that are kept once written
+MOST_TEXTS: Final = 2048  # that are kept of one field in one place, and places
+MOST_PLACES: Final = 4
 LONGEST_KEPT: Final = 200  # characters of such a text
 
 
@@ -60,16 +62,15 @@ class Guide:
 @final
 class Shown:
     """How the fields of one spec are shown. plain: is a number just its digits? numbers, texts: whole fields that were
-    written before, by number and place, or by text; place: that of those texts."""
+    written before, by number and place, and by place and text."""
 
-    __slots__ = ("label", "numbers", "place", "plain", "texts")
+    __slots__ = ("label", "numbers", "plain", "texts")
 
     def __init__(self, spec: FieldSpec) -> None:
         self.label = (spec.label + "  ").ljust(LABEL_WIDTH).encode()
         self.plain = spec.names is None and not spec.unit and not spec.secret
         self.numbers: dict[int, bytes] = {}
-        self.texts: dict[str, bytes] = {}
-        self.place: i64 = -1
+        self.texts: dict[int, dict[str, bytes]] = {}
 
 
 @final
@@ -104,6 +105,8 @@ class TreeWriter(Writer):
         self._start = f"{theme.frame}#".encode()
         self._to_time = f"{theme.end}  {theme.time}".encode()
         self._types = [self._type(name) for name in PACKET_TYPES.values()]
+        self._to_link = theme.derived.encode()
+        self._behind_link = f"{theme.end if theme.derived else ''}\n".encode()
         self._titles = [f"{theme.paint(theme.heading, title)}\n".encode() for title in TITLES]
 
     def _type(self, name: str) -> bytes:
@@ -119,13 +122,25 @@ class TreeWriter(Writer):
         undecoded = packet.type == UNDECODED
         first = count if undecoded else min(2, count)
         payload = max(packet.payload, first)
+        links = link_lines(packet, self.links)
         more = self._more(packet)
-        left: i64 = len(more)
+        left: i64 = len(links) + len(more) + (packet.spans is not None)
         self._section(packet, UNDECODED_BYTES if undecoded else FIXED, 0, first, left + count - first == 0, out)
         if payload > first:
             self._section(packet, VARIABLE, first, payload, left + count - payload == 0, out)
         if count > payload:
             self._section(packet, PAYLOAD, payload, count, left == 0, out)
+        spans = packet.spans
+        if spans is not None:
+            left -= 1
+            out.append(root.tee if left else root.elbow)
+            self._frames(packet, spans, out)
+        for link in links:
+            left -= 1
+            out.append(root.tee if left else root.elbow)
+            out.append(self._to_link)
+            out.append(link)
+            out.append(self._behind_link)
         for line in more:
             left -= 1
             out.append(root.tee if left else root.elbow)
@@ -133,15 +148,10 @@ class TreeWriter(Writer):
         out.append(b"\n")
 
     def _more(self, packet: Packet) -> list[str]:
-        """Lines behind the fields: what frames carried the packet, what it answers, comments, what is malformed."""
+        """The last lines: comments, and what is malformed."""
         lines: list[str] = []
         theme = self.theme
-        spans = packet.spans
-        if spans:
-            lines.append(f"{self._frames(packet, spans)}\n")
-        if self.links != NO_LINKS and (packet.request is not None or packet.response is not None):
-            lines += [f"{theme.paint(theme.derived, line)}\n" for line in link_lines(packet, self.links)]
-        for frame, comment in self.about.comments(int(packet.frame), spans):
+        for frame, comment in self.about.comments(int(packet.frame), packet.spans):
             lines.append(f"Comment on frame #{frame}  {visible(comment)}\n")
         notes = packet.notes
         if notes is not None:
@@ -260,13 +270,17 @@ class TreeWriter(Writer):
                 out.append(known)
                 return
         elif isinstance(value, str) and len(value) <= LONGEST_KEPT and spec.kind == TEXT:
-            if shown.place != place or len(shown.texts) >= KEPT:
-                shown.texts.clear()
-                shown.place = place
-            known = shown.texts.get(value)
+            texts = shown.texts.get(int(place))
+            if texts is None:
+                if len(shown.texts) >= MOST_PLACES:
+                    shown.texts.clear()
+                shown.texts[int(place)] = texts = {}
+            known = texts.get(value)
             if known is None:
                 known = self._new(packet, field, shown, guide, last)
-                shown.texts[value] = known
+                if len(texts) >= MOST_TEXTS:
+                    texts.clear()
+                texts[value] = known
             self._leaf += 1
             out.append(known)
             return
@@ -430,17 +444,38 @@ class TreeWriter(Writer):
             out.append(self._end)
         out.append(spaces(HEX_WIDTH - len(row)))
 
-    def _frames(self, packet: Packet, spans: list[tuple[int, int]]) -> str:
+    def _frames(self, packet: Packet, spans: list[tuple[int, int]], out: list[bytes]) -> None:
         """Which bytes came in which frame."""
-        parts: list[str] = []
-        for index, (start, frame) in enumerate(spans[:MOST_SPANS]):
-            end = spans[index + 1][0] if index + 1 < len(spans) else len(packet.data)
-            parts.append(f"{start:04x}–{end - 1:04x} #{frame}")
-        if len(spans) > MOST_SPANS:
-            parts.append(f"… {len(spans) - MOST_SPANS} more, to #{spans[-1][1]}")
-        return f"Frames  {', '.join(parts)}"
+        out.append(b"Frames  ")
+        count: i64 = len(spans)
+        index: i64 = 0
+        while index < count and index < MOST_SPANS:
+            start, frame = spans[index]
+            end: i64 = spans[index + 1][0] if index + 1 < count else len(packet.data)
+            hexadecimal(start, out)
+            out.append(TO)
+            hexadecimal(end - 1, out)
+            out.append(b" #")
+            aligned(frame, 0, out)
+            out.append(b", ")
+            index += 1
+        if count > MOST_SPANS:
+            out.append(f"… {count - MOST_SPANS} more, to #{spans[-1][1]}".encode())
+        else:
+            out.pop()
+        out.append(b"\n")
 
 
+def hexadecimal(value: i64, out: list[bytes]) -> None:
+    """Add a number as four digits, or more if it needs them."""
+    if value < 0x10000:
+        out.append(PAIRS[value >> 8])
+        out.append(PAIRS[value & 0xFF])
+    else:
+        out.append(f"{value:04x}".encode())
+
+
+TO: Final = "–".encode()
 TITLES: Final = ("Fixed header", "Variable header", "Payload", "Undecoded")
 FIXED: Final = 0
 VARIABLE: Final = 1
