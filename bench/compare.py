@@ -54,7 +54,6 @@ class Work:
     goal: float = 0.0
     goal_one: float = 0.0  # with one process
     scenario: str = "mixed"
-    share: float = 1.0  # of --frames
     frames: int = 0  # whatever --frames says
     peers: bool = False  # can they do something like it?
 
@@ -62,8 +61,8 @@ class Work:
 WORKS = {
     "summary": Work(goal=10.0, goal_one=6.0, peers=True),
     "fields": Work(("-T", "fields", *NAMED), ("-Y", "mqtt", "-T", "fields", *NAMED), 20.0, 12.0),
-    "tree": Work(("--color", "never"), ("-Y", "mqtt", "-V", "-O", "mqtt"), 6.0, 3.6, share=0.1),
-    "json": Work(("-T", "json"), ("-Y", "mqtt", "-T", "json", "-J", "mqtt"), 6.0, 3.6, share=0.1),
+    "tree": Work(("--color", "never"), ("-Y", "mqtt", "-V", "-O", "mqtt"), 6.0, 3.6),
+    "json": Work(("-T", "json"), ("-Y", "mqtt", "-T", "json", "-J", "mqtt"), 6.0, 3.6),
     "mostly-other": Work(goal=10.0, scenario="mostly-other"),
     "many-clients": Work(scenario="many-clients"),
     "few-clients": Work(scenario="few-clients"),
@@ -111,7 +110,7 @@ class Bench:
     def capture(self, name: str) -> tuple[Path, Truth]:
         """The capture of a work."""
         work = self.works[name]
-        return capture(self.folder, work.scenario, work.frames or max(100, int(self.frames * work.share)), self.seed)
+        return capture(self.folder, work.scenario, work.frames or self.frames, self.seed)
 
     def line(self, name: str, tool: str) -> list[str]:
         """The whole command line of a tool."""

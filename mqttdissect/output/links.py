@@ -15,7 +15,7 @@ from mqttdissect.mqtt.fields import FieldSpec
 from mqttdissect.mqtt.packet import Exchange, Packet
 from mqttdissect.mqtt.registry import HANDSHAKE_IN, HANDSHAKE_TIME, REQUEST_IN, RESPONSE_IN, RESPONSE_TIME
 from mqttdissect.output.clock import seconds
-from mqttdissect.output.pieces import aligned
+from mqttdissect.output.pieces import NUMBERS, THREE, aligned
 
 # What a writer says of other packets
 NO_LINKS: Final = 0
@@ -93,7 +93,7 @@ def duration(ns: i64) -> bytes:
         micros = ns // 1000
         text = MICROS[micros]
         if not text:
-            text = f"{(f'{micros / 1000:.3f}').rstrip('0').rstrip('.')} ms".encode()
+            text = (NUMBERS[micros // 1000] + b"." + THREE[micros % 1000]).rstrip(b"0").rstrip(b".") + b" ms"
             MICROS[micros] = text
         return text
     if ns < 0:
