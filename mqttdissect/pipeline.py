@@ -13,6 +13,7 @@ from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.capture.reader import CaptureReader
 from mqttdissect.mqtt.dissector import MqttDissector
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.net.fragments import Fragments
 from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.overlap import FIRST
 from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Chunk, Reassembler
@@ -28,7 +29,8 @@ class Dissector:
     ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level to assume where
     nothing in a stream tells it (3, 4, 5; 0 for the default). check: leave out segments whose checksum is wrong.
     overlap: one of `net.overlap`, whose bytes count where segments differ. most_streams, most_waiting: bounds of
-    `net.tcp`. Raises `CaptureError` if the input is no capture.
+    `net.tcp`. fragments: what collects those of IP, within its own bounds. Raises `CaptureError` if the input is no
+    capture.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class Dissector:
         overlap: i64 = FIRST,
         most_streams: i64 = MOST_STREAMS,
         most_waiting: i64 = MAX_WAITING,
+        fragments: Fragments | None = None,
     ) -> None:
         self.reader = CaptureReader()
-        self.unwrapper = Unwrapper(check)
+        self.unwrapper = Unwrapper(check, fragments)
         self.tcp = Reassembler(most_streams, most_waiting, overlap)
         self.transport = Transport(ports)
         self.mqtt = MqttDissector(version)

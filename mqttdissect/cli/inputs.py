@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mqttdissect.pipeline import Dissector
 
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5, "5": 5, "3": 3, "4": 4}
+MIB = 1024 * 1024  # bytes
 OVERLAPS = ("first", "last", "bsd", "linux", "windows")  # numbered as in net.overlap
 
 Command = TypeVar("Command", bound="Callable[..., object]")
@@ -76,6 +77,27 @@ OPTIONS = [
         help="MiB that wait behind lost segments (64).",
     ),
     click.option(
+        "--max-fragments",
+        type=click.IntRange(1),
+        default=1024,
+        metavar="N",
+        help="IP packets of which fragments wait for the rest (1024).",
+    ),
+    click.option(
+        "--max-fragment-memory",
+        type=click.IntRange(1),
+        default=4,
+        metavar="MIB",
+        help="MiB of IP fragments that wait (4).",
+    ),
+    click.option(
+        "--max-fragment-age",
+        type=click.FloatRange(0, 1e9, min_open=True),
+        default=30,
+        metavar="S",
+        help="Seconds of capture time that they wait at most (30).",
+    ),
+    click.option(
         "--mqtt-version",
         type=click.Choice(list(VERSIONS)),
         metavar="V",
@@ -91,7 +113,8 @@ def with_inputs(command: Command) -> Callable[..., object]:
     def wrapped(
         captures: tuple[str, ...], read: tuple[str, ...], merge: bool, ports: tuple[int, ...], interface: str | None,
         capture_filter: str, follow: bool, duration: float | None, write: str | None, count: int | None,
-        check_checksums: bool, overlap: str, max_streams: int, max_waiting: int, mqtt_version: str | None,
+        check_checksums: bool, overlap: str, max_streams: int, max_waiting: int, max_fragments: int,
+        max_fragment_memory: int, max_fragment_age: float, mqtt_version: str | None,
         **others: object,
     ) -> object:  # fmt: skip
         inputs = Inputs([*read, *captures])
@@ -106,7 +129,8 @@ def with_inputs(command: Command) -> Callable[..., object]:
         inputs.check_checksums = check_checksums
         inputs.overlap = OVERLAPS.index(overlap)
         inputs.max_streams = max_streams
-        inputs.max_waiting = max_waiting * 1024 * 1024
+        inputs.max_waiting = max_waiting * MIB
+        inputs.fragments = (max_fragment_memory * MIB, max_fragments, round(max_fragment_age * 1_000_000_000))
         inputs.version = VERSIONS.get(mqtt_version or "", 0)
         return command(inputs=inputs, **others)
 
@@ -132,7 +156,8 @@ class Inputs:
         self.check_checksums = False
         self.overlap = 0
         self.max_streams = 32768
-        self.max_waiting = 64 * 1024 * 1024  # bytes
+        self.max_waiting = 64 * MIB  # bytes
+        self.fragments = (4 * MIB, 1024, 30_000_000_000)  # bytes, packets, nanoseconds
         self.version = 0
 
     @property
@@ -172,6 +197,7 @@ class Inputs:
 
     def dissector(self) -> Dissector:
         """The pipeline."""
+        from mqttdissect.net.fragments import Fragments
         from mqttdissect.pipeline import Dissector
 
         return Dissector(
@@ -181,6 +207,7 @@ class Inputs:
             self.overlap,
             self.max_streams,
             self.max_waiting,
+            Fragments(*self.fragments),
         )
 
     def recorder(self) -> Recorder | None:

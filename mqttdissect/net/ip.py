@@ -56,7 +56,7 @@ class Unwrapper:
     A frame may hold several (an A-MSDU of 802.11 does): `more` has the others until the next call.
     """
 
-    def __init__(self, check: bool = False) -> None:
+    def __init__(self, check: bool = False, held: Fragments | None = None) -> None:
         self.check = check  # leave segments out whose TCP checksum is wrong?
         self.wrong: i64 = 0  # such segments
         self.unknown_links: dict[int, int] = {}  # LINKTYPE_ value: frames
@@ -65,7 +65,7 @@ class Unwrapper:
         self.encrypted: i64 = 0  # frames of 802.11 or MACsec, packets of ESP
         self.in_parts: i64 = 0  # frames with a part of what only IP's fragments are put together from here
         self.more: list[Segment] = []
-        self.held = Fragments()
+        self.held = held if held is not None else Fragments()
 
     @property
     def fragments_dropped(self) -> int:
