@@ -165,6 +165,50 @@ def test_a_large_publish_passes_through() -> None:
     assert len(packets[1].frames) == len(pieces)
 
 
+def test_packets_that_are_not_whole_are_bounded(mqttdissect: Run, tmp_path: Path) -> None:
+    """Of six messages of 300 KiB that come side by side, three fit into 1 MiB with all their bytes. The others are
+    known by their topic, their length and what was given up, and what follows each is decoded."""
+    streams = [Stream(host(n)).handshake().client(connect(str(n))) for n in range(6)]
+    message = publish("big", bytes(300 * 1024))
+    for at in range(0, len(message), 30_000):
+        for stream in streams:
+            stream.client(message[at : at + 30_000])
+    for stream in streams:
+        stream.client(PINGREQ)
+    frames = [frame for group in zip(*[stream.frames for stream in streams], strict=True) for frame in group]
+    path = tmp_path / "incomplete.pcap"
+    path.write_bytes(pcap(frames))
+    assert mqttdissect("-P", path).stderr == ""
+    done = mqttdissect("-P", "--max-incomplete", "1", path)
+    assert "3 packets were kept in part, as more than --max-incomplete would have waited" in done.stderr
+    lines = done.stdout.splitlines()
+    assert sum("PUBLISH" in line and "big" in line for line in lines) == 6
+    assert sum("PINGREQ" in line for line in lines) == 6
+    dissector = Dissector(most_incomplete=1024 * 1024)
+    messages = [one for one in dissector.feed(pcap(frames)) if one.name == "PUBLISH"]
+    assert sorted(len(one.data) for one in messages) == [4096] * 3 + [len(message)] * 3
+    assert {one.hole_bytes for one in messages} == {0, len(message) - 4096}
+    assert [str(note) for note in messages[0].notes or []] == [
+        f"offset 4096: {len(message) - 4096} more bytes: more than --max-incomplete would have waited (MQTT 3.1.1, 4.2)"
+    ]
+    assert dissector.mqtt.room.held == 0
+    assert dissector.close() == []
+
+
+def test_a_gap_in_a_packet_that_is_kept_in_part() -> None:
+    """Before and behind what is kept of it; its length is known all the same, and the next packet is found."""
+    message = publish("big", bytes(60_000))
+    for lost in (1000, 20_000, 45_000):
+        stream = Stream().handshake().client(connect(), message[:lost]).lose(0, 5000)
+        stream.client(message[lost + 5000 : lost + 10_000], message[lost + 10_000 :], PINGREQ)
+        dissector = Dissector(most_incomplete=16 * 1024)
+        packets = dissector.feed(pcap(stream.frames)) + dissector.close()
+        assert names(packets) == ["CONNECT", "PUBLISH", "PINGREQ"]
+        assert len(packets[1].data) == min(lost, 4096)
+        assert packets[1].hole_bytes == len(message) - len(packets[1].data)
+        assert dissector.mqtt.room.held == 0
+
+
 def test_payload_behind_the_end_of_a_connection_is_no_packet() -> None:
     """Bytes that go on after a RST cut a packet in two are not taken for the start of one."""
     forged = publish("topic", publish("a", b"HI") * 20)

@@ -77,6 +77,13 @@ OPTIONS = [
         help="MiB that wait behind lost segments (64).",
     ),
     click.option(
+        "--max-incomplete",
+        type=click.IntRange(1),
+        default=512,
+        metavar="MIB",
+        help="MiB of MQTT packets that are not whole yet (512).",
+    ),
+    click.option(
         "--max-fragments",
         type=click.IntRange(1),
         default=1024,
@@ -113,8 +120,8 @@ def with_inputs(command: Command) -> Callable[..., object]:
     def wrapped(
         captures: tuple[str, ...], read: tuple[str, ...], merge: bool, ports: tuple[int, ...], interface: str | None,
         capture_filter: str, follow: bool, duration: float | None, write: str | None, count: int | None,
-        check_checksums: bool, overlap: str, max_streams: int, max_waiting: int, max_fragments: int,
-        max_fragment_memory: int, max_fragment_age: float, mqtt_version: str | None,
+        check_checksums: bool, overlap: str, max_streams: int, max_waiting: int, max_incomplete: int,
+        max_fragments: int, max_fragment_memory: int, max_fragment_age: float, mqtt_version: str | None,
         **others: object,
     ) -> object:  # fmt: skip
         inputs = Inputs([*read, *captures])
@@ -130,6 +137,7 @@ def with_inputs(command: Command) -> Callable[..., object]:
         inputs.overlap = OVERLAPS.index(overlap)
         inputs.max_streams = max_streams
         inputs.max_waiting = max_waiting * MIB
+        inputs.max_incomplete = max_incomplete * MIB
         inputs.fragments = (max_fragment_memory * MIB, max_fragments, round(max_fragment_age * 1_000_000_000))
         inputs.version = VERSIONS.get(mqtt_version or "", 0)
         return command(inputs=inputs, **others)
@@ -157,6 +165,7 @@ class Inputs:
         self.overlap = 0
         self.max_streams = 32768
         self.max_waiting = 64 * MIB  # bytes
+        self.max_incomplete = 512 * MIB  # bytes
         self.fragments = (4 * MIB, 1024, 30_000_000_000)  # bytes, packets, nanoseconds
         self.version = 0
 
@@ -208,6 +217,7 @@ class Inputs:
             self.max_streams,
             self.max_waiting,
             Fragments(*self.fragments),
+            self.max_incomplete,
         )
 
     def recorder(self) -> Recorder | None:

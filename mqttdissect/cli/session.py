@@ -267,6 +267,9 @@ def hints(dissector: Dissector) -> list[str]:
         found.append(
             f"{dissector.tcp.dropped:,} open streams were given up, as there were more than --max-streams at a time"
         )
+    in_part = dissector.mqtt.room.given_up
+    if in_part:
+        found.append(f"{in_part:,} packets were kept in part, as more than --max-incomplete would have waited")
     if unwrapper.in_parts:
         found.append(f"{unwrapper.in_parts} frames hold parts of what PPP or 802.11 cut up, which is not put together")
     if unwrapper.encrypted:

@@ -9,6 +9,9 @@ Gaps inside a packet whose length is known leave the framing intact: the packet 
 any other gap, after a Remaining Length that is none, and on a stream that was joined in the middle, the framing is
 lost: bytes are held until a place is found from which everything looks like control packets (`resync`), and those
 before it are handed on as undecoded.
+
+What all packets that are not whole yet hold is bounded by `Room`: of the one that began first only the head is kept
+then, and the rest of it is a hole.
 """
 
 from typing import Final, final
@@ -24,6 +27,9 @@ from mqttdissect.mqtt.resync import NOT_YET, Search
 from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk
 
 HELD_WHILE_LOST: Final = 32768  # bytes; of more, those that no candidate needs are given up, at least half
+
+MOST_INCOMPLETE: Final = 512 * 1024 * 1024
+HEAD_KEPT: Final = 4096  # bytes of a packet that is too large to hold; those that are no larger are not looked at
 
 INCOMPLETE: Final = 0
 MALFORMED: Final = -1
@@ -53,16 +59,50 @@ def packet_length(data: bytes, at: i64, size: i64) -> i64:
 
 
 @final
+class Room:
+    """What packets may take in memory that are not whole yet, in bytes, all streams together.
+
+    held: what they take. given_up: packets of which only the head was kept.
+    """
+
+    def __init__(self, most: i64 = MOST_INCOMPLETE) -> None:
+        self.most = most
+        self.held: i64 = 0
+        self.given_up: i64 = 0
+        self._framers: dict[Framer, None] = {}  # those with large ones, in the order in which these began
+
+    def large(self, framer: "Framer") -> None:
+        """Its packet has become one that matters."""
+        self._framers[framer] = None
+
+    def done(self, framer: "Framer") -> None:
+        """It has not any more."""
+        self._framers.pop(framer, None)
+
+    def make(self) -> None:
+        """Let packets go until there is room."""
+        while self.held > self.most and self._framers:
+            framer = next(iter(self._framers))
+            del self._framers[framer]
+            self.given_up += 1
+            framer.keep_head()
+
+
+@final
 class Framer:
     """One direction of a connection: `feed` it chunks; it returns decoded packets. Raises nothing.
 
     While `passing` is active, packets that change nothing for later ones are counted there instead.
     """
 
-    __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_hole_bytes", "_hole_offset",
-                 "_lost", "_need", "_passing", "_pieces", "_reason", "_search", "_spans", "_started")  # fmt: skip
+    __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held", "_hole_bytes",
+                 "_hole_offset", "_lost", "_need", "_passing", "_pieces", "_reason", "_room", "_search", "_spans",
+                 "_started", "_trimmed")  # fmt: skip
 
-    def __init__(self, direction: i64, connection: Connection, passing: Passing) -> None:
+    def __init__(self, direction: i64, connection: Connection, passing: Passing, room: Room) -> None:
+        self._room = room
+        self._held: i64 = 0  # bytes of the packet at hand that `room` knows of
+        self._trimmed = False  # is only its head kept?
         self._passing = passing
         self._direction = direction
         self._connection = connection
@@ -141,9 +181,38 @@ class Framer:
             at = end
 
     def _keep(self, data: bytes, chunk: Chunk) -> None:
+        size: i64 = len(data)
+        if self._trimmed:
+            self._have += size
+            self._hole_bytes += size
+            return
         self._spans.append((int(self._have - self._hole_bytes), int(chunk.frame)))
         self._pieces.append(data)
-        self._have += len(data)
+        self._have += size
+        if self._lost:  # bounded by `HELD_WHILE_LOST`
+            return
+        room = self._room
+        room.held += size
+        before = self._held
+        self._held = before + size
+        if before <= HEAD_KEPT < self._held:
+            room.large(self)
+        if room.held > room.most:
+            room.make()
+
+    def keep_head(self) -> None:
+        """Of the packet at hand, which has become too much to hold, only the head is worth its memory."""
+        kept: i64 = HEAD_KEPT if self._hole_offset == -1 else min(HEAD_KEPT, self._hole_offset)
+        head = b""
+        for piece in self._pieces:
+            head += piece[: kept - len(head)]
+        self._pieces = [head]
+        self._spans = [(start, frame) for start, frame in self._spans if start < kept]
+        self._hole_offset = kept
+        self._hole_bytes += self._held - kept
+        self._trimmed = True
+        self._room.held += kept - self._held
+        self._held = kept
 
     def _continue(self, chunk: Chunk, out: list[Packet]) -> None:
         """The packet at hand goes on in `chunk`."""
@@ -189,7 +258,7 @@ class Framer:
             packet.spans = self._spans
         packet.hole_offset = self._hole_offset
         packet.hole_bytes = self._hole_bytes
-        packet.hole_why = why
+        packet.hole_why = "more than --max-incomplete would have waited" if self._trimmed else why
         self._reset_packet()
         self._connection.decode(packet)
         out.append(packet)
@@ -201,6 +270,12 @@ class Framer:
         self._need = 0
         self._hole_offset = -1
         self._hole_bytes = 0
+        if self._held:
+            self._room.held -= self._held
+            if self._held >= HEAD_KEPT:
+                self._room.done(self)
+            self._held = 0
+        self._trimmed = False
 
     def _malformed(self, head: bytes, chunk: Chunk, out: list[Packet]) -> None:
         """A fixed header whose Remaining Length has no end: nobody can know where the next packet starts."""
