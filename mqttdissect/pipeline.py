@@ -8,7 +8,8 @@ from typing import final
 from mypy_extensions import i64
 
 from mqttdissect.analysis.analysis import Analysis
-from mqttdissect.capture.frame import Damage, Frame
+from mqttdissect.capture.damage import Damage
+from mqttdissect.capture.frame import Frame
 from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.capture.reader import CaptureReader
 from mqttdissect.mqtt.dissector import MqttDissector

@@ -2,15 +2,18 @@
 
 Source: draft-ietf-opsawg-pcapng. Blocks of types not known here, custom blocks among them, are stepped over without
 being held in memory. Names of addresses, counts of dropped packets and decryption secrets are kept for whoever asks.
-A block that cannot be true is damage; the next block whose two lengths agree ends it.
+A block that cannot be true is damage; the next block whose two lengths agree ends it. A long block that is stepped over
+is one too if blocks follow each other within it: then its length is wrong.
 """
 
+import re
 from typing import Final, final
 
 from mypy_extensions import i64
 
 from mqttdissect.capture.buffer import Buffer
-from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface, note_damage
+from mqttdissect.capture.damage import Damages, cut_off
+from mqttdissect.capture.frame import MAX_FRAME, Frame, Interface
 from mqttdissect.capture.octets import u16be, u16le, u32be, u32le
 
 SECTION_HEADER: Final = 0x0A0D0D0A
@@ -45,6 +48,9 @@ OPTION_DROPS_SYSTEM: Final = 7
 NAME_IPV4: Final = 1  # record of a name resolution block
 NAME_IPV6: Final = 2
 LIKELY: Final = 262144  # bytes of a block that is believed in while looking for one
+HEAD: Final = 8  # bytes of a block's type and first length; those of a likely one:
+LIKELY_LITTLE: Final[re.Pattern[bytes]] = re.compile(rb"[\x01-\x06]\0\0\0..[\0-\4]\0", re.DOTALL)
+LIKELY_BIG: Final[re.Pattern[bytes]] = re.compile(rb"\0\0\0[\x01-\x06]\0[\0-\4]..", re.DOTALL)
 LARGEST: Final = MAX_FRAME + 65536  # bytes of a block that is read rather than stepped over
 MOST_INTERFACES: Final = 1_000_000
 MOST_NAMES: Final = 100_000
@@ -57,7 +63,7 @@ class PcapngReader:
 
     def __init__(self) -> None:
         self.interfaces: list[Interface] = []
-        self.damage: list[Damage] = []
+        self.damage = Damages()
         self.frames: i64 = 0
         self.names: dict[bytes, str] = {}  # of IP addresses
         self.secrets: list[tuple[int, bytes]] = []  # type and contents
@@ -70,8 +76,6 @@ class PcapngReader:
         self._skip: i64 = 0  # bytes left of a block that is being stepped over, and where it starts
         self._skip_at: i64 = 0
         self._time_ns: i64 = 0  # of the last frame; a simple packet block has no stamp of its own
-        self._lost_at: i64 = -1
-        self._lost_why = ""
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with `data`."""
@@ -82,17 +86,8 @@ class PcapngReader:
         self._buffer.settle()
         frames = self._blocks(True)
         left = self._buffer.available()
-        if self._lost_at >= 0 and self._lost_why.startswith("the file ends"):
-            note_damage(self.damage, self._lost_at, self._lost_why)
-        elif self._lost_at >= 0:
-            self._found(self._buffer.here() + left)
-        elif self._skip:
-            there = self._buffer.here() + left - self._skip_at
-            note_damage(self.damage, self._skip_at, f"the file ends inside a block ({there} bytes of it are there)")
-        elif left:
-            note_damage(
-                self.damage, self._buffer.here(), f"the file ends inside a block ({left} bytes of it are there)"
-            )
+        end = self._buffer.here() + left
+        self.damage.ended(end, "block", end - self._skip_at if self._skip else left)
         return frames
 
     def _u16(self, at: i64) -> i64:
@@ -106,11 +101,11 @@ class PcapngReader:
         buffer = self._buffer
         size: i64 = len(buffer.data)
         while True:
-            if self._skip and not self._step_over(size):
+            if self._skip and not self._step_over(size, last):
                 break
-            if self._lost_at >= 0:
+            if self.damage.lost:
                 self._search(last)
-                if self._lost_at >= 0:
+                if self.damage.lost:
                     break
             at = buffer.position
             if size - at < 12:
@@ -133,7 +128,7 @@ class PcapngReader:
                 if not last:
                     buffer.need = length
                     break
-                self._lose(f"the file ends inside a block ({size - at} bytes of it are there)")
+                self._lose(cut_off("block", size - at), True)
                 continue
             if self._u32(at + length - 4) != length:
                 self._lose(f"a block whose two lengths differ ({length} and {self._u32(at + length - 4)})")
@@ -144,22 +139,76 @@ class PcapngReader:
             buffer.position = at + length
         return frames
 
-    def _step_over(self, size: i64) -> bool:
-        """Go on in a block that is not read; True behind its end."""
+    def _step_over(self, size: i64, last: bool) -> bool:
+        """Go on in a block that is not read; True behind its end, or where it turns out to have ended before."""
         buffer = self._buffer
         step = min(self._skip - 4, size - buffer.position)
+        within = self._blocks_within(buffer.position + step, last)
+        if within >= 0:
+            step = within - buffer.position
+            if not buffer.need:
+                claimed = buffer.here() + self._skip - self._skip_at
+                buffer.position = within
+                skipped = buffer.here() - self._skip_at
+                self.damage.note(
+                    self._skip_at, f"a block of {claimed} bytes with other blocks in it; {skipped} bytes skipped"
+                )
+                self._skip = 0
+                return True
+        elif self._skip - 4 > step and not last:  # the next block may begin in the last few bytes
+            step = max(step - (HEAD - 1), 0)
+            buffer.need = HEAD
         buffer.position += step
         self._skip -= step
         if self._skip > 4 or size - buffer.position < 4:
-            buffer.need = min(self._skip, 4)
+            buffer.need = max(buffer.need, min(self._skip, 4))
             return False
         length = buffer.here() + 4 - self._skip_at
         if self._u32(buffer.position) != length:
             why = f"a block whose two lengths differ ({length} and {self._u32(buffer.position)})"
-            note_damage(self.damage, self._skip_at, f"{why}; {length} bytes skipped")
+            self.damage.note(self._skip_at, f"{why}; {length} bytes skipped")
         buffer.position += 4
         self._skip = 0
         return True
+
+    def _blocks_within(self, stop: i64, last: bool) -> i64:
+        """Where, before `stop`, two blocks follow each other, or one that ends the file; -1 if nowhere. It is not
+        certain yet if `Buffer.need` is set: then so many bytes are needed from there on."""
+        buffer = self._buffer
+        size: i64 = len(buffer.data)
+        limit = buffer.position + self._skip  # of the block that is stepped over
+        for match in (LIKELY_BIG if self._big else LIKELY_LITTLE).finditer(buffer.data, buffer.position, stop):
+            at: i64 = match.start()
+            end = self._end_of_block(at)
+            if end < 0 or end + 12 > limit:
+                continue
+            if end == size and last and self._agree(at, end):
+                return at
+            if end + 12 > size:
+                if last:
+                    continue
+                buffer.need = end + 12 - at
+                return at
+            after = self._end_of_block(end)
+            if after < 0 or not self._agree(at, end):
+                continue
+            if after > size:
+                if last:
+                    continue
+                buffer.need = after - at
+                return at
+            if self._agree(end, after):
+                return at
+        return -1
+
+    def _end_of_block(self, at: i64) -> i64:
+        """Where a block ends, by its first length, if one of a known type can stand at `at`; else -1."""
+        kind, length = self._u32(at), self._u32(at + 4)
+        return at + length if kind in KNOWN and length <= LIKELY and not self._wrong(kind, length) else -1
+
+    def _agree(self, at: i64, end: i64) -> bool:
+        """Has the block that ends at `end` the same length there as at its start?"""
+        return self._u32(end - 4) == end - at
 
     def _byte_order(self, at: i64) -> bool:
         mark = self._buffer.data[at : at + 4]
@@ -319,11 +368,10 @@ class PcapngReader:
             self._note(at, f"more than {MOST_INTERFACES} interfaces")
 
     def _note(self, at: i64, message: str) -> None:
-        note_damage(self.damage, self._buffer.offset + at, message)
+        self.damage.note(self._buffer.offset + at, message)
 
-    def _lose(self, why: str) -> None:
-        self._lost_at = self._buffer.here()
-        self._lost_why = why
+    def _lose(self, why: str, cut_off: bool = False) -> None:
+        self.damage.lose(self._buffer.here(), why, cut_off)
         self._buffer.position += 1
 
     def _search(self, last: bool) -> None:
@@ -338,7 +386,7 @@ class PcapngReader:
                 kind, length = self._u32(at), self._u32(at + 4)
                 if kind in KNOWN and length <= LIKELY and not self._wrong(kind, length):
                     if at + length <= size and self._u32(at + length - 4) == length:
-                        self._found(buffer.here())
+                        self.damage.found(buffer.here())
                         return
                     if at + length > size and not last:
                         self._big = big
@@ -347,7 +395,3 @@ class PcapngReader:
             self._big = big
             buffer.position += 1
         buffer.need = 12
-
-    def _found(self, here: i64) -> None:
-        note_damage(self.damage, self._lost_at, f"{self._lost_why}; {here - self._lost_at} bytes skipped")
-        self._lost_at = -1

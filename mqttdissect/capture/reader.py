@@ -4,7 +4,8 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.capture.frame import CaptureError, Damage, Frame, Interface
+from mqttdissect.capture.damage import Damage
+from mqttdissect.capture.frame import CaptureError, Frame, Interface
 from mqttdissect.capture.pcap import MAGICS, PcapReader
 from mqttdissect.capture.pcapng import MAGIC as PCAPNG
 from mqttdissect.capture.pcapng import PcapngReader
@@ -87,10 +88,10 @@ class CaptureReader:
     def damage(self) -> list[Damage]:
         """What could not be read so far."""
         if self._pcap is not None:
-            return self._pcap.damage
+            return self._pcap.damage.places
         if self._pcapng is not None:
-            return self._pcapng.damage
-        return self._snoop.damage if self._snoop is not None else []
+            return self._pcapng.damage.places
+        return self._snoop.damage.places if self._snoop is not None else []
 
     @property
     def interfaces(self) -> list[Interface]:
