@@ -14,7 +14,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-WRITERS = ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns", "links")
+WRITERS = ("text", "values", "theme", "clock", "gist", "summary", "tree", "ndjson", "columns", "links", "hosts")
 LADDER = ("step", "fold", "scale", "deliveries", "parties", "selection", "model", "pieces", "terminal")
 COMPILED = [
     "mqttdissect/pipeline.py",

@@ -21,7 +21,8 @@ POLL = 0.005  # seconds between two looks at a file that has not grown
 class Followed:
     """`frames()`: lists of frames as the file grows, without end."""
 
-    def __init__(self, path: str, listener: Listener) -> None:
+    def __init__(self, path: str, listener: Listener, hosts: dict[bytes, str] | None = None) -> None:
+        self._hosts = hosts
         self.names = [name_of(path)]
         self.total = -1
         self.position = 0
@@ -51,7 +52,7 @@ class Followed:
 
     def _one(self, descriptor: int) -> Iterator[list[Frame]]:
         """One file, until another has taken its name."""
-        reader = CaptureReader()
+        reader = CaptureReader(self._hosts)
         size = 0
         gone = False
         while True:

@@ -54,18 +54,20 @@ LIKELY_BIG: Final[re.Pattern[bytes]] = re.compile(rb"\0\0\0[\x01-\x06]\0[\0-\4].
 LARGEST: Final = MAX_FRAME + 65536  # bytes of a block that is read rather than stepped over
 MOST_INTERFACES: Final = 1_000_000
 MOST_NAMES: Final = 100_000
+LONGEST_NAME: Final = 255  # bytes that are kept of one (RFC 1035, section 2.3.4)
 MOST_SECRETS: Final = 64 * 1024 * 1024  # bytes
 
 
 @final
 class PcapngReader:
-    """`feed` it the file from its first byte on; `close` when there is no more. Raises nothing."""
+    """`feed` it the file from its first byte on; `close` when there is no more. Raises nothing. names: where to add
+    those of IP addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: dict[bytes, str] | None = None) -> None:
         self.interfaces: list[Interface] = []
         self.damage = Damages()
         self.frames: i64 = 0
-        self.names: dict[bytes, str] = {}  # of IP addresses
+        self.names: dict[bytes, str] = names if names is not None else {}
         self.secrets: list[tuple[int, bytes]] = []  # type and contents
         self._secret_bytes: i64 = 0
         self._buffer = Buffer()
@@ -329,8 +331,9 @@ class PcapngReader:
         for code, value in self._list(at, limit):
             size = 4 if code == NAME_IPV4 else 16
             if code in (NAME_IPV4, NAME_IPV6) and len(value) > size and len(self.names) < MOST_NAMES:
-                name = value[size:].split(b"\0")[0].decode("utf-8", "backslashreplace")
-                self.names.setdefault(value[:size], name)
+                name = value[size : size + LONGEST_NAME].split(b"\0")[0].decode("utf-8", "backslashreplace")
+                if name:
+                    self.names.setdefault(value[:size], name)
 
     def _statistics(self, at: i64, length: i64) -> None:
         """An interface statistics block: what it says replaces what an earlier one said."""

@@ -181,8 +181,8 @@ class Inputs:
 
         return not self.live and all(os.path.isdir(path) or regular_size(path) >= 0 for path in self.paths)
 
-    def source(self) -> Callable[[Listener], Source]:
-        """Where the frames come from."""
+    def source(self, hosts: dict[bytes, str] | None = None) -> Callable[[Listener], Source]:
+        """Where the frames come from. hosts: where to add names of IP addresses."""
         paths, interface, capture_filter = self.paths, self.interface, self.capture_filter
         if interface:
             if paths or self.follow:
@@ -199,10 +199,16 @@ class Inputs:
                 raise click.UsageError("--follow takes one file")
             from mqttdissect.follow import Followed
 
-            return lambda listener: Followed(paths[0], listener)
+            return lambda listener: Followed(paths[0], listener, hosts)
         from mqttdissect.files import Captures
 
-        return lambda listener: Captures(paths, self.merge, listener)
+        def captures(listener: Listener) -> Source:
+            source = Captures(paths, self.merge, listener, hosts)
+            if hosts is not None:
+                source.learn_hosts()
+            return source
+
+        return captures
 
     def dissector(self) -> Dissector:
         """The pipeline."""
@@ -235,15 +241,18 @@ class Inputs:
         except CaptureError as error:
             raise click.UsageError(str(error)) from None
 
-    def run(self, dissector: Dissector, consumer: Consumer, jobs: int = 1, holder: Holder | None = None) -> int:
+    def run(
+        self, dissector: Dissector, consumer: Consumer, jobs: int = 1, holder: Holder | None = None, hosts: bool = False
+    ) -> int:
         """Dissect it all, and hand the packets to `consumer` as they complete, or as `holder` lets them go.
         Returns the exit status.
 
-        jobs: processes that may share the work if `consumer` is a `Printer`; 0 for as many as make sense.
+        jobs: processes that may share the work if `consumer` is a `Printer`; 0 for as many as make sense. hosts: does
+        it want names of hosts?
         """
         from mqttdissect.cli.session import Printer, Session
 
-        source = self.source()
+        source = self.source(dissector.notes.hosts if hosts else None)
         if jobs != 1 and self.count is None and not self.live and isinstance(consumer, Printer):
             from mqttdissect.cli.shared import SharedSession
 

@@ -33,7 +33,7 @@ from mqttdissect.mqtt.registry import (
     USER_NAME,
     WILL_TOPIC,
 )
-from mqttdissect.net.address import endpoint
+from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.text import decoded, shortened, visible
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.values import number, size_of
@@ -61,9 +61,12 @@ def integer(value: object) -> int:
 
 @final
 class Gist:
-    """`line(packet)` is the line; addresses are worked out once a stream. clients: does a CONNECT say whose it is?"""
+    """`line(packet)` is the line; addresses are worked out once a stream. clients: does a CONNECT say whose it is?
+    names: of hosts, by address."""
 
-    def __init__(self, theme: Theme, clients: bool = True) -> None:
+    def __init__(self, theme: Theme, clients: bool = True, names: dict[bytes, str] | None = None) -> None:
+        self._hosts = Hosts(names)
+        self._named = 0  # names that there were when addresses were worked out
         self.theme = theme
         self._clients = clients
         self._endpoints: dict[bytes, list[str]] = {}  # by flow, not by stream: that would keep streams alive
@@ -73,9 +76,13 @@ class Gist:
         stream = packet.stream
         if stream is None:
             return ["", ""]
+        hosts = self._hosts
+        if hosts.known != self._named:
+            self._named = hosts.known
+            self._endpoints.clear()
         known = self._endpoints.get(stream.flow)
         if known is None:
-            source, destination = endpoint(stream.flow, True), endpoint(stream.flow, False)
+            source, destination = hosts.endpoint(stream.flow, True), hosts.endpoint(stream.flow, False)
             known = [source, destination, source]
             if len(self._endpoints) >= MOST_FLOWS:
                 self._endpoints.clear()

@@ -16,6 +16,7 @@ from mqttdissect.net.tcp import Stream
 from mqttdissect.output import values
 from mqttdissect.output.clock import seconds
 from mqttdissect.output.gist import Gist
+from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.links import NO_LINKS, REQUESTS, for_json
 from mqttdissect.output.theme import Theme
 
@@ -32,6 +33,7 @@ class JsonWriter:
         self.about = about if about is not None else FrameNotes()
         self.secrets = secrets
         self._gist = Gist(theme)
+        self._hosts = Hosts(self.about.hosts)
 
     def text(self, packet: Packet) -> str:
         """One line of JSON."""
@@ -70,6 +72,14 @@ class JsonWriter:
             line["version_by"] = VERSION_SOURCES[int(packet.version_by)]
         if packet.spans:
             line["frames"] = [[start, frame] for start, frame in packet.spans]
+        if stream is not None and self._hosts.known:
+            forward = packet.direction == 0
+            for key, name in (
+                ("src_name", self._hosts.name(stream.flow, forward)),
+                ("dst_name", self._hosts.name(stream.flow, not forward)),
+            ):
+                if name:
+                    line[key] = name
         file = self.about.name(int(packet.frame))
         if file:
             line["file"] = file

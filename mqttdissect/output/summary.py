@@ -10,19 +10,25 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
-from mqttdissect.net.address import endpoint
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import MOST_FLOWS, Gist
+from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.links import NO_LINKS
 from mqttdissect.output.links import lines as link_lines
+from mqttdissect.output.text import cells
 from mqttdissect.output.theme import Theme
 
 
 @final
 class SummaryWriter:
-    """`text(packet)`: the line, with its newline. links: what is said of other packets (`links`)."""
+    """`text(packet)`: the line, with its newline. links: what is said of other packets (`links`). names: of hosts, by
+    address."""
 
-    def __init__(self, theme: Theme, clock: Clock, links: i64 = NO_LINKS) -> None:
+    def __init__(
+        self, theme: Theme, clock: Clock, links: i64 = NO_LINKS, names: dict[bytes, str] | None = None
+    ) -> None:
+        self._hosts = Hosts(names)
+        self._named = 0  # names that there were when addresses were worked out
         self.links = links
         self.theme = theme
         self.clock = clock
@@ -70,6 +76,9 @@ class SummaryWriter:
         stream = packet.stream
         if stream is None:
             return ""
+        if self._hosts.known != self._named:
+            self._named = self._hosts.known
+            self._addresses.clear()
         known = self._addresses.get(stream.flow)
         if known is None:
             known = self._aligned(stream.flow)
@@ -77,13 +86,14 @@ class SummaryWriter:
 
     def _aligned(self, flow: bytes) -> list[str]:
         """Both directions' addresses as wide as the columns, which grow if need be."""
-        one, other = endpoint(flow, True), endpoint(flow, False)
-        widest = max(len(one), len(other))
+        one, other = self._hosts.endpoint(flow, True), self._hosts.endpoint(flow, False)
+        widest = max(cells(one), cells(other))
         if widest > self._width or len(self._addresses) >= MOST_FLOWS:
             self._width = max(self._width, widest)
             self._addresses.clear()
         width = self._width
-        known = [f"{one.rjust(width)} → {other.ljust(width)}", f"{other.rjust(width)} → {one.ljust(width)}"]
+        left, right = " " * (width - cells(one)), " " * (width - cells(other))
+        known = [f"{left}{one} → {other}{right}", f"{right}{other} → {one}{left}"]
         self._addresses[flow] = known
         return known
 

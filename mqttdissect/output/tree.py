@@ -49,7 +49,7 @@ class TreeWriter:
         self.about = about if about is not None else FrameNotes()
         self.theme = theme
         self.clock = clock
-        self.gist = Gist(theme)
+        self.gist = Gist(theme, True, self.about.hosts)
         self.width = width
         self.fold = fold
         self.secrets = secrets
