@@ -11,8 +11,9 @@ import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
-from support import ACK, CONNACK, PINGREQ, PSH, SYN, Stream, connect, dissect, names, packet, pcap, publish, text
+from support import ACK, CONNACK, PINGREQ, PSH, RST, SYN, Stream, connect, dissect, names, packet, pcap, publish, text
 
+from mqttdissect.mqtt.registry import TOPIC_NAME
 from mqttdissect.net.overlap import POLICIES
 from mqttdissect.net.tcp import Stream as TcpStream
 from mqttdissect.pipeline import Dissector
@@ -209,13 +210,32 @@ def test_a_gap_in_a_packet_that_is_kept_in_part() -> None:
         assert dissector.mqtt.room.held == 0
 
 
-def test_payload_behind_the_end_of_a_connection_is_no_packet() -> None:
-    """Bytes that go on after a RST cut a packet in two are not taken for the start of one."""
+@pytest.mark.parametrize("first", [3, 9, 10, 17, 60])
+@pytest.mark.parametrize("second", [1, 40, 1000])
+def test_payload_behind_the_end_of_a_connection_is_no_packet(first: int, second: int) -> None:
+    """Bytes that go on after a RST cut a packet in two are not taken for packets, wherever it was cut and however they
+    come, even if they look like some. The end of the packet is known, so what follows it is decoded."""
     forged = publish("topic", publish("a", b"HI") * 20)
-    stream = Stream().handshake().client(connect(), forged[:9]).add(1, flags=4 | ACK).client(forged[9:])
-    packets = dissect(pcap(stream.frames))
-    assert names(packets)[:2] == ["CONNECT", "PUBLISH"]
-    assert "PUBLISH" not in names(packets)[2:] or packets[2].type < 0
+    stream = Stream().handshake().client(connect(), forged[:first]).add(1, flags=RST | ACK)
+    rest = forged[first:]
+    stream.client(*[rest[at : at + second] for at in range(0, len(rest), second)])
+    packets = dissect(pcap(stream.client(PINGREQ).frames))
+    assert [one.name for one in packets if one.type >= 0] == ["CONNECT", "PUBLISH", "PINGREQ"]
+    assert b"".join(one.data for one in packets if one.type < 0) == rest
+    assert packets[1].hole_bytes == len(rest)
+
+
+def test_a_gap_behind_the_end_of_a_connection() -> None:
+    """In what was given up it changes nothing; beyond it, a packet is looked for as behind any gap."""
+    forged = publish("topic", publish("a", b"HI") * 20)
+    behind = forged + publish("gone", b"0") + publish("topic", b"1")
+    for lost in (10, len(forged) - 20, len(forged) - 15):
+        stream = Stream().handshake().client(connect(), forged[:14]).add(1, flags=RST | ACK).client(forged[14:20])
+        stream.lose(0, lost).client(behind[20 + lost :], publish("other", b"2"))
+        packets = [one for one in dissect(pcap(stream.frames)) if one.type >= 0]
+        assert names(packets)[:2] == ["CONNECT", "PUBLISH"]
+        topics = [one.value(TOPIC_NAME) for one in packets if one.name == "PUBLISH"]
+        assert topics == (["topic", "gone"] if lost <= len(forged) - 20 else ["topic"]) + ["topic", "other"]
 
 
 def test_packets_at_the_end_of_long_chains_are_freed() -> None:

@@ -31,6 +31,8 @@ HELD_WHILE_LOST: Final = 32768  # bytes; of more, those that no candidate needs 
 MOST_INCOMPLETE: Final = 512 * 1024 * 1024
 HEAD_KEPT: Final = 4096  # bytes of a packet that is too large to hold; those that are no larger are not looked at
 
+BEHIND_THE_END: Final = "behind the end of the connection"
+
 INCOMPLETE: Final = 0
 MALFORMED: Final = -1
 
@@ -96,8 +98,8 @@ class Framer:
     """
 
     __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held", "_hole_bytes",
-                 "_hole_offset", "_lost", "_need", "_passing", "_pieces", "_reason", "_room", "_search", "_spans",
-                 "_started", "_trimmed")  # fmt: skip
+                 "_hole_offset", "_lost", "_need", "_passing", "_pieces", "_reason", "_rest", "_room", "_search",
+                 "_spans", "_started", "_trimmed")  # fmt: skip
 
     def __init__(self, direction: i64, connection: Connection, passing: Passing, room: Room) -> None:
         self._room = room
@@ -116,6 +118,7 @@ class Framer:
         self._need: i64 = 0  # bytes it has in all; 0 until its Remaining Length is complete
         self._hole_offset: i64 = -1
         self._hole_bytes: i64 = 0
+        self._rest: i64 = 0  # bytes that still belong to a packet which the end of the connection cut off
         self._gap_bytes: i64 = 0  # before the next packet, and the frame before them
         self._gap_after: i64 = 0
 
@@ -134,7 +137,9 @@ class Framer:
             if not chunk.stream.handshake and chunk.data[0] != 0x10:
                 self._lost = True
                 self._reason = "the capture joined the stream in the middle"
-        if self._lost:
+        if self._rest:
+            self._behind_the_end(chunk, out)
+        elif self._lost:
             self._find(chunk, out)
         elif self._have:
             self._continue(chunk, out)
@@ -289,6 +294,10 @@ class Framer:
     def _gap(self, chunk: Chunk, out: list[Packet]) -> bool:
         """Bytes are missing before `chunk`. True if all of them belong to the packet at hand."""
         gap = chunk.gap
+        if gap <= self._rest:
+            self._rest -= gap
+            return True
+        self._rest = 0
         if not self._started:
             self._started = True
         elif not self._lost and self._need and self._have + gap <= self._need:
@@ -324,12 +333,25 @@ class Framer:
         if self._lost:
             self._give_up(chunk, self._have, out)
         elif self._have:
+            rest = self._need - self._have
             self._cut_off(chunk, ENDINGS[int(chunk.ending)], out)
+            if rest > 0:
+                self._rest = rest
+                return
         else:
             return
         self._lost = True  # should anything follow all the same, it is not the start of a packet
         self._search = None
-        self._reason = "behind the end of the connection"
+        self._reason = BEHIND_THE_END
+
+    def _behind_the_end(self, chunk: Chunk, out: list[Packet]) -> None:
+        """The connection goes on in spite of its end: what the packet still lacked then has been given up with it."""
+        data = chunk.data
+        count: i64 = min(self._rest, len(data))
+        self._rest -= count
+        self._reason = BEHIND_THE_END
+        self._undecoded(data[:count], [(0, int(chunk.frame))], chunk, out)
+        self._cut(data, count, chunk, out)
 
     def _joined(self) -> bytes:
         """What is held while the framing is lost, in one piece."""
@@ -371,19 +393,23 @@ class Framer:
             part = Chunk(chunk.stream, self._direction, piece, frame, chunk.arrival, chunk.time_ns, 0, OPEN)
             out.extend(self.feed(part))
 
+    def _undecoded(self, data: bytes, spans: list[tuple[int, int]], chunk: Chunk, out: list[Packet]) -> None:
+        """Hand on bytes that are no packet."""
+        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
+        if len(spans) > 1 or spans[0][1] != packet.frame:
+            packet.spans = spans
+        packet.version = self._connection.version
+        packet.version_by = self._connection.version_by
+        undecoded(packet, self._reason)
+        out.append(packet)
+
     def _give_up(self, chunk: Chunk, count: i64, out: list[Packet]) -> None:
         """Hand on the first `count` bytes held as undecoded."""
         if count == 0:
             return
         data = self._joined()
         taken = [(start, frame) for start, frame in self._spans if start < count]
-        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data[:count], 0)
-        if len(taken) > 1 or taken[0][1] != packet.frame:
-            packet.spans = taken
-        packet.version = self._connection.version
-        packet.version_by = self._connection.version_by
-        undecoded(packet, self._reason)
-        out.append(packet)
+        self._undecoded(data[:count], taken, chunk, out)
         rest = [(max(start - int(count), 0), frame) for start, frame in self._spans if start >= count]
         if len(data) > count and (not rest or rest[0][0] > 0):
             rest.insert(0, (0, taken[-1][1]))
