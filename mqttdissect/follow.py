@@ -15,6 +15,7 @@ from mqttdissect.capture.reader import CaptureReader
 from mqttdissect.files import Listener, name_of
 from mqttdissect.source import BLOCK, STOP, opened
 
+HEAD = 8  # bytes that tell whether a file is a capture
 POLL = 0.005  # seconds between two looks at a file that has not grown
 
 
@@ -38,6 +39,7 @@ class Followed:
                 yield from self._one(descriptor)
             except CaptureError as error:
                 self._listener.failed(self.names[0], error)
+                self._await_another(descriptor)
             finally:
                 os.close(descriptor)
             while True:
@@ -46,6 +48,12 @@ class Followed:
                     break
                 except CaptureError:
                     STOP.pause(POLL * 10)
+
+    def _await_another(self, descriptor: int) -> None:
+        """Wait until the file that cannot be read has been replaced, or written anew."""
+        head = head_of(descriptor)
+        while not replaced(self._path, descriptor) and head_of(descriptor) == head:
+            STOP.pause(POLL * 10)
 
     def close(self) -> None:
         """Nothing is left to say: the end of a growing file is no damage."""
@@ -71,6 +79,15 @@ class Followed:
             gone = replaced(self._path, descriptor)
             if not gone:
                 STOP.pause(POLL)
+
+
+def head_of(descriptor: int) -> bytes:
+    """The first bytes of a file, wherever it is read."""
+    position = os.lseek(descriptor, 0, os.SEEK_CUR)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    head = os.read(descriptor, HEAD)
+    os.lseek(descriptor, position, os.SEEK_SET)
+    return head
 
 
 def replaced(path: str, descriptor: int) -> bool:

@@ -39,9 +39,15 @@ class DecodeAs(click.ParamType[int]):
 
 
 OPTIONS = [
-    click.argument("captures", nargs=-1, metavar="CAPTURE...", type=click.Path()),
+    click.argument("captures", nargs=-1, metavar="CAPTURE...", type=click.Path(readable=False)),
     click.option(
-        "-r", "--read", "read", multiple=True, metavar="FILE", type=click.Path(), help="The same as naming the capture."
+        "-r",
+        "--read",
+        "read",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(readable=False),
+        help="The same as naming the capture.",
     ),
     click.option(
         "--merge/--no-merge", default=True, help="Several captures in order of time (default), or one after the other."
@@ -239,7 +245,7 @@ class Inputs:
         try:
             return Recorder(path)
         except CaptureError as error:
-            raise click.UsageError(str(error)) from None
+            raise click.ClickException(str(error)) from None
 
     def run(
         self, dissector: Dissector, consumer: Consumer, jobs: int = 1, holder: Holder | None = None, hosts: bool = False
