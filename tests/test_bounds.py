@@ -196,6 +196,20 @@ def test_packets_that_are_not_whole_are_bounded(mqttdissect: Run, tmp_path: Path
     assert dissector.close() == []
 
 
+def test_packets_in_many_pieces_are_bounded() -> None:
+    """Each piece takes memory, however short it is; the packets are whole in what counts all the same."""
+    message = publish("topic", bytes(3000))
+    stream = Stream().handshake().client(connect(), *[bytes([byte]) for byte in message + PINGREQ])
+    dissector = Dissector(most_incomplete=100_000)
+    packets = dissector.feed(pcap(stream.frames))
+    assert names(packets) == ["CONNECT", "PUBLISH", "PINGREQ"]
+    assert packets[1].value(TOPIC_NAME) == "topic"
+    assert 100 < len(packets[1].data) < 1000
+    assert packets[1].hole_bytes == len(message) - len(packets[1].data)
+    assert (dissector.mqtt.room.held, dissector.mqtt.room.given_up) == (0, 1)
+    assert len(dissect(pcap(stream.frames))[1].data) == len(message)
+
+
 def test_a_gap_in_a_packet_that_is_kept_in_part() -> None:
     """Before and behind what is kept of it; its length is known all the same, and the next packet is found."""
     message = publish("big", bytes(60_000))

@@ -29,6 +29,7 @@ from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk
 HELD_WHILE_LOST: Final = 32768  # bytes; of more, those that no candidate needs are given up, at least half
 
 MOST_INCOMPLETE: Final = 512 * 1024 * 1024
+PIECE_COST: Final = 256  # bytes in memory that a piece takes besides its own
 HEAD_KEPT: Final = 4096  # bytes of a packet that is too large to hold; those that are no larger are not looked at
 
 BEHIND_THE_END: Final = "behind the end of the connection"
@@ -103,7 +104,7 @@ class Framer:
 
     def __init__(self, direction: i64, connection: Connection, passing: Passing, room: Room) -> None:
         self._room = room
-        self._held: i64 = 0  # bytes of the packet at hand that `room` knows of
+        self._held: i64 = 0  # bytes in memory of the packet at hand, as `room` knows
         self._trimmed = False  # is only its head kept?
         self._passing = passing
         self._direction = direction
@@ -197,9 +198,9 @@ class Framer:
         if self._lost:  # bounded by `HELD_WHILE_LOST`
             return
         room = self._room
-        room.held += size
+        room.held += size + PIECE_COST
         before = self._held
-        self._held = before + size
+        self._held = before + size + PIECE_COST
         if before <= HEAD_KEPT < self._held:
             room.large(self)
         if room.held > room.most:
@@ -208,16 +209,17 @@ class Framer:
     def keep_head(self) -> None:
         """Of the packet at hand, which has become too much to hold, only the head is worth its memory."""
         kept: i64 = HEAD_KEPT if self._hole_offset == -1 else min(HEAD_KEPT, self._hole_offset)
+        kept = min(kept, self._have)
         head = b""
         for piece in self._pieces:
             head += piece[: kept - len(head)]
         self._pieces = [head]
         self._spans = [(start, frame) for start, frame in self._spans if start < kept]
         self._hole_offset = kept
-        self._hole_bytes += self._held - kept
+        self._hole_bytes = self._have - kept
         self._trimmed = True
-        self._room.held += kept - self._held
-        self._held = kept
+        self._room.held += kept + PIECE_COST - self._held
+        self._held = kept + PIECE_COST
 
     def _continue(self, chunk: Chunk, out: list[Packet]) -> None:
         """The packet at hand goes on in `chunk`."""
