@@ -33,6 +33,7 @@ SMALLEST: Final[dict[int, int]] = {  # bytes that a block of each type has at le
     ENHANCED_PACKET: 32,
 }
 KNOWN: Final = frozenset([SECTION_HEADER, *range(1, 11), 0xBAD, 0x40000BAD])
+NUMBERED: Final = frozenset([9, 0xBAD, 0x40000BAD])  # journal entries, custom blocks: Wireshark numbers them as frames
 LOCAL: Final = 0x8000_0000  # types from here on are anybody's
 MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDER_BIG: Final = b"\x1a\x2b\x3c\x4d"
@@ -125,6 +126,8 @@ class PcapngReader:
             if kind not in SMALLEST and length > (LARGEST if kind == DECRYPTION_SECRETS else LIKELY):
                 self._skip_at = buffer.here()
                 self._skip = length
+                if kind in NUMBERED:
+                    self.frames += 1
                 continue
             if size - at < length:
                 if not last:
@@ -258,6 +261,8 @@ class PcapngReader:
             self._in_section = True
         elif kind == NAME_RESOLUTION:
             self._names(at + 8, at + length - 4)
+        elif kind in NUMBERED:
+            self.frames += 1
         elif kind == INTERFACE_STATISTICS and length >= 24:
             self._statistics(at, length)
         elif kind == DECRYPTION_SECRETS and length >= 20:
