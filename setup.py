@@ -19,6 +19,7 @@ WRITERS = (
     "columns",
     "gist",
     "hexdump",
+    "hosts",
     "links",
     "ndjson",
     "pieces",

@@ -27,6 +27,7 @@ TARGETS = ("capture", "stream", "packet")
 LARGEST_SEED = 48_000  # bytes; of larger captures only the start is used
 MOST_FRAMES = 300  # of one connection, about
 UNITS = [b"\xc0\x00", b"\x30\x80", b"\x40\x02\0\1", b"\x30", b"\x10", b"\xd0\0\xc0\0", b"\x30\x03\0\1a"]
+HOSTS = [b"broker", b"a.b-c", b"10.0.0.9", b"=x", b"\x1b[2J\xff", "\u202ex".encode(), b"n" * 300, b""]
 LINKS = [0, 1, 12, 14, 101, 108, 113, 228, 229, 276, 147]
 
 
@@ -142,7 +143,17 @@ class Inputs:
             data = spliced(rng, data, rng.choice(self.seeds))
         elif choice < 0.57:
             return rng.randbytes(rng.randrange(0, 400))
+        if rng.random() < 0.2:
+            data = with_run(rng, data)
         return mutated(rng, data, 40 if rng.random() < 0.3 else 4) if choice > 0.3 else data
+
+
+def with_run(rng: Random, data: bytes) -> bytes:
+    """The same with a run of zeros, junk or text in it, between its bytes or over them."""
+    run = rng.choice([bytes(1), b"\xff", b"disk full\n", rng.randbytes(40)]) * rng.randrange(1, 5000)
+    run = run[: rng.choice([1, 16, 64, 5000])]
+    at = rng.randrange(len(data) + 1)
+    return data[:at] + run + data[at + rng.choice([0, len(run), rng.randrange(64)]) :]
 
 
 def made_up(rng: Random) -> bytes:
@@ -197,6 +208,15 @@ def blocks(rng: Random, frames: list[bytes], link: int) -> bytes:
             out.append(support.block(rng.choice([4, 5, 10, 0xBAD, 77]), rng.randbytes(rng.randrange(60)), order))
         elif choice < 0.94:
             out.append(support.block(rng.choice([10, 78]), bytes(rng.choice([65536, 70000])), order))
+        elif choice < 0.945:
+            lie = rng.choice([300_000, 2**24 - 4, 2**28, 2**32 - 4])
+            out.append(struct.pack(order + "II", rng.choice([4, 5, 10, 0xBAD, 2**31 + 1]), lie) + rng.randbytes(20))
+        elif choice < 0.955:
+            names = [
+                support.option(kind, rng.choice([frame[26:30], bytes(15) + b"\1"]) + rng.choice(HOSTS) + b"\0", order)
+                for kind in rng.choices([1, 2, 3], k=rng.randrange(4))
+            ]
+            out.append(support.block(4, b"".join(names) + bytes(4), order))
         elif choice < 0.96:
             order = rng.choice("<>")
             number = 0

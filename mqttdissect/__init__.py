@@ -34,7 +34,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from mqttdissect.api import decode, dissect, open_capture
-    from mqttdissect.capture.frame import CaptureError, Damage, Frame
+    from mqttdissect.capture.damage import Damage
+    from mqttdissect.capture.frame import CaptureError, Frame
     from mqttdissect.mqtt.fields import Field, FieldSpec
     from mqttdissect.mqtt.packet import Note, Packet
     from mqttdissect.net.segment import Segment
@@ -46,7 +47,7 @@ _HOMES = {
     "dissect": "api",
     "open_capture": "api",
     "CaptureError": "capture.frame",
-    "Damage": "capture.frame",
+    "Damage": "capture.damage",
     "Frame": "capture.frame",
     "Field": "mqtt.fields",
     "FieldSpec": "mqtt.fields",

@@ -50,9 +50,11 @@ class Source(Protocol):
 class CaptureFile:
     """One capture: `frames()` once; what is left to say is then in `reader` and `damage`."""
 
-    def __init__(self, path: str, block: int = BLOCK, hold: bool = True, size: int = -1) -> None:
+    def __init__(
+        self, path: str, block: int = BLOCK, hold: bool = True, size: int = -1, hosts: dict[bytes, str] | None = None
+    ) -> None:
         self.name = name_of(path)
-        self.reader = CaptureReader()
+        self.reader = CaptureReader(hosts)
         self.input = Input(path, block, hold, size)
 
     def frames(self) -> Iterator[list[Frame]]:
@@ -85,11 +87,15 @@ class Captures:
     """`frames()` of all captures named by `paths`, once; a directory stands for the captures in it.
 
     merge: in order of time, else one file after the other. The frames are numbered through, and `Frame.file` is the
-    index into `names`. total: bytes of all files, -1 if not known; `position` of them have been read.
+    index into `names`. total: bytes of all files, -1 if not known; `position` of them have been read. hosts: where to
+    add names of IP addresses.
     """
 
-    def __init__(self, paths: list[str], merge: bool, listener: Listener) -> None:
+    def __init__(
+        self, paths: list[str], merge: bool, listener: Listener, hosts: dict[bytes, str] | None = None
+    ) -> None:
         self._listener = listener
+        self._hosts = hosts
         self._merge = merge
         self._paths = expanded(paths, listener)
         self._open: dict[int, CaptureFile] = {}
@@ -109,6 +115,19 @@ class Captures:
         """Read files that are still growing only as far as they were when this was made: whoever else does so sees the
         same."""
         self._bounded = True
+
+    def learn_hosts(self) -> None:
+        """Read the names of IP addresses in all files that can be read twice: they often stand at the end."""
+        for path, regular in zip(self._paths, self._regular, strict=True):
+            if regular:
+                reader = CaptureReader(self._hosts)
+                try:
+                    for piece in Input(path).pieces():
+                        reader.feed(piece)
+                        if not reader.may_name:
+                            break
+                except CaptureError:
+                    pass  # it is said when the frames are read
 
     def frames(self) -> Iterator[list[Frame]]:
         """Lists of frames, none empty."""
@@ -134,7 +153,9 @@ class Captures:
         many = len(self._paths) > MANY
         hold = not many or not self._regular[index]
         size = self._sizes[index] if self._bounded else -1
-        file = self._open[index] = CaptureFile(self._paths[index], SMALL_BLOCK if many else BLOCK, hold, size)
+        file = self._open[index] = CaptureFile(
+            self._paths[index], SMALL_BLOCK if many else BLOCK, hold, size, self._hosts
+        )
         try:
             yield from file.frames()
         except CaptureError as error:

@@ -15,13 +15,15 @@ from mqttdissect.capture.reader import CaptureReader
 from mqttdissect.files import Listener, name_of
 from mqttdissect.source import BLOCK, STOP, opened
 
+HEAD = 8  # bytes that tell whether a file is a capture
 POLL = 0.005  # seconds between two looks at a file that has not grown
 
 
 class Followed:
     """`frames()`: lists of frames as the file grows, without end."""
 
-    def __init__(self, path: str, listener: Listener) -> None:
+    def __init__(self, path: str, listener: Listener, hosts: dict[bytes, str] | None = None) -> None:
+        self._hosts = hosts
         self.names = [name_of(path)]
         self.total = -1
         self.position = 0
@@ -37,6 +39,7 @@ class Followed:
                 yield from self._one(descriptor)
             except CaptureError as error:
                 self._listener.failed(self.names[0], error)
+                self._await_another(descriptor)
             finally:
                 os.close(descriptor)
             while True:
@@ -46,12 +49,18 @@ class Followed:
                 except CaptureError:
                     STOP.pause(POLL * 10)
 
+    def _await_another(self, descriptor: int) -> None:
+        """Wait until the file that cannot be read has been replaced, or written anew."""
+        head = head_of(descriptor)
+        while not replaced(self._path, descriptor) and head_of(descriptor) == head:
+            STOP.pause(POLL * 10)
+
     def close(self) -> None:
         """Nothing is left to say: the end of a growing file is no damage."""
 
     def _one(self, descriptor: int) -> Iterator[list[Frame]]:
         """One file, until another has taken its name."""
-        reader = CaptureReader()
+        reader = CaptureReader(self._hosts)
         size = 0
         gone = False
         while True:
@@ -70,6 +79,15 @@ class Followed:
             gone = replaced(self._path, descriptor)
             if not gone:
                 STOP.pause(POLL)
+
+
+def head_of(descriptor: int) -> bytes:
+    """The first bytes of a file, wherever it is read."""
+    position = os.lseek(descriptor, 0, os.SEEK_CUR)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    head = os.read(descriptor, HEAD)
+    os.lseek(descriptor, position, os.SEEK_SET)
+    return head
 
 
 def replaced(path: str, descriptor: int) -> bool:

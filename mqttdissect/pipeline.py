@@ -8,11 +8,14 @@ from typing import final
 from mypy_extensions import i64
 
 from mqttdissect.analysis.analysis import Analysis
-from mqttdissect.capture.frame import Damage, Frame
+from mqttdissect.capture.damage import Damage
+from mqttdissect.capture.frame import Frame
 from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.capture.reader import CaptureReader
 from mqttdissect.mqtt.dissector import MqttDissector
+from mqttdissect.mqtt.framing import MOST_INCOMPLETE
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.net.fragments import Fragments
 from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.overlap import FIRST
 from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Chunk, Reassembler
@@ -28,7 +31,8 @@ class Dissector:
     ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level to assume where
     nothing in a stream tells it (3, 4, 5; 0 for the default). check: leave out segments whose checksum is wrong.
     overlap: one of `net.overlap`, whose bytes count where segments differ. most_streams, most_waiting: bounds of
-    `net.tcp`. Raises `CaptureError` if the input is no capture.
+    `net.tcp`. fragments: what collects those of IP, within its own bounds. most_incomplete: bytes of packets that
+    are not whole yet. Raises `CaptureError` if the input is no capture.
     """
 
     def __init__(
@@ -39,12 +43,14 @@ class Dissector:
         overlap: i64 = FIRST,
         most_streams: i64 = MOST_STREAMS,
         most_waiting: i64 = MAX_WAITING,
+        fragments: Fragments | None = None,
+        most_incomplete: i64 = MOST_INCOMPLETE,
     ) -> None:
         self.reader = CaptureReader()
-        self.unwrapper = Unwrapper(check)
+        self.unwrapper = Unwrapper(check, fragments)
         self.tcp = Reassembler(most_streams, most_waiting, overlap)
         self.transport = Transport(ports)
-        self.mqtt = MqttDissector(version)
+        self.mqtt = MqttDissector(version, most_incomplete)
         self.frames: i64 = 0
         self.first_ns: i64 = -1  # time of the first frame; -1 before it
         self.last_ns: i64 = -1  # and of the last one

@@ -321,6 +321,12 @@ LINKS: dict[str, tuple[int, Wrap]] = {
     "PPP with direction": (204, lambda p: b"\x01" + bytes(HDLC() / PPP(proto=ppp_number(p)) / Raw(p))),
     "PPP of pppd": (166, lambda p: bytes.fromhex("01 03") + struct.pack(">H", ppp_number(p)) + p),
     "Cisco HDLC": (104, before_type("0f00")),
+    "ATM of Solaris": (123, lambda p: bytes.fromhex("82 00 0064") + SNAPPED + typed(p)),
+    "ARCNET of Linux": (129, before("01 02 0000 d4 00 0001")),
+    "ERF": (197, lambda p: erf(2, bytes(2) + MAC + typed(p))),
+    "ERF with extensions": (197, lambda p: erf(0x8B, bytes(2) + MAC + typed(p), "8300000000000001 0400000000000002")),
+    "ERF with HDLC": (197, lambda p: erf(1, bytes.fromhex("0f00") + typed(p))),
+    "ERF with IP": (197, lambda p: erf(22, p)),
     "ATM RFC 1483": (100, lambda p: SNAPPED + typed(p)),
     "ATM RFC 1483, bridged": (100, lambda p: bytes.fromhex("aaaa03 0080c2 0007 0000") + MAC + typed(p)),
     "frame relay": (107, lambda p: bytes.fromhex("1841 03") + (b"\xcc" if p[0] >> 4 == 4 else b"\x8e") + p),
@@ -421,6 +427,13 @@ OVER_IPV6_ONLY: dict[str, Wrap] = {  # these carry IPv6
     "VXLAN with IPv6": VXLAN_4789,
     "GTP-U with IPv6": udp(2152, gtp()),
 }
+
+
+def erf(kind: int, data: bytes, extensions: str = "") -> bytes:
+    """A record of Endace's cards."""
+    more = bytes.fromhex(extensions)
+    return bytes(8) + struct.pack(">BBHHH", kind, 4, 16 + len(more) + len(data), 0, len(data)) + more + data
+
 
 CASES: dict[str, tuple[int, Wrap]] = {
     **{name: (ETHERNET, wrap) for part in (OVER_ETHERNET, OVER_IP, OVER_UDP, NESTED) for name, wrap in part.items()},

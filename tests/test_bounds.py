@@ -11,8 +11,9 @@ import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
-from support import ACK, CONNACK, PINGREQ, PSH, SYN, Stream, connect, dissect, names, packet, pcap, publish, text
+from support import ACK, CONNACK, PINGREQ, PSH, RST, SYN, Stream, connect, dissect, names, packet, pcap, publish, text
 
+from mqttdissect.mqtt.registry import TOPIC_NAME
 from mqttdissect.net.overlap import POLICIES
 from mqttdissect.net.tcp import Stream as TcpStream
 from mqttdissect.pipeline import Dissector
@@ -165,13 +166,90 @@ def test_a_large_publish_passes_through() -> None:
     assert len(packets[1].frames) == len(pieces)
 
 
-def test_payload_behind_the_end_of_a_connection_is_no_packet() -> None:
-    """Bytes that go on after a RST cut a packet in two are not taken for the start of one."""
+def test_packets_that_are_not_whole_are_bounded(mqttdissect: Run, tmp_path: Path) -> None:
+    """Of six messages of 300 KiB that come side by side, three fit into 1 MiB with all their bytes. The others are
+    known by their topic, their length and what was given up, and what follows each is decoded."""
+    streams = [Stream(host(n)).handshake().client(connect(str(n))) for n in range(6)]
+    message = publish("big", bytes(300 * 1024))
+    for at in range(0, len(message), 30_000):
+        for stream in streams:
+            stream.client(message[at : at + 30_000])
+    for stream in streams:
+        stream.client(PINGREQ)
+    frames = [frame for group in zip(*[stream.frames for stream in streams], strict=True) for frame in group]
+    path = tmp_path / "incomplete.pcap"
+    path.write_bytes(pcap(frames))
+    assert mqttdissect("-P", path).stderr == ""
+    done = mqttdissect("-P", "--max-incomplete", "1", path)
+    assert "3 packets were kept in part, as more than --max-incomplete would have waited" in done.stderr
+    lines = done.stdout.splitlines()
+    assert sum("PUBLISH" in line and "big" in line for line in lines) == 6
+    assert sum("PINGREQ" in line for line in lines) == 6
+    dissector = Dissector(most_incomplete=1024 * 1024)
+    messages = [one for one in dissector.feed(pcap(frames)) if one.name == "PUBLISH"]
+    assert sorted(len(one.data) for one in messages) == [4096] * 3 + [len(message)] * 3
+    assert {one.hole_bytes for one in messages} == {0, len(message) - 4096}
+    assert [str(note) for note in messages[0].notes or []] == [
+        f"offset 4096: {len(message) - 4096} more bytes: more than --max-incomplete would have waited (MQTT 3.1.1, 4.2)"
+    ]
+    assert dissector.mqtt.room.held == 0
+    assert dissector.close() == []
+
+
+def test_packets_in_many_pieces_are_bounded() -> None:
+    """Each piece takes memory, however short it is; the packets are whole in what counts all the same."""
+    message = publish("topic", bytes(3000))
+    stream = Stream().handshake().client(connect(), *[bytes([byte]) for byte in message + PINGREQ])
+    dissector = Dissector(most_incomplete=100_000)
+    packets = dissector.feed(pcap(stream.frames))
+    assert names(packets) == ["CONNECT", "PUBLISH", "PINGREQ"]
+    assert packets[1].value(TOPIC_NAME) == "topic"
+    assert 100 < len(packets[1].data) < 1000
+    assert packets[1].hole_bytes == len(message) - len(packets[1].data)
+    assert (dissector.mqtt.room.held, dissector.mqtt.room.given_up) == (0, 1)
+    assert len(dissect(pcap(stream.frames))[1].data) == len(message)
+
+
+def test_a_gap_in_a_packet_that_is_kept_in_part() -> None:
+    """Before and behind what is kept of it; its length is known all the same, and the next packet is found."""
+    message = publish("big", bytes(60_000))
+    for lost in (1000, 20_000, 45_000):
+        stream = Stream().handshake().client(connect(), message[:lost]).lose(0, 5000)
+        stream.client(message[lost + 5000 : lost + 10_000], message[lost + 10_000 :], PINGREQ)
+        dissector = Dissector(most_incomplete=16 * 1024)
+        packets = dissector.feed(pcap(stream.frames)) + dissector.close()
+        assert names(packets) == ["CONNECT", "PUBLISH", "PINGREQ"]
+        assert len(packets[1].data) == min(lost, 4096)
+        assert packets[1].hole_bytes == len(message) - len(packets[1].data)
+        assert dissector.mqtt.room.held == 0
+
+
+@pytest.mark.parametrize("first", [3, 9, 10, 17, 60])
+@pytest.mark.parametrize("second", [1, 40, 1000])
+def test_payload_behind_the_end_of_a_connection_is_no_packet(first: int, second: int) -> None:
+    """Bytes that go on after a RST cut a packet in two are not taken for packets, wherever it was cut and however they
+    come, even if they look like some. The end of the packet is known, so what follows it is decoded."""
     forged = publish("topic", publish("a", b"HI") * 20)
-    stream = Stream().handshake().client(connect(), forged[:9]).add(1, flags=4 | ACK).client(forged[9:])
-    packets = dissect(pcap(stream.frames))
-    assert names(packets)[:2] == ["CONNECT", "PUBLISH"]
-    assert "PUBLISH" not in names(packets)[2:] or packets[2].type < 0
+    stream = Stream().handshake().client(connect(), forged[:first]).add(1, flags=RST | ACK)
+    rest = forged[first:]
+    stream.client(*[rest[at : at + second] for at in range(0, len(rest), second)])
+    packets = dissect(pcap(stream.client(PINGREQ).frames))
+    assert [one.name for one in packets if one.type >= 0] == ["CONNECT", "PUBLISH", "PINGREQ"]
+    assert b"".join(one.data for one in packets if one.type < 0) == rest
+    assert packets[1].hole_bytes == len(rest)
+
+
+def test_a_gap_behind_the_end_of_a_connection() -> None:
+    """In what was given up it changes nothing; beyond it, a packet is looked for as behind any gap."""
+    forged = publish("topic", publish("a", b"HI") * 20)
+    behind = forged + publish("gone", b"0") + publish("topic", b"1")
+    for lost in (10, len(forged) - 20, len(forged) - 15):
+        stream = Stream().handshake().client(connect(), forged[:14]).add(1, flags=RST | ACK).client(forged[14:20])
+        stream.lose(0, lost).client(behind[20 + lost :], publish("other", b"2"))
+        packets = [one for one in dissect(pcap(stream.frames)) if one.type >= 0]
+        assert names(packets)[:2] == ["CONNECT", "PUBLISH"]
+        topics = [one.value(TOPIC_NAME) for one in packets if one.name == "PUBLISH"]
+        assert topics == (["topic", "gone"] if lost <= len(forged) - 20 else ["topic"]) + ["topic", "other"]
 
 
 def test_packets_at_the_end_of_long_chains_are_freed() -> None:

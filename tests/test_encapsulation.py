@@ -63,6 +63,8 @@ BY_TCPDUMP = {
     "Marvell switch tag", "Marvell switch tag, EtherType", "SLIP",
 }  # fmt: skip
 """What tshark (4.0) does not read, or not without more of a header than counts here; but tcpdump does."""
+IP_TYPES = (b"\x08\x00", b"\x86\xdd")
+ONLY_IPV4 = {"GRE with WCCP"}  # says so of what it carries
 BY_NEITHER = {
     "nflog, big-endian": "both take the byte order of the machine that they run on",
     "MPLS as link type": "tcpdump and tshark know its name and no more",
@@ -114,6 +116,22 @@ def test_the_conversation_is_found(name: str) -> None:
     unwrapper = dissector.unwrapper
     assert (unwrapper.broken, unwrapper.unknown_links, unwrapper.encrypted, unwrapper.in_parts) == (0, {}, 0, 0)
     assert (dissector.tcp.streams, dissector.tcp.gaps) == (1, 0)
+
+
+IN_IP = [name for name, (link, _) in CASES.items() if link == ETHERNET and CASES[name][1](PACKET)[12:14] in IP_TYPES]
+
+
+@pytest.mark.parametrize("outer", CASES)
+def test_each_in_each(outer: str) -> None:
+    """Whatever carries IP packets, also those that are a tunnel's themselves, in an IP packet of either version."""
+    link, wrap = CASES[outer]
+    for name in IN_IP:
+        packet = CASES[name][1](PACKET)[14:]
+        if packet[0] >> 4 == 6 and outer in ONLY_IPV4:
+            continue
+        segment, unwrapper = unwrap(wrap(packet), link)
+        assert segment is not None, name
+        assert (segment.data, segment.flow[:4], unwrapper.broken) == (b"hello", CLIENT[0], 0)
 
 
 @pytest.fixture(scope="module")

@@ -275,6 +275,27 @@ def test_the_file_name_travels_with_the_frame(mqttdissect: Run, tmp_path: Path) 
     assert "  one  " not in mqttdissect("one").stdout
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("setpriv") is None,
+                    reason="giving up the right to read everything needs it, and setpriv")  # fmt: skip
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    """It, or a directory, is one line; the others are read."""
+    one, two, folder = tmp_path / "one", tmp_path / "two", tmp_path / "folder"
+    one.write_bytes(split(conversation(2), 100)[0])
+    two.write_bytes(one.read_bytes())
+    folder.mkdir()
+    two.chmod(0)
+    folder.chmod(0)
+    rights = "-dac_override,-dac_read_search"
+    command = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", sys.executable, "-m", "mqttdissect", "-P"]
+    done = subprocess.run([*command, one, two, folder], capture_output=True, text=True, timeout=60)
+    folder.chmod(0o700)
+    if "denied" not in done.stderr:
+        pytest.skip("this system lets it read all the same")
+    assert "CONNECT" in done.stdout
+    assert sorted(done.stderr.splitlines()) == [f"mqttdissect: {path}: permission denied" for path in (folder, two)]
+    assert done.returncode == 2
+
+
 def test_names_that_are_no_text(mqttdissect: Run, tmp_path: Path) -> None:
     """Bytes that are not UTF-8 are escaped."""
     one, two = split(conversation(6), 7)

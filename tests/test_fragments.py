@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from encapsulations import IP_IN_IP, VXLAN_4789, Wrap, gre
@@ -17,6 +19,8 @@ from mqttdissect.net.fragments import MOST_AGE_NS, MOST_BYTES, MOST_PACKETS, Fra
 from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.segment import Segment
 from mqttdissect.pipeline import Dissector
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 CLIENT6, SERVER6 = bytes(15) + b"\x01", bytes(15) + b"\x02"
 DATA = bytes(range(256)) * 4
@@ -227,6 +231,38 @@ def test_how_many_bytes_wait_is_bounded() -> None:
         assert held.dropped > 0
         held.close()
         assert (held.bytes, held.dropped) == (0, count)
+
+
+BOUNDS = {  # what is asked for, and how many of 40 packets are then found
+    "as it is": ((), 40),
+    "packets": (("--max-fragments", "10"), 10),
+    "memory": (("--max-fragment-memory", "1"), 16),
+    "age": (("--max-fragment-age", "0.5"), 13),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds_are_options(name: str, mqttdissect: Run, tmp_path: Path) -> None:
+    """All first fragments of 64 KB packets come, then all last ones, backwards; what was given up is counted and said,
+    and the packets that were whole are found."""
+    options, found = BOUNDS[name]
+    path = tmp_path / "fragments.pcap"
+    before = Stream().handshake().client(connect())
+    streams = [Stream((CLIENT[0], 50000 + number)).client(publish("topic", bytes(64_000))) for number in range(40)]
+    halves = [cut(stream.frames[0][34:], 64_000, number) for number, stream in enumerate(streams)]
+    frames = [*before.frames, *[first for first, _ in halves], *[second for _, second in halves[::-1]]]
+    path.write_bytes(pcap(frames, step_ns=20_000_000))
+    done = mqttdissect("-P", *options, path)
+    lines = done.stdout.splitlines()
+    assert "CONNECT" in lines[0]
+    assert sum("PUBLISH" in line for line in lines) == found
+    assert done.returncode == 0
+    lost = 2 * (40 - found)
+    if lost:
+        assert f"{lost} IP fragments were passed over" in done.stderr
+        assert "not within --max-fragments, --max-fragment-memory and -age" in done.stderr
+    else:
+        assert done.stderr == ""
 
 
 def test_datagrams_that_carry_no_tunnel_are_not_kept() -> None:

@@ -19,7 +19,7 @@ from scapy.layers.inet6 import (
 from scapy.layers.ipsec import AH
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Dot1AD, Dot1Q, Ether, Loopback
 from scapy.packet import Packet, Raw
-from support import ACK, CLIENT, PSH, SERVER, ethernet, ip, tcp
+from support import ACK, CLIENT, PSH, SERVER, SYN, ethernet, ip, tcp
 
 from mqttdissect.capture.frame import Frame
 from mqttdissect.net.address import address, endpoint, port
@@ -466,3 +466,42 @@ def test_what_scapy_builds(built: tuple[int, Packet, Packet, bytes], padding: by
     assert (got.sequence, got.acknowledgement, got.window) == (top.seq, top.ack, top.window)
     assert got.flags == int(top.flags)
     assert (got.data, got.length) == (packet[Raw].load, len(packet[Raw].load))
+
+
+OPTIONS = {
+    "": -1,
+    "02 04 05b4 01 03 03 07": 7,
+    "01 01 03 03 0e 00 03 03 02": 14,
+    "03 03 ff": 14,  # no more is meant than 14
+    "00 03 03 07": -1,
+    "01 01 03 03": -1,
+    "03 02 07 01": -1,
+    "02 00 03 03 07": -1,
+    "02 01 03 03 07": -1,
+    "02 28 03 03 07": -1,
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_window_scale_of_a_syn(options: str) -> None:
+    """Among other options, behind their end, cut off, with lengths that lie; without SYN it says nothing."""
+    raw = bytes.fromhex(options)
+    raw += bytes(-len(raw) % 4)
+    for flags, expected in ((SYN, OPTIONS[options]), (SYN | ACK, OPTIONS[options]), (ACK, -1)):
+        header = bytearray(tcp(CLIENT, SERVER, 1, 0, flags))
+        header[12] = (5 + len(raw) // 4) << 4
+        frame = ethernet(ip(CLIENT[0], SERVER[0], bytes(header) + raw))
+        segment = Unwrapper().segment(Frame(1, 0, 1, frame, len(frame), 0))
+        assert segment is not None
+        assert segment.scale == expected
+
+
+def test_options_cut_by_the_snap_length() -> None:
+    """What is there of them is read."""
+    header = bytearray(tcp(CLIENT, SERVER, 1, 0, SYN))
+    header[12] = 7 << 4
+    frame = ethernet(ip(CLIENT[0], SERVER[0], bytes(header) + bytes.fromhex("01 03 03 05 01 01 01 01")))
+    for size, scale in ((len(frame) - 4, 5), (len(frame) - 5, -1), (len(frame) - 8, -1)):
+        segment = Unwrapper().segment(Frame(1, 0, 1, frame[:size], len(frame), 0))
+        assert segment is not None
+        assert segment.scale == scale

@@ -91,6 +91,39 @@ def test_follow_goes_on_with_the_next_file(tmp_path: Path) -> None:
         assert "    5 " in one.line()
 
 
+def test_follow_of_a_file_that_is_replaced_by_none(tmp_path: Path) -> None:
+    """Something else under its name is said once; the next capture there is read."""
+    path = tmp_path / "ring.pcap"
+    path.write_bytes(pcap(frames()[:4]))
+    with running("-P", "--follow", path) as one:
+        assert "CONNECT" in one.line()
+        for number, content in enumerate([b"this is no capture", b"nor is this", pcap(frames()[4:])]):
+            new = tmp_path / str(number)
+            new.write_bytes(content)
+            new.rename(path)
+            time.sleep(0.4)
+        assert "    5 " in one.line()
+        _, err, status = one.interrupt()
+    assert err.splitlines() == [
+        f"mqttdissect: {path}: not a pcap or pcapng capture (it starts with {start})"
+        for start in ("74 68 69 73", "6e 6f 72 20")
+    ]
+    assert status == 2
+
+
+def test_follow_of_a_file_that_is_written_anew(tmp_path: Path) -> None:
+    """Or was none yet when it was opened."""
+    path = tmp_path / "slow.pcap"
+    path.write_bytes(b"not yet")
+    with running("-P", "--follow", path) as one:
+        time.sleep(0.7)
+        path.write_bytes(pcap(frames()))
+        assert "CONNECT" in one.line()
+        path.unlink()
+        assert [one.line().split()[5] for _ in range(3)] == ["PUBLISH", "CONNACK", "PUBLISH"]
+        assert one.interrupt()[2] == 2
+
+
 def test_follow_needs_one_file(mqttdissect: Run) -> None:
     """One line."""
     assert "--follow takes one file" in mqttdissect("--follow", "-").stderr
@@ -151,7 +184,9 @@ def test_write_of_several_link_types(mqttdissect: Run, tmp_path: Path) -> None:
 
 def test_write_where_one_cannot(mqttdissect: Run, tmp_path: Path) -> None:
     """One line each; a full disk does not end the dissection."""
-    assert "cannot write" in mqttdissect("-w", tmp_path / "no" / "where", ONE).stderr
+    nowhere = mqttdissect("-w", tmp_path / "no" / "where", ONE)
+    assert nowhere.stderr == f"mqttdissect: cannot write {tmp_path}/no/where: no such file or directory\n"
+    assert (nowhere.stdout, nowhere.returncode) == ("", 2)
     copy = tmp_path / "one.pcap"
     copy.write_bytes(ONE.read_bytes())
     refused = mqttdissect("-w", copy, copy)
@@ -165,9 +200,7 @@ def test_full_disk_on_write(tmp_path: Path) -> None:
     path = tmp_path / "copy.pcapng"
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.argv[1:] = sys.argv[1:];"
-        "import mqttdissect.source as source; source.BLOCK = 1024;"
-        "import mqttdissect.files as files; files.CaptureFile.__init__.__defaults__ = (1024, True);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
         "from mqttdissect.cli.main import main; main()"
     )
     done = subprocess.run(
@@ -179,6 +212,7 @@ def test_full_disk_on_write(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
     said = int(done.stderr.split()[-2])
     assert len(list(open_capture(path))) == said
+    assert 3900 < path.stat().st_size <= 4096  # as much as there was room for
 
 
 def test_options_that_do_not_go_together(mqttdissect: Run) -> None:

@@ -327,6 +327,46 @@ def test_a_gap_in_a_one_sided_capture() -> None:
     assert told(wire.client(12, b"mno", after=MS)) == [(3, b"ghi"), (0, b"jkl"), (0, b"mno")]
 
 
+def behind(window: int, sent: int, scales: tuple[int, int] | None = (-1, -1)) -> Wire:
+    """The server's last acknowledgement in the capture is of the handshake and announces `window`; then the client
+    sends, of which bytes 3 to 6 are not captured, up to `sent` bytes behind them."""
+    wire = Wire()
+    if scales is not None:
+        wire.client(-1, flags=SYN, scale=scales[0])
+        wire.server(-1, flags=SYN, ack=0, window=window, scale=scales[1])
+    wire.server(0, ack=0, window=window)
+    wire.client(0, b"abc", ack=0)
+    for at in range(6, sent + 3, 100):
+        assert wire.client(at, bytes(min(100, sent + 3 - at)), ack=0, after=1000) == []
+    return wire
+
+
+@pytest.mark.parametrize(
+    ("window", "scales", "allowed"),
+    [
+        (1000, (-1, -1), 1000), (1000, (2, -1), 1000), (1000, (-1, 2), 1000), (1000, (0, 2), 4000),
+        (500, (14, 3), 4000), (1, None, 1 << 14),
+    ],
+)  # fmt: skip
+def test_a_gap_whose_acknowledgement_was_not_captured(
+    window: int, scales: tuple[int, int] | None, allowed: int
+) -> None:
+    """The receiver never said that it would take more than a window beyond the hole: so it has acknowledged that. A
+    window is scaled only if both SYNs say so; who missed a SYN cannot know, and believes the greatest."""
+    wire = behind(window, allowed, scales)
+    assert wire.client(0, ack=0, after=2 * tcp.GRACE_NS) == []
+    wire = behind(window, allowed + 1, scales)
+    chunks = wire.client(0, ack=0, after=2 * tcp.GRACE_NS)
+    assert chunks[0].gap == wire.reassembler.gap_bytes == 3
+
+
+def test_the_grace_of_a_gap_beyond_the_window() -> None:
+    """The window may have grown unseen: what was lost and comes again within the grace is no gap."""
+    wire = behind(1000, 1001)
+    chunks = wire.client(3, b"def", ack=0, after=tcp.GRACE_NS // 2)
+    assert chunks[0].data == b"def" and wire.reassembler.gaps == 0
+
+
 def test_the_gaps_of_idle_streams_are_given_up_too() -> None:
     """Any other stream's segments tell the time."""
     wire = lost(Wire())

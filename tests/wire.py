@@ -30,24 +30,24 @@ class Wire:
 
     def send(
         self, side: int, at: int, data: bytes = b"", flags: int = 0, ack: int | None = None, after: int = MS,
-        length: int | None = None, window: int = 65535,
+        length: int | None = None, window: int = 65535, scale: int = -1,
     ) -> list[Chunk]:  # fmt: skip
         """A segment; `ack` is a position of the other side. What the reassembler makes of it."""
         self.frame += 1
         self.now += after
-        return self.reassembler.feed(
-            Segment(
-                FLOWS[side],
-                (self.first[side] + at) & 0xFFFFFFFF,
-                0 if ack is None else (self.first[1 - side] + ack) & 0xFFFFFFFF,
-                flags if ack is None else flags | ACK,
-                window,
-                len(data) if length is None else length,
-                data,
-                self.frame,
-                self.now,
-            )
+        segment = Segment(
+            FLOWS[side],
+            (self.first[side] + at) & 0xFFFFFFFF,
+            0 if ack is None else (self.first[1 - side] + ack) & 0xFFFFFFFF,
+            flags if ack is None else flags | ACK,
+            window,
+            len(data) if length is None else length,
+            data,
+            self.frame,
+            self.now,
         )
+        segment.scale = scale
+        return self.reassembler.feed(segment)
 
     client = partialmethod(send, CLIENT)
     server = partialmethod(send, SERVER)

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, Final, Protocol
 
-from mqttdissect.capture.frame import CaptureError, Damage
+from mqttdissect.capture.damage import Damage
+from mqttdissect.capture.frame import CaptureError
 
 PIECE: Final = 128 * 1024  # bytes that come out at once, at most
 STEP: Final = 8 * 1024  # bytes that go in at once; what a corrupt step gave before the fault is lost, but for gzip

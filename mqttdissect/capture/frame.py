@@ -1,4 +1,4 @@
-"""What every capture reader hands on: frames, the interfaces they came in by, and damage found on the way."""
+"""What every capture reader hands on: frames, and the interfaces they came in by."""
 
 from typing import Final, final
 
@@ -80,28 +80,3 @@ class Interface:
 
 
 POWERS_OF_TEN: Final[list[int]] = [10**n for n in range(10)]
-
-
-@final
-class Damage:
-    """Something in the input that could not be read: where (bytes from the start of the file) and what."""
-
-    __slots__ = ("message", "offset")
-
-    def __init__(self, offset: i64, message: str) -> None:
-        self.offset = offset
-        self.message = message
-
-    def __str__(self) -> str:
-        return f"offset {self.offset}: {self.message}"
-
-
-MOST_DAMAGE: Final = 10_000
-
-
-def note_damage(damage: list[Damage], offset: i64, message: str) -> None:
-    """Add to the damage of a file, of which the first `MOST_DAMAGE` places are kept: there may be billions."""
-    if len(damage) < MOST_DAMAGE - 1:
-        damage.append(Damage(offset, message))
-    elif len(damage) == MOST_DAMAGE - 1:
-        damage.append(Damage(offset, f"{message}; further damage is not counted"))

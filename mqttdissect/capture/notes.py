@@ -1,4 +1,4 @@
-"""What is known of frames beside their bytes: comments, and the file that each came from."""
+"""What is known of frames beside their bytes: comments, the file that each came from, names of hosts."""
 
 from bisect import bisect_right
 from typing import Final, final
@@ -17,6 +17,7 @@ class FrameNotes:
     """`take` frames in order, when they have comments or come from another file than the one before them."""
 
     def __init__(self) -> None:
+        self.hosts: dict[bytes, str] = {}  # names by address, if somebody wants them
         self.files: list[str] = []  # by `Frame.file`; the names matter where there are several
         self.file: i64 = 0  # of the last frame taken
         self._comments: dict[int, list[str]] = {}
@@ -50,7 +51,11 @@ class FrameNotes:
 
     def name(self, number: int) -> str:
         """The file of a frame, where there are several; empty if it was too long ago to know."""
-        if len(self.files) < 2:
+        return self.file_of(number) if len(self.files) > 1 else ""
+
+    def file_of(self, number: int) -> str:
+        """The same, also where there is only one."""
+        if not self.files:
             return ""
         run = bisect_right(self._starts, number) - 1
         return self.files[self._sources[run]] if run >= 0 else ""

@@ -1,7 +1,8 @@
 """Classic pcap: a 24-byte header, then records of 16 bytes and a frame each.
 
 Source: draft-ietf-opsawg-pcap. The magic number tells byte order and whether stamps count micro- or nanoseconds.
-A record header that cannot be true is damage; the next two record headers in a row that can be true end it.
+A record header that cannot be true is damage; the next two record headers in a row that can be true end it. One that is
+odd is believed if another can stand behind it.
 
 Alexey Kuznetzov's patches to libpcap, which distributions of the 1990s shipped, append to the record's header:
 interface index (4 bytes), protocol (2), packet type (1) and a pad (1), and the patch of 1999-09-15 four more. A magic
@@ -14,7 +15,8 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.capture.buffer import Buffer
-from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface, note_damage
+from mqttdissect.capture.damage import Damages, cut_off
+from mqttdissect.capture.frame import MAX_FRAME, Frame, Interface
 from mqttdissect.capture.octets import u32be, u32le
 
 MAGICS: Final[dict[bytes, tuple[bool, int]]] = {  # big-endian?, nanoseconds in a unit of the stamp's fraction
@@ -31,6 +33,8 @@ RECORD: Final = 16
 RECORD_MODIFIED: Final = 24
 RECORD_OF_SEPTEMBER: Final = 28
 DAY: Final = 86400
+CLOCK_JUMPS: Final = 8
+LONGEST: Final = 1 << 24  # bytes that a frame had on the wire
 LIKELY: Final = 262144  # bytes that no common link type's frames exceed
 
 
@@ -40,7 +44,7 @@ class PcapReader:
 
     def __init__(self) -> None:
         self.interfaces: list[Interface] = []
-        self.damage: list[Damage] = []
+        self.damage = Damages()
         self.frames: i64 = 0
         self._buffer = Buffer()
         self._buffer.need = HEADER
@@ -50,10 +54,9 @@ class PcapReader:
         self._modified = False
         self._record: i64 = 0  # bytes of a record's header; 0 until it is known
         self._seconds: i64 = -1  # of the last good record
+        self._before: i64 = -DAY  # the same before the clock jumped last
+        self._usual: i64 = 0  # what is odd about the records of this file (`_oddity`)
         self._limit: i64 = MAX_FRAME  # bytes that a frame may have
-        self._lost_at: i64 = -1  # offset where records stopped making sense
-        self._lost_why = ""
-        self._cut_off = False  # because the file ends there?
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with `data`."""
@@ -71,23 +74,14 @@ class PcapReader:
         """The input has ended; what is left over is damage."""
         self._buffer.settle()
         if not self.interfaces:
-            note_damage(
-                self.damage, 0, f"the file ends inside its header ({self._buffer.available()} of {HEADER} bytes)"
-            )
+            self.damage.note(0, f"the file ends inside its header ({self._buffer.available()} of {HEADER} bytes)")
             return []
         if self._record == 0:
             self._record = self._kind(True)
             self._buffer.need = 0
         frames = self._records(True)
         left = self._buffer.available()
-        if self._lost_at >= 0 and self._cut_off:
-            note_damage(self.damage, self._lost_at, self._lost_why)
-        elif self._lost_at >= 0:
-            self._found(self._buffer.here() + left)
-        elif left:
-            note_damage(
-                self.damage, self._buffer.here(), f"the file ends inside a record ({left} bytes of it are there)"
-            )
+        self.damage.ended(self._buffer.here() + left, "record", left)
         return frames
 
     def _header(self) -> None:
@@ -153,10 +147,11 @@ class PcapReader:
         unit = self._unit
         link = self._link
         number = self.frames
+        full = 1_000_000_000 // unit  # fractions in a second
         while size - position >= header:
-            if self._lost_at >= 0:
+            if self.damage.lost:
                 position = self._search(position, last)
-                if self._lost_at >= 0:
+                if self.damage.lost:
                     break
             if big:
                 seconds = u32be(data, position)
@@ -176,6 +171,14 @@ class PcapReader:
             if end > size:
                 buffer.need = header + length
                 break
+            if length == 0 or original < length or fraction >= full or not -DAY < seconds - self._seconds < DAY:
+                if size - end < RECORD and not last:
+                    buffer.need = header + length + header
+                    break
+                if not self._believed(position, end):
+                    self.damage.lose(buffer.offset + position, "no valid record header")
+                    position += 1
+                    continue
             number += 1
             time_ns = seconds * 1_000_000_000 + fraction * unit
             frames.append(Frame(number, time_ns, link, data[position + header : end], original, 0))
@@ -189,12 +192,51 @@ class PcapReader:
 
     def _lose(self, at: i64, length: i64, left: i64) -> None:
         """The record at `at` of the file claims `length` bytes, which cannot be, or which are not there any more."""
-        self._lost_at = at
-        self._cut_off = length <= self._limit
-        if self._cut_off:
-            self._lost_why = f"the file ends inside a record ({left} bytes of it are there)"
+        if length <= self._limit:
+            self.damage.lose(at, cut_off("record", left), True)
         else:
-            self._lost_why = "no valid record header"
+            self.damage.lose(at, "no valid record header")
+
+    def _believed(self, at: i64, end: i64) -> bool:
+        """Is the record from `at` to `end` one, though its header says what few do? If it is the file's first one, all
+        may be like it. Any other is not, if the one behind it is odd too, unless it is only in one way."""
+        oddity = self._oddity(at, self._seconds)
+        if self._seconds < 0:
+            self._usual = oddity
+            return True
+        oddity &= ~self._usual
+        if oddity == 0 or len(self._buffer.data) - end < RECORD:
+            return True
+        seconds = u32be(self._buffer.data, at) if self._big else u32le(self._buffer.data, at)
+        following = self._oddity(end, seconds) & ~self._usual
+        both = oddity | following
+        if following and both & (both - 1):
+            return False
+        if oddity & CLOCK_JUMPS:
+            self._before = self._seconds
+        return True
+
+    def _oddity(self, at: i64, before: i64) -> i64:
+        """What is odd about the header at `at`, in bits. before: seconds of the record before it; -1 for none."""
+        data = self._buffer.data
+        if self._big:
+            seconds, fraction = u32be(data, at), u32be(data, at + 4)
+            length, original = u32be(data, at + 8), u32be(data, at + 12)
+        else:
+            seconds, fraction = u32le(data, at), u32le(data, at + 4)
+            length, original = u32le(data, at + 8), u32le(data, at + 12)
+        odd: i64 = 0
+        if length == 0:
+            odd |= 1
+        if original < length or original > LONGEST:
+            odd |= 2
+        if fraction * self._unit >= 1_000_000_000:
+            odd |= 4
+        if before >= 0 and not -DAY < seconds - before < DAY:
+            odd |= CLOCK_JUMPS
+        if length > self._limit:
+            odd |= 16
+        return odd
 
     def _search(self, position: i64, last: bool) -> i64:
         """Where two plausible record headers follow each other, from `position` on; else where to go on looking."""
@@ -207,10 +249,10 @@ class PcapReader:
                 after = position + header + length
                 if after + header <= size:
                     if self._plausible(after) >= 0:
-                        self._found(self._buffer.offset + position)
+                        self.damage.found(self._buffer.offset + position)
                         return position
                 elif after == size and last:
-                    self._found(self._buffer.offset + position)
+                    self.damage.found(self._buffer.offset + position)
                     return position
                 elif not last:
                     self._buffer.need = header + length + header
@@ -227,15 +269,9 @@ class PcapReader:
         else:
             seconds, fraction = u32le(data, at), u32le(data, at + 4)
             length, original = u32le(data, at + 8), u32le(data, at + 12)
-        if length == 0 or length > LIKELY or original < length or original > 1 << 24:
+        if length == 0 or length > LIKELY or original < length or original > LONGEST:
             return -1
         if fraction * self._unit >= 1_000_000_000:
             return -1
-        if self._seconds >= 0 and not -DAY < seconds - self._seconds < DAY:
-            return -1
-        return length
-
-    def _found(self, here: i64) -> None:
-        skipped = here - self._lost_at
-        note_damage(self.damage, self._lost_at, f"{self._lost_why}; {skipped} bytes skipped")
-        self._lost_at = -1
+        near = self._seconds < 0 or -DAY < seconds - self._seconds < DAY or -DAY < seconds - self._before < DAY
+        return length if near else -1

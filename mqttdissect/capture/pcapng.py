@@ -2,15 +2,18 @@
 
 Source: draft-ietf-opsawg-pcapng. Blocks of types not known here, custom blocks among them, are stepped over without
 being held in memory. Names of addresses, counts of dropped packets and decryption secrets are kept for whoever asks.
-A block that cannot be true is damage; the next block whose two lengths agree ends it.
+A block that cannot be true is damage; the next block whose two lengths agree ends it. A long block that is stepped over
+is one too if blocks follow each other within it: then its length is wrong.
 """
 
+import re
 from typing import Final, final
 
 from mypy_extensions import i64
 
 from mqttdissect.capture.buffer import Buffer
-from mqttdissect.capture.frame import MAX_FRAME, Damage, Frame, Interface, note_damage
+from mqttdissect.capture.damage import Damages, cut_off
+from mqttdissect.capture.frame import MAX_FRAME, Frame, Interface
 from mqttdissect.capture.octets import u16be, u16le, u32be, u32le
 
 SECTION_HEADER: Final = 0x0A0D0D0A
@@ -30,6 +33,7 @@ SMALLEST: Final[dict[int, int]] = {  # bytes that a block of each type has at le
     ENHANCED_PACKET: 32,
 }
 KNOWN: Final = frozenset([SECTION_HEADER, *range(1, 11), 0xBAD, 0x40000BAD])
+NUMBERED: Final = frozenset([9, 0xBAD, 0x40000BAD])  # journal entries, custom blocks: Wireshark numbers them as frames
 LOCAL: Final = 0x8000_0000  # types from here on are anybody's
 MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDER_BIG: Final = b"\x1a\x2b\x3c\x4d"
@@ -45,21 +49,26 @@ OPTION_DROPS_SYSTEM: Final = 7
 NAME_IPV4: Final = 1  # record of a name resolution block
 NAME_IPV6: Final = 2
 LIKELY: Final = 262144  # bytes of a block that is believed in while looking for one
+HEAD: Final = 8  # bytes of a block's type and first length; those of a likely one:
+LIKELY_LITTLE: Final[re.Pattern[bytes]] = re.compile(rb"[\x01-\x06]\0\0\0..[\0-\4]\0", re.DOTALL)
+LIKELY_BIG: Final[re.Pattern[bytes]] = re.compile(rb"\0\0\0[\x01-\x06]\0[\0-\4]..", re.DOTALL)
 LARGEST: Final = MAX_FRAME + 65536  # bytes of a block that is read rather than stepped over
 MOST_INTERFACES: Final = 1_000_000
 MOST_NAMES: Final = 100_000
+LONGEST_NAME: Final = 255  # bytes that are kept of one (RFC 1035, section 2.3.4)
 MOST_SECRETS: Final = 64 * 1024 * 1024  # bytes
 
 
 @final
 class PcapngReader:
-    """`feed` it the file from its first byte on; `close` when there is no more. Raises nothing."""
+    """`feed` it the file from its first byte on; `close` when there is no more. Raises nothing. names: where to add
+    those of IP addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: dict[bytes, str] | None = None) -> None:
         self.interfaces: list[Interface] = []
-        self.damage: list[Damage] = []
+        self.damage = Damages()
         self.frames: i64 = 0
-        self.names: dict[bytes, str] = {}  # of IP addresses
+        self.names: dict[bytes, str] = names if names is not None else {}
         self.secrets: list[tuple[int, bytes]] = []  # type and contents
         self._secret_bytes: i64 = 0
         self._buffer = Buffer()
@@ -70,8 +79,6 @@ class PcapngReader:
         self._skip: i64 = 0  # bytes left of a block that is being stepped over, and where it starts
         self._skip_at: i64 = 0
         self._time_ns: i64 = 0  # of the last frame; a simple packet block has no stamp of its own
-        self._lost_at: i64 = -1
-        self._lost_why = ""
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with `data`."""
@@ -82,17 +89,8 @@ class PcapngReader:
         self._buffer.settle()
         frames = self._blocks(True)
         left = self._buffer.available()
-        if self._lost_at >= 0 and self._lost_why.startswith("the file ends"):
-            note_damage(self.damage, self._lost_at, self._lost_why)
-        elif self._lost_at >= 0:
-            self._found(self._buffer.here() + left)
-        elif self._skip:
-            there = self._buffer.here() + left - self._skip_at
-            note_damage(self.damage, self._skip_at, f"the file ends inside a block ({there} bytes of it are there)")
-        elif left:
-            note_damage(
-                self.damage, self._buffer.here(), f"the file ends inside a block ({left} bytes of it are there)"
-            )
+        end = self._buffer.here() + left
+        self.damage.ended(end, "block", end - self._skip_at if self._skip else left)
         return frames
 
     def _u16(self, at: i64) -> i64:
@@ -106,11 +104,11 @@ class PcapngReader:
         buffer = self._buffer
         size: i64 = len(buffer.data)
         while True:
-            if self._skip and not self._step_over(size):
+            if self._skip and not self._step_over(size, last):
                 break
-            if self._lost_at >= 0:
+            if self.damage.lost:
                 self._search(last)
-                if self._lost_at >= 0:
+                if self.damage.lost:
                     break
             at = buffer.position
             if size - at < 12:
@@ -128,12 +126,14 @@ class PcapngReader:
             if kind not in SMALLEST and length > (LARGEST if kind == DECRYPTION_SECRETS else LIKELY):
                 self._skip_at = buffer.here()
                 self._skip = length
+                if kind in NUMBERED:
+                    self.frames += 1
                 continue
             if size - at < length:
                 if not last:
                     buffer.need = length
                     break
-                self._lose(f"the file ends inside a block ({size - at} bytes of it are there)")
+                self._lose(cut_off("block", size - at), True)
                 continue
             if self._u32(at + length - 4) != length:
                 self._lose(f"a block whose two lengths differ ({length} and {self._u32(at + length - 4)})")
@@ -144,22 +144,76 @@ class PcapngReader:
             buffer.position = at + length
         return frames
 
-    def _step_over(self, size: i64) -> bool:
-        """Go on in a block that is not read; True behind its end."""
+    def _step_over(self, size: i64, last: bool) -> bool:
+        """Go on in a block that is not read; True behind its end, or where it turns out to have ended before."""
         buffer = self._buffer
         step = min(self._skip - 4, size - buffer.position)
+        within = self._blocks_within(buffer.position + step, last)
+        if within >= 0:
+            step = within - buffer.position
+            if not buffer.need:
+                claimed = buffer.here() + self._skip - self._skip_at
+                buffer.position = within
+                skipped = buffer.here() - self._skip_at
+                self.damage.note(
+                    self._skip_at, f"a block of {claimed} bytes with other blocks in it; {skipped} bytes skipped"
+                )
+                self._skip = 0
+                return True
+        elif self._skip - 4 > step and not last:  # the next block may begin in the last few bytes
+            step = max(step - (HEAD - 1), 0)
+            buffer.need = HEAD
         buffer.position += step
         self._skip -= step
         if self._skip > 4 or size - buffer.position < 4:
-            buffer.need = min(self._skip, 4)
+            buffer.need = max(buffer.need, min(self._skip, 4))
             return False
         length = buffer.here() + 4 - self._skip_at
         if self._u32(buffer.position) != length:
             why = f"a block whose two lengths differ ({length} and {self._u32(buffer.position)})"
-            note_damage(self.damage, self._skip_at, f"{why}; {length} bytes skipped")
+            self.damage.note(self._skip_at, f"{why}; {length} bytes skipped")
         buffer.position += 4
         self._skip = 0
         return True
+
+    def _blocks_within(self, stop: i64, last: bool) -> i64:
+        """Where, before `stop`, two blocks follow each other, or one that ends the file; -1 if nowhere. It is not
+        certain yet if `Buffer.need` is set: then so many bytes are needed from there on."""
+        buffer = self._buffer
+        size: i64 = len(buffer.data)
+        limit = buffer.position + self._skip  # of the block that is stepped over
+        for match in (LIKELY_BIG if self._big else LIKELY_LITTLE).finditer(buffer.data, buffer.position, stop):
+            at: i64 = match.start()
+            end = self._end_of_block(at)
+            if end < 0 or end + 12 > limit:
+                continue
+            if end == size and last and self._agree(at, end):
+                return at
+            if end + 12 > size:
+                if last:
+                    continue
+                buffer.need = end + 12 - at
+                return at
+            after = self._end_of_block(end)
+            if after < 0 or not self._agree(at, end):
+                continue
+            if after > size:
+                if last:
+                    continue
+                buffer.need = after - at
+                return at
+            if self._agree(end, after):
+                return at
+        return -1
+
+    def _end_of_block(self, at: i64) -> i64:
+        """Where a block ends, by its first length, if one of a known type can stand at `at`; else -1."""
+        kind, length = self._u32(at), self._u32(at + 4)
+        return at + length if kind in KNOWN and length <= LIKELY and not self._wrong(kind, length) else -1
+
+    def _agree(self, at: i64, end: i64) -> bool:
+        """Has the block that ends at `end` the same length there as at its start?"""
+        return self._u32(end - 4) == end - at
 
     def _byte_order(self, at: i64) -> bool:
         mark = self._buffer.data[at : at + 4]
@@ -207,6 +261,8 @@ class PcapngReader:
             self._in_section = True
         elif kind == NAME_RESOLUTION:
             self._names(at + 8, at + length - 4)
+        elif kind in NUMBERED:
+            self.frames += 1
         elif kind == INTERFACE_STATISTICS and length >= 24:
             self._statistics(at, length)
         elif kind == DECRYPTION_SECRETS and length >= 20:
@@ -280,8 +336,9 @@ class PcapngReader:
         for code, value in self._list(at, limit):
             size = 4 if code == NAME_IPV4 else 16
             if code in (NAME_IPV4, NAME_IPV6) and len(value) > size and len(self.names) < MOST_NAMES:
-                name = value[size:].split(b"\0")[0].decode("utf-8", "backslashreplace")
-                self.names.setdefault(value[:size], name)
+                name = value[size : size + LONGEST_NAME].split(b"\0")[0].decode("utf-8", "backslashreplace")
+                if name:
+                    self.names.setdefault(value[:size], name)
 
     def _statistics(self, at: i64, length: i64) -> None:
         """An interface statistics block: what it says replaces what an earlier one said."""
@@ -319,11 +376,10 @@ class PcapngReader:
             self._note(at, f"more than {MOST_INTERFACES} interfaces")
 
     def _note(self, at: i64, message: str) -> None:
-        note_damage(self.damage, self._buffer.offset + at, message)
+        self.damage.note(self._buffer.offset + at, message)
 
-    def _lose(self, why: str) -> None:
-        self._lost_at = self._buffer.here()
-        self._lost_why = why
+    def _lose(self, why: str, cut_off: bool = False) -> None:
+        self.damage.lose(self._buffer.here(), why, cut_off)
         self._buffer.position += 1
 
     def _search(self, last: bool) -> None:
@@ -338,7 +394,7 @@ class PcapngReader:
                 kind, length = self._u32(at), self._u32(at + 4)
                 if kind in KNOWN and length <= LIKELY and not self._wrong(kind, length):
                     if at + length <= size and self._u32(at + length - 4) == length:
-                        self._found(buffer.here())
+                        self.damage.found(buffer.here())
                         return
                     if at + length > size and not last:
                         self._big = big
@@ -347,7 +403,3 @@ class PcapngReader:
             self._big = big
             buffer.position += 1
         buffer.need = 12
-
-    def _found(self, here: i64) -> None:
-        note_damage(self.damage, self._lost_at, f"{self._lost_why}; {here - self._lost_at} bytes skipped")
-        self._lost_at = -1

@@ -4,7 +4,8 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.capture.frame import CaptureError, Damage, Frame, Interface
+from mqttdissect.capture.damage import Damage
+from mqttdissect.capture.frame import CaptureError, Frame, Interface
 from mqttdissect.capture.pcap import MAGICS, PcapReader
 from mqttdissect.capture.pcapng import MAGIC as PCAPNG
 from mqttdissect.capture.pcapng import PcapngReader
@@ -30,10 +31,12 @@ class CaptureReader:
     """Sans-IO: `feed` it a capture's bytes in pieces of any size, `close` it at the end; both return `Frame`s.
 
     Raises `CaptureError` when the first bytes are no capture, and from `close` when there were too few to tell.
-    Everything that is wrong later is in `damage`. Compressed captures go through `Decompressor` first.
+    Everything that is wrong later is in `damage`. Compressed captures go through `Decompressor` first. names: where to
+    add those that the capture gives to IP addresses; else a dictionary of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: dict[bytes, str] | None = None) -> None:
+        self._names: dict[bytes, str] = names if names is not None else {}
         self._head = b""
         self._pcap: PcapReader | None = None
         self._pcapng: PcapngReader | None = None
@@ -61,7 +64,7 @@ class CaptureReader:
             self._pcap = pcap = PcapReader()
             return pcap.feed(data)
         if magic == PCAPNG:
-            self._pcapng = pcapng = PcapngReader()
+            self._pcapng = pcapng = PcapngReader(self._names)
             return pcapng.feed(data)
         if magic == SNOOP[:4]:
             self._snoop = snoop = SnoopReader()
@@ -87,10 +90,10 @@ class CaptureReader:
     def damage(self) -> list[Damage]:
         """What could not be read so far."""
         if self._pcap is not None:
-            return self._pcap.damage
+            return self._pcap.damage.places
         if self._pcapng is not None:
-            return self._pcapng.damage
-        return self._snoop.damage if self._snoop is not None else []
+            return self._pcapng.damage.places
+        return self._snoop.damage.places if self._snoop is not None else []
 
     @property
     def interfaces(self) -> list[Interface]:
@@ -104,7 +107,12 @@ class CaptureReader:
     @property
     def names(self) -> dict[bytes, str]:
         """The first name that the capture gives to an IP address (pcapng)."""
-        return self._pcapng.names if self._pcapng is not None else {}
+        return self._names
+
+    @property
+    def may_name(self) -> bool:
+        """Can names still come, as far as the format is known?"""
+        return self._pcapng is not None or (self._pcap is None and self._snoop is None)
 
     @property
     def secrets(self) -> list[tuple[int, bytes]]:

@@ -1,7 +1,7 @@
 """snoop, the format of Solaris: a 16-byte header, then records of 24 bytes, a frame and padding each; big-endian.
 
 Source: RFC 1761 (version 2); data link types beyond it from Solaris's <sys/dlpi.h>. A record header that cannot be true
-is damage; the next two in a row that can be true end it.
+is damage; the next two in a row that can be true end it. One that is odd is believed if another can stand behind it.
 """
 
 from typing import Final, final
@@ -9,7 +9,8 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.capture.buffer import Buffer
-from mqttdissect.capture.frame import MAX_FRAME, CaptureError, Damage, Frame, Interface, note_damage
+from mqttdissect.capture.damage import Damages, cut_off
+from mqttdissect.capture.frame import MAX_FRAME, CaptureError, Frame, Interface
 from mqttdissect.capture.octets import u32be
 
 MAGIC: Final = b"snoop\0\0\0"
@@ -17,6 +18,9 @@ HEADER: Final = 16
 RECORD: Final = 24
 VERSION: Final = 2
 DAY: Final = 86400
+MOST_PADDING: Final = 64  # bytes that usual records have
+CLOCK_JUMPS: Final = 8
+LONGEST: Final = 1 << 24  # bytes that a frame had on the wire
 LIKELY: Final = 262144  # bytes that no common data link's frames exceed
 LINK_TYPES: Final[dict[int, int]] = {  # data link type: LINKTYPE_ value
     0: 1,  # IEEE 802.3
@@ -36,14 +40,14 @@ class SnoopReader:
 
     def __init__(self) -> None:
         self.interfaces: list[Interface] = []
-        self.damage: list[Damage] = []
+        self.damage = Damages()
         self.frames: i64 = 0
         self._buffer = Buffer()
         self._buffer.need = HEADER
         self._link: i64 = 0
+        self._usual: i64 = 0  # what is odd about the records of this file (`_oddity`)
         self._seconds: i64 = -1  # of the last good record
-        self._lost_at: i64 = -1  # offset where records stopped making sense
-        self._lost_why = ""
+        self._before: i64 = -DAY  # the same before the clock jumped last
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with `data`."""
@@ -58,14 +62,11 @@ class SnoopReader:
         buffer = self._buffer
         buffer.settle()
         if not self.interfaces:
-            note_damage(self.damage, 0, f"the file ends inside its header ({buffer.available()} of {HEADER} bytes)")
+            self.damage.note(0, f"the file ends inside its header ({buffer.available()} of {HEADER} bytes)")
             return []
         frames = self._records(True)
         left = buffer.available()
-        if self._lost_at >= 0:
-            self._found(buffer.here() + left)
-        elif left:
-            note_damage(self.damage, buffer.here(), f"the file ends inside a record ({left} bytes of it are there)")
+        self.damage.ended(buffer.here() + left, "record", left)
         return frames
 
     def _header(self) -> None:
@@ -88,9 +89,9 @@ class SnoopReader:
         data = buffer.data
         size: i64 = len(data)
         while True:
-            if self._lost_at >= 0:
+            if self.damage.lost:
                 self._search(last)
-                if self._lost_at >= 0:
+                if self.damage.lost:
                     break
             at = buffer.position
             if size - at < RECORD:
@@ -104,10 +105,26 @@ class SnoopReader:
                 if not last:
                     buffer.need = whole
                     break
-                if size - at < RECORD + length:
-                    self._lose(f"the file ends inside a record ({size - at} bytes of it are there)")
+                if size - at < RECORD + length or whole > RECORD + length + MOST_PADDING:
+                    self._lose(cut_off("record", size - at), True)
                     continue
                 whole = size - at  # only padding is missing
+            oddity = self._oddity(at, self._seconds)
+            if self._seconds < 0:
+                self._usual = oddity
+            oddity &= ~self._usual
+            if oddity:
+                if size - at - whole < RECORD and not last:
+                    buffer.need = whole + RECORD
+                    break
+                if size - at - whole >= RECORD:
+                    following = self._oddity(at + whole, u32be(data, at + 16)) & ~self._usual
+                    both = oddity | following
+                    if following and both & (both - 1):
+                        self._lose("no valid record header")
+                        continue
+                    if oddity & CLOCK_JUMPS:
+                        self._before = self._seconds
             self.frames += 1
             self._seconds = u32be(data, at + 16)
             time_ns = self._seconds * 1_000_000_000 + u32be(data, at + 20) * 1000
@@ -117,9 +134,25 @@ class SnoopReader:
             buffer.position = at + whole
         return frames
 
-    def _lose(self, why: str) -> None:
-        self._lost_at = self._buffer.here()
-        self._lost_why = why
+    def _oddity(self, at: i64, before: i64) -> i64:
+        """What is odd about the header at `at`, in bits. before: seconds of the record before it; -1 for none."""
+        data = self._buffer.data
+        length, whole = u32be(data, at + 4), u32be(data, at + 8)
+        odd: i64 = 0
+        if length == 0:
+            odd |= 1
+        if not length <= u32be(data, at) <= LONGEST:
+            odd |= 2
+        if u32be(data, at + 20) >= 1_000_000:
+            odd |= 4
+        if before >= 0 and not -DAY < u32be(data, at + 16) - before < DAY:
+            odd |= CLOCK_JUMPS
+        if length > MAX_FRAME or not RECORD + length <= whole <= RECORD + length + MOST_PADDING:
+            odd |= 16
+        return odd
+
+    def _lose(self, why: str, cut_off: bool = False) -> None:
+        self.damage.lose(self._buffer.here(), why, cut_off)
         self._buffer.position += 1
 
     def _search(self, last: bool) -> None:
@@ -132,10 +165,10 @@ class SnoopReader:
                 after = buffer.position + whole
                 if after + RECORD <= size:
                     if self._plausible(after) > 0:
-                        self._found(buffer.here())
+                        self.damage.found(buffer.here())
                         return
                 elif after == size and last:
-                    self._found(buffer.here())
+                    self.damage.found(buffer.here())
                     return
                 elif not last:
                     buffer.need = whole + RECORD
@@ -148,17 +181,9 @@ class SnoopReader:
         data = self._buffer.data
         original, length, whole = u32be(data, at), u32be(data, at + 4), u32be(data, at + 8)
         seconds = u32be(data, at + 16)
-        if length == 0 or length > LIKELY or original < length or original > 1 << 24:
+        if length == 0 or length > LIKELY or original < length or original > LONGEST:
             return 0
-        if whole < RECORD + length or whole > RECORD + length + 64 or u32be(data, at + 20) >= 1_000_000:
+        if whole < RECORD + length or whole > RECORD + length + MOST_PADDING or u32be(data, at + 20) >= 1_000_000:
             return 0
-        if self._seconds >= 0 and not -DAY < seconds - self._seconds < DAY:
-            return 0
-        return whole
-
-    def _found(self, here: i64) -> None:
-        if self._lost_why.startswith("the file ends") and here == self._buffer.here() + self._buffer.available():
-            note_damage(self.damage, self._lost_at, self._lost_why)
-        else:
-            note_damage(self.damage, self._lost_at, f"{self._lost_why}; {here - self._lost_at} bytes skipped")
-        self._lost_at = -1
+        near = self._seconds < 0 or -DAY < seconds - self._seconds < DAY or -DAY < seconds - self._before < DAY
+        return whole if near else 0

@@ -35,7 +35,7 @@ def make_writer(
         from mqttdissect.output.columns import Columns, FieldsWriter, UnknownField
 
         try:
-            columns = FieldsWriter(Columns(names, clock, secrets), form == "csv")
+            columns = FieldsWriter(Columns(names, clock, secrets, notes), form == "csv")
         except UnknownField as error:
             raise click.UsageError(str(error)) from None
         return columns, columns.heading()
@@ -44,7 +44,7 @@ def make_writer(
     if form == "summary":
         from mqttdissect.output.summary import SummaryWriter
 
-        writer = SummaryWriter(theme, clock, links)
+        writer = SummaryWriter(theme, clock, links, notes.hosts)
     else:
         from mqttdissect.output.tree import TreeWriter
 
@@ -116,6 +116,7 @@ def print_interfaces() -> int:
     help="Say in each packet which one it answers and which answers it; by default in the tree and JSON, and the "
     "latter for files only, since packets wait for their answers.",
 )
+@click.option("--names", "hosts", is_flag=True, help="Show the names that the capture itself gives to addresses.")
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
 @click.option(
@@ -128,7 +129,7 @@ def print_interfaces() -> int:
 @with_inputs
 def dissect(
     inputs: Inputs, form: str, names: tuple[str, ...], dump: bool, times: str, fold: int, color: str,
-    show_secrets: bool, jobs: int | None, list_interfaces: bool, links: bool | None,
+    show_secrets: bool, jobs: int | None, list_interfaces: bool, links: bool | None, hosts: bool,
 ) -> int:  # fmt: skip
     """Print the MQTT in captures as annotated trees of bytes.
 
@@ -161,4 +162,4 @@ def dissect(
     said, holder = choose_links(links, form, names, inputs)
     dissector.mqtt.links = said != NO_LINKS
     writer, heading = make_writer(form, list(names), clock, dissector.notes, color, fold, show_secrets, dump, said)
-    return inputs.run(dissector, Printer(writer, clock, heading), jobs or 0, holder)
+    return inputs.run(dissector, Printer(writer, clock, heading), jobs or 0, holder, hosts)

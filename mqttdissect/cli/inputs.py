@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mqttdissect.pipeline import Dissector
 
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5, "5": 5, "3": 3, "4": 4}
+MIB = 1024 * 1024  # bytes
 OVERLAPS = ("first", "last", "bsd", "linux", "windows")  # numbered as in net.overlap
 
 Command = TypeVar("Command", bound="Callable[..., object]")
@@ -38,9 +39,15 @@ class DecodeAs(click.ParamType[int]):
 
 
 OPTIONS = [
-    click.argument("captures", nargs=-1, metavar="CAPTURE...", type=click.Path()),
+    click.argument("captures", nargs=-1, metavar="CAPTURE...", type=click.Path(readable=False)),
     click.option(
-        "-r", "--read", "read", multiple=True, metavar="FILE", type=click.Path(), help="The same as naming the capture."
+        "-r",
+        "--read",
+        "read",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(readable=False),
+        help="The same as naming the capture.",
     ),
     click.option(
         "--merge/--no-merge", default=True, help="Several captures in order of time (default), or one after the other."
@@ -76,6 +83,34 @@ OPTIONS = [
         help="MiB that wait behind lost segments (64).",
     ),
     click.option(
+        "--max-incomplete",
+        type=click.IntRange(1),
+        default=512,
+        metavar="MIB",
+        help="MiB of MQTT packets that are not whole yet (512).",
+    ),
+    click.option(
+        "--max-fragments",
+        type=click.IntRange(1),
+        default=1024,
+        metavar="N",
+        help="IP packets of which fragments wait for the rest (1024).",
+    ),
+    click.option(
+        "--max-fragment-memory",
+        type=click.IntRange(1),
+        default=4,
+        metavar="MIB",
+        help="MiB of IP fragments that wait (4).",
+    ),
+    click.option(
+        "--max-fragment-age",
+        type=click.FloatRange(0, 1e9, min_open=True),
+        default=30,
+        metavar="S",
+        help="Seconds of capture time that they wait at most (30).",
+    ),
+    click.option(
         "--mqtt-version",
         type=click.Choice(list(VERSIONS)),
         metavar="V",
@@ -91,7 +126,8 @@ def with_inputs(command: Command) -> Callable[..., object]:
     def wrapped(
         captures: tuple[str, ...], read: tuple[str, ...], merge: bool, ports: tuple[int, ...], interface: str | None,
         capture_filter: str, follow: bool, duration: float | None, write: str | None, count: int | None,
-        check_checksums: bool, overlap: str, max_streams: int, max_waiting: int, mqtt_version: str | None,
+        check_checksums: bool, overlap: str, max_streams: int, max_waiting: int, max_incomplete: int,
+        max_fragments: int, max_fragment_memory: int, max_fragment_age: float, mqtt_version: str | None,
         **others: object,
     ) -> object:  # fmt: skip
         inputs = Inputs([*read, *captures])
@@ -106,7 +142,9 @@ def with_inputs(command: Command) -> Callable[..., object]:
         inputs.check_checksums = check_checksums
         inputs.overlap = OVERLAPS.index(overlap)
         inputs.max_streams = max_streams
-        inputs.max_waiting = max_waiting * 1024 * 1024
+        inputs.max_waiting = max_waiting * MIB
+        inputs.max_incomplete = max_incomplete * MIB
+        inputs.fragments = (max_fragment_memory * MIB, max_fragments, round(max_fragment_age * 1_000_000_000))
         inputs.version = VERSIONS.get(mqtt_version or "", 0)
         return command(inputs=inputs, **others)
 
@@ -132,7 +170,9 @@ class Inputs:
         self.check_checksums = False
         self.overlap = 0
         self.max_streams = 32768
-        self.max_waiting = 64 * 1024 * 1024  # bytes
+        self.max_waiting = 64 * MIB  # bytes
+        self.max_incomplete = 512 * MIB  # bytes
+        self.fragments = (4 * MIB, 1024, 30_000_000_000)  # bytes, packets, nanoseconds
         self.version = 0
 
     @property
@@ -147,8 +187,8 @@ class Inputs:
 
         return not self.live and all(os.path.isdir(path) or regular_size(path) >= 0 for path in self.paths)
 
-    def source(self) -> Callable[[Listener], Source]:
-        """Where the frames come from."""
+    def source(self, hosts: dict[bytes, str] | None = None) -> Callable[[Listener], Source]:
+        """Where the frames come from. hosts: where to add names of IP addresses."""
         paths, interface, capture_filter = self.paths, self.interface, self.capture_filter
         if interface:
             if paths or self.follow:
@@ -165,13 +205,20 @@ class Inputs:
                 raise click.UsageError("--follow takes one file")
             from mqttdissect.follow import Followed
 
-            return lambda listener: Followed(paths[0], listener)
+            return lambda listener: Followed(paths[0], listener, hosts)
         from mqttdissect.files import Captures
 
-        return lambda listener: Captures(paths, self.merge, listener)
+        def captures(listener: Listener) -> Source:
+            source = Captures(paths, self.merge, listener, hosts)
+            if hosts is not None:
+                source.learn_hosts()
+            return source
+
+        return captures
 
     def dissector(self) -> Dissector:
         """The pipeline."""
+        from mqttdissect.net.fragments import Fragments
         from mqttdissect.pipeline import Dissector
 
         return Dissector(
@@ -181,6 +228,8 @@ class Inputs:
             self.overlap,
             self.max_streams,
             self.max_waiting,
+            Fragments(*self.fragments),
+            self.max_incomplete,
         )
 
     def recorder(self) -> Recorder | None:
@@ -196,17 +245,20 @@ class Inputs:
         try:
             return Recorder(path)
         except CaptureError as error:
-            raise click.UsageError(str(error)) from None
+            raise click.ClickException(str(error)) from None
 
-    def run(self, dissector: Dissector, consumer: Consumer, jobs: int = 1, holder: Holder | None = None) -> int:
+    def run(
+        self, dissector: Dissector, consumer: Consumer, jobs: int = 1, holder: Holder | None = None, hosts: bool = False
+    ) -> int:
         """Dissect it all, and hand the packets to `consumer` as they complete, or as `holder` lets them go.
         Returns the exit status.
 
-        jobs: processes that may share the work if `consumer` is a `Printer`; 0 for as many as make sense.
+        jobs: processes that may share the work if `consumer` is a `Printer`; 0 for as many as make sense. hosts: does
+        it want names of hosts?
         """
         from mqttdissect.cli.session import Printer, Session
 
-        source = self.source()
+        source = self.source(dissector.notes.hosts if hosts else None)
         if jobs != 1 and self.count is None and not self.live and isinstance(consumer, Printer):
             from mqttdissect.cli.shared import SharedSession
 

@@ -20,6 +20,7 @@ from mqttdissect.files import CaptureFile, Listener, Source
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.fallback import advice
+from mqttdissect.net.fragments import Fragments
 from mqttdissect.net.names import link_name
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.links import Holder
@@ -264,7 +265,10 @@ def hints(dissector: Dissector) -> list[str]:
         for what, count in sorted(dissector.transport.others.items())
     ]
     if unwrapper.fragments_dropped:
-        found.append(f"{unwrapper.fragments_dropped} IP fragments were passed over: their packets are not there whole")
+        found.append(
+            f"{unwrapper.fragments_dropped:,} IP fragments were passed over: their packets are not there whole"
+            + early(unwrapper.held)
+        )
     if unwrapper.wrong:
         found.append(f"{unwrapper.wrong} TCP segments with a wrong checksum were left out")
     if dissector.tcp.conflicts:
@@ -276,6 +280,9 @@ def hints(dissector: Dissector) -> list[str]:
         found.append(
             f"{dissector.tcp.dropped:,} open streams were given up, as there were more than --max-streams at a time"
         )
+    in_part = dissector.mqtt.room.given_up
+    if in_part:
+        found.append(f"{in_part:,} packets were kept in part, as more than --max-incomplete would have waited")
     if unwrapper.in_parts:
         found.append(f"{unwrapper.in_parts} frames hold parts of what PPP or 802.11 cut up, which is not put together")
     if unwrapper.encrypted:
@@ -286,6 +293,13 @@ def hints(dissector: Dissector) -> list[str]:
             "if it is on another port than 1883 and was joined in the middle, -d tcp.port==N,mqtt names the port"
         )
     return found
+
+
+def early(held: Fragments) -> str:
+    """How many fragments might have found the rest of their packet, had they waited for longer."""
+    if not held.dropped_early:
+        return ""
+    return f", or {held.dropped_early:,} of them not within --max-fragments, --max-fragment-memory and -age"
 
 
 def totals(dissector: Dissector) -> str:

@@ -6,7 +6,7 @@ from mypy_extensions import i64
 
 from mqttdissect.mqtt.answers import Answers
 from mqttdissect.mqtt.connection import Connection
-from mqttdissect.mqtt.framing import Framer
+from mqttdissect.mqtt.framing import MOST_INCOMPLETE, Framer, Room
 from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.net.tcp import Chunk, Stream
@@ -20,28 +20,29 @@ class Conversation:
 
     __slots__ = ("answers", "framers", "named")
 
-    def __init__(self, stream: Stream, version: i64, passing: Passing) -> None:
+    def __init__(self, stream: Stream, version: i64, passing: Passing, room: Room) -> None:
         connection = Connection(stream, version)
         self.answers = Answers()
-        self.framers: list[Framer] = [Framer(0, connection, passing), Framer(1, connection, passing)]
+        self.framers: list[Framer] = [Framer(side, connection, passing, room) for side in range(2)]
         self.named = False
 
 
 @final
 class MqttDissector:
     """`feed` it chunks of streams that carry MQTT, or `follow` those whose packets somebody else decodes. version: the
-    protocol level where nothing tells it, 0 for none.
+    protocol level where nothing tells it, 0 for none. most_incomplete: bytes of packets that are not whole yet.
 
     links: tie answers to what they answer (`Packet.request`, `Packet.response`); off unless somebody wants it, as it
     costs an eighth of the way to packets. cost: with links, how many bytes all packets so far would take in memory.
     """
 
-    def __init__(self, version: i64 = 0) -> None:
+    def __init__(self, version: i64 = 0, most_incomplete: i64 = MOST_INCOMPLETE) -> None:
         self.packets: i64 = 0
         self.malformed: i64 = 0
         self.passing = Passing()
         self.links = False
         self.cost: i64 = 0
+        self.room = Room(most_incomplete)
         self._version = version
 
     def feed(self, chunk: Chunk) -> list[Packet]:
@@ -86,7 +87,7 @@ class MqttDissector:
     def _conversation(self, stream: Stream) -> Conversation:
         state = stream.application
         if state is None:
-            conversation = Conversation(stream, self._version, self.passing)
+            conversation = Conversation(stream, self._version, self.passing, self.room)
             stream.application = conversation
             return conversation
         assert isinstance(state, Conversation)

@@ -9,6 +9,9 @@ Gaps inside a packet whose length is known leave the framing intact: the packet 
 any other gap, after a Remaining Length that is none, and on a stream that was joined in the middle, the framing is
 lost: bytes are held until a place is found from which everything looks like control packets (`resync`), and those
 before it are handed on as undecoded.
+
+What all packets that are not whole yet hold is bounded by `Room`: of the one that began first only the head is kept
+then, and the rest of it is a hole.
 """
 
 from typing import Final, final
@@ -24,6 +27,12 @@ from mqttdissect.mqtt.resync import NOT_YET, Search
 from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk
 
 HELD_WHILE_LOST: Final = 32768  # bytes; of more, those that no candidate needs are given up, at least half
+
+MOST_INCOMPLETE: Final = 512 * 1024 * 1024
+PIECE_COST: Final = 256  # bytes in memory that a piece takes besides its own
+HEAD_KEPT: Final = 4096  # bytes of a packet that is too large to hold; those that are no larger are not looked at
+
+BEHIND_THE_END: Final = "behind the end of the connection"
 
 INCOMPLETE: Final = 0
 MALFORMED: Final = -1
@@ -53,16 +62,50 @@ def packet_length(data: bytes, at: i64, size: i64) -> i64:
 
 
 @final
+class Room:
+    """What packets may take in memory that are not whole yet, in bytes, all streams together.
+
+    held: what they take. given_up: packets of which only the head was kept.
+    """
+
+    def __init__(self, most: i64 = MOST_INCOMPLETE) -> None:
+        self.most = most
+        self.held: i64 = 0
+        self.given_up: i64 = 0
+        self._framers: dict[Framer, None] = {}  # those with large ones, in the order in which these began
+
+    def large(self, framer: "Framer") -> None:
+        """Its packet has become one that matters."""
+        self._framers[framer] = None
+
+    def done(self, framer: "Framer") -> None:
+        """It has not any more."""
+        self._framers.pop(framer, None)
+
+    def make(self) -> None:
+        """Let packets go until there is room."""
+        while self.held > self.most and self._framers:
+            framer = next(iter(self._framers))
+            del self._framers[framer]
+            self.given_up += 1
+            framer.keep_head()
+
+
+@final
 class Framer:
     """One direction of a connection: `feed` it chunks; it returns decoded packets. Raises nothing.
 
     While `passing` is active, packets that change nothing for later ones are counted there instead.
     """
 
-    __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_hole_bytes", "_hole_offset",
-                 "_lost", "_need", "_passing", "_pieces", "_reason", "_search", "_spans", "_started")  # fmt: skip
+    __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held", "_hole_bytes",
+                 "_hole_offset", "_lost", "_need", "_passing", "_pieces", "_reason", "_rest", "_room", "_search",
+                 "_spans", "_started", "_trimmed")  # fmt: skip
 
-    def __init__(self, direction: i64, connection: Connection, passing: Passing) -> None:
+    def __init__(self, direction: i64, connection: Connection, passing: Passing, room: Room) -> None:
+        self._room = room
+        self._held: i64 = 0  # bytes in memory of the packet at hand, as `room` knows
+        self._trimmed = False  # is only its head kept?
         self._passing = passing
         self._direction = direction
         self._connection = connection
@@ -76,6 +119,7 @@ class Framer:
         self._need: i64 = 0  # bytes it has in all; 0 until its Remaining Length is complete
         self._hole_offset: i64 = -1
         self._hole_bytes: i64 = 0
+        self._rest: i64 = 0  # bytes that still belong to a packet which the end of the connection cut off
         self._gap_bytes: i64 = 0  # before the next packet, and the frame before them
         self._gap_after: i64 = 0
 
@@ -94,7 +138,9 @@ class Framer:
             if not chunk.stream.handshake and chunk.data[0] != 0x10:
                 self._lost = True
                 self._reason = "the capture joined the stream in the middle"
-        if self._lost:
+        if self._rest:
+            self._behind_the_end(chunk, out)
+        elif self._lost:
             self._find(chunk, out)
         elif self._have:
             self._continue(chunk, out)
@@ -141,9 +187,39 @@ class Framer:
             at = end
 
     def _keep(self, data: bytes, chunk: Chunk) -> None:
+        size: i64 = len(data)
+        if self._trimmed:
+            self._have += size
+            self._hole_bytes += size
+            return
         self._spans.append((int(self._have - self._hole_bytes), int(chunk.frame)))
         self._pieces.append(data)
-        self._have += len(data)
+        self._have += size
+        if self._lost:  # bounded by `HELD_WHILE_LOST`
+            return
+        room = self._room
+        room.held += size + PIECE_COST
+        before = self._held
+        self._held = before + size + PIECE_COST
+        if before <= HEAD_KEPT < self._held:
+            room.large(self)
+        if room.held > room.most:
+            room.make()
+
+    def keep_head(self) -> None:
+        """Of the packet at hand, which has become too much to hold, only the head is worth its memory."""
+        kept: i64 = HEAD_KEPT if self._hole_offset == -1 else min(HEAD_KEPT, self._hole_offset)
+        kept = min(kept, self._have)
+        head = b""
+        for piece in self._pieces:
+            head += piece[: kept - len(head)]
+        self._pieces = [head]
+        self._spans = [(start, frame) for start, frame in self._spans if start < kept]
+        self._hole_offset = kept
+        self._hole_bytes = self._have - kept
+        self._trimmed = True
+        self._room.held += kept + PIECE_COST - self._held
+        self._held = kept + PIECE_COST
 
     def _continue(self, chunk: Chunk, out: list[Packet]) -> None:
         """The packet at hand goes on in `chunk`."""
@@ -189,7 +265,7 @@ class Framer:
             packet.spans = self._spans
         packet.hole_offset = self._hole_offset
         packet.hole_bytes = self._hole_bytes
-        packet.hole_why = why
+        packet.hole_why = "more than --max-incomplete would have waited" if self._trimmed else why
         self._reset_packet()
         self._connection.decode(packet)
         out.append(packet)
@@ -201,6 +277,12 @@ class Framer:
         self._need = 0
         self._hole_offset = -1
         self._hole_bytes = 0
+        if self._held:
+            self._room.held -= self._held
+            if self._held >= HEAD_KEPT:
+                self._room.done(self)
+            self._held = 0
+        self._trimmed = False
 
     def _malformed(self, head: bytes, chunk: Chunk, out: list[Packet]) -> None:
         """A fixed header whose Remaining Length has no end: nobody can know where the next packet starts."""
@@ -214,6 +296,10 @@ class Framer:
     def _gap(self, chunk: Chunk, out: list[Packet]) -> bool:
         """Bytes are missing before `chunk`. True if all of them belong to the packet at hand."""
         gap = chunk.gap
+        if gap <= self._rest:
+            self._rest -= gap
+            return True
+        self._rest = 0
         if not self._started:
             self._started = True
         elif not self._lost and self._need and self._have + gap <= self._need:
@@ -249,12 +335,25 @@ class Framer:
         if self._lost:
             self._give_up(chunk, self._have, out)
         elif self._have:
+            rest = self._need - self._have
             self._cut_off(chunk, ENDINGS[int(chunk.ending)], out)
+            if rest > 0:
+                self._rest = rest
+                return
         else:
             return
         self._lost = True  # should anything follow all the same, it is not the start of a packet
         self._search = None
-        self._reason = "behind the end of the connection"
+        self._reason = BEHIND_THE_END
+
+    def _behind_the_end(self, chunk: Chunk, out: list[Packet]) -> None:
+        """The connection goes on in spite of its end: what the packet still lacked then has been given up with it."""
+        data = chunk.data
+        count: i64 = min(self._rest, len(data))
+        self._rest -= count
+        self._reason = BEHIND_THE_END
+        self._undecoded(data[:count], [(0, int(chunk.frame))], chunk, out)
+        self._cut(data, count, chunk, out)
 
     def _joined(self) -> bytes:
         """What is held while the framing is lost, in one piece."""
@@ -296,19 +395,23 @@ class Framer:
             part = Chunk(chunk.stream, self._direction, piece, frame, chunk.arrival, chunk.time_ns, 0, OPEN)
             out.extend(self.feed(part))
 
+    def _undecoded(self, data: bytes, spans: list[tuple[int, int]], chunk: Chunk, out: list[Packet]) -> None:
+        """Hand on bytes that are no packet."""
+        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
+        if len(spans) > 1 or spans[0][1] != packet.frame:
+            packet.spans = spans
+        packet.version = self._connection.version
+        packet.version_by = self._connection.version_by
+        undecoded(packet, self._reason)
+        out.append(packet)
+
     def _give_up(self, chunk: Chunk, count: i64, out: list[Packet]) -> None:
         """Hand on the first `count` bytes held as undecoded."""
         if count == 0:
             return
         data = self._joined()
         taken = [(start, frame) for start, frame in self._spans if start < count]
-        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data[:count], 0)
-        if len(taken) > 1 or taken[0][1] != packet.frame:
-            packet.spans = taken
-        packet.version = self._connection.version
-        packet.version_by = self._connection.version_by
-        undecoded(packet, self._reason)
-        out.append(packet)
+        self._undecoded(data[:count], taken, chunk, out)
         rest = [(max(start - int(count), 0), frame) for start, frame in self._spans if start >= count]
         if len(data) > count and (not rest or rest[0][0] > 0):
             rest.insert(0, (0, taken[-1][1]))

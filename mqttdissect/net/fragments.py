@@ -5,8 +5,9 @@ the whole packet, RFC 5722 for IPv6), and a capture cannot tell which one it was
 it was, perhaps since it was captured on two interfaces, adds nothing, also after its packet is whole.
 
 What waits is bounded in bytes, in packets, and in age by the capture's own clock; the oldest goes first, counted in
-`dropped`. A fragment that was cut by the snap length counts with its length on the wire; the packet is then whole, but
-captured only up to that cut. Cost: O(n log n) in the fragments of a packet, since covered ranges are kept merged.
+`dropped`, and in `dropped_early` if a bound was why. A fragment that was cut by the snap length counts with its length
+on the wire; the packet is then whole, but captured only up to that cut. Cost: O(n log n) in the fragments of a packet,
+since covered ranges are kept merged.
 """
 
 from bisect import bisect_left
@@ -94,10 +95,19 @@ class Partial:
 
 @final
 class Fragments:
-    """`add` each fragment; `close` at the end. Raises nothing."""
+    """`add` each fragment; `close` at the end. Raises nothing.
 
-    def __init__(self) -> None:
+    most_bytes, most_packets, most_age_ns: what may wait, and for how long by the clock of the capture.
+    """
+
+    def __init__(
+        self, most_bytes: i64 = MOST_BYTES, most_packets: i64 = MOST_PACKETS, most_age_ns: i64 = MOST_AGE_NS
+    ) -> None:
+        self.most_bytes = most_bytes
+        self.most_packets = most_packets
+        self.most_age_ns = most_age_ns
         self.dropped: i64 = 0  # fragments given up, of packets that could have carried TCP
+        self.dropped_early: i64 = 0  # those of them that were given up before the capture ended
         self.joined: i64 = 0  # packets
         self.bytes: i64 = 0  # held
         self._partials: dict[bytes, Partial] = {}  # in the order in which they began
@@ -132,7 +142,7 @@ class Fragments:
             self._take(partial, start, end, more, data, shape)
             if partial.whole():
                 return self._finish(key, partial, time_ns)
-        if self.bytes > MOST_BYTES or len(self._partials) > MOST_PACKETS:
+        while self.bytes > self.most_bytes or len(self._partials) > self.most_packets:
             self._drop(next(iter(self._partials)))
         return None
 
@@ -153,20 +163,20 @@ class Fragments:
         self.joined += 1
         self._done.pop(key, None)
         self._done[key] = (int(time_ns), partial.shapes)
-        if len(self._done) > MOST_PACKETS:
+        if len(self._done) > self.most_packets:
             del self._done[next(iter(self._done))]
         return Whole(partial.protocol, partial.join(), partial.total)
 
     def _again(self, key: bytes, shape: int, time_ns: i64) -> bool:
         """Is this a fragment of a packet that is whole already?"""
         done = self._done.get(key)
-        return done is not None and shape in done[1] and time_ns - done[0] <= MOST_AGE_NS
+        return done is not None and shape in done[1] and time_ns - done[0] <= self.most_age_ns
 
     def _age(self, time_ns: i64) -> None:
         """Give up what has waited for too long."""
         while self._partials:
             key = next(iter(self._partials))
-            if time_ns - self._partials[key].time_ns <= MOST_AGE_NS:
+            if time_ns - self._partials[key].time_ns <= self.most_age_ns:
                 return
             self._drop(key)
 
@@ -178,5 +188,6 @@ class Fragments:
 
     def close(self) -> None:
         """The capture has ended: what waits is given up."""
+        self.dropped_early = self.dropped
         for key in list(self._partials):
             self._drop(key)

@@ -30,7 +30,7 @@ from mqttdissect.net.place import (
     UNKNOWN_LINK,
     Place,
 )
-from mqttdissect.net.segment import Segment
+from mqttdissect.net.segment import GREATEST_SCALE, SYN, Segment
 from mqttdissect.net.tunnel import tunnel_port
 
 TCP: Final = 6
@@ -47,6 +47,9 @@ SHIM6: Final = 140
 EXTENSIONS: Final = frozenset([HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION, MOBILITY, HIP, SHIM6])
 MOST_NESTED: Final = 16
 """IP packets in IP packets; more of them is damage, or meant to do some."""
+OPTIONS_END: Final = 0  # kinds of options of TCP
+NO_OPERATION: Final = 1
+WINDOW_SCALE: Final = 3
 
 
 @final
@@ -56,7 +59,7 @@ class Unwrapper:
     A frame may hold several (an A-MSDU of 802.11 does): `more` has the others until the next call.
     """
 
-    def __init__(self, check: bool = False) -> None:
+    def __init__(self, check: bool = False, held: Fragments | None = None) -> None:
         self.check = check  # leave segments out whose TCP checksum is wrong?
         self.wrong: i64 = 0  # such segments
         self.unknown_links: dict[int, int] = {}  # LINKTYPE_ value: frames
@@ -65,7 +68,7 @@ class Unwrapper:
         self.encrypted: i64 = 0  # frames of 802.11 or MACsec, packets of ESP
         self.in_parts: i64 = 0  # frames with a part of what only IP's fragments are put together from here
         self.more: list[Segment] = []
-        self.held = Fragments()
+        self.held = held if held is not None else Fragments()
 
     @property
     def fragments_dropped(self) -> int:
@@ -273,17 +276,36 @@ class Unwrapper:
         if self.check and end <= size and not tcp_is_right(flow, data, at, end):
             self.wrong += 1
             return None
-        return Segment(
+        flags = i64(data[at + 13])
+        segment = Segment(
             flow,
             u32be(data, at + 4),
             u32be(data, at + 8),
-            i64(data[at + 13]),
+            flags,
             u16be(data, at + 14),
             end - payload,
             data[payload : min(end, size)] if payload < size else b"",
             frame.number,
             frame.time_ns,
         )
+        if flags & SYN:
+            segment.scale = window_scale(data, at + 20, min(payload, size))
+        return segment
+
+
+def window_scale(data: bytes, at: i64, end: i64) -> i64:
+    """The shift count in the options of a SYN, from `at` to `end`; -1 if there is none (RFC 7323, section 2.2)."""
+    while at + 2 < end and data[at] != OPTIONS_END:
+        if data[at] == NO_OPERATION:
+            at += 1
+            continue
+        length: i64 = data[at + 1]
+        if data[at] == WINDOW_SCALE and length == 3:
+            return min(i64(data[at + 2]), GREATEST_SCALE)
+        if length < 2:
+            return -1
+        at += length
+    return -1
 
 
 def wire_length(frame: Frame) -> i64:

@@ -9,7 +9,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from mqttdissect.net import cooked, ethernet, serial, tunnel, wireless
+from mqttdissect.net import cards, cooked, ethernet, serial, tunnel, wireless
 from mqttdissect.net.place import (
     CUT_SHORT,
     ETHERTYPES,
@@ -46,11 +46,14 @@ LINK_TYPES: Final[dict[int, Step]] = {
     117: cooked.packet_filter_log,
     119: wireless.prism,
     122: cooked.ip_over_fibre_channel,
+    123: cards.sun_atm,
     127: wireless.radiotap,
+    129: cards.arcnet_linux,
     138: cooked.ip_over_firewire,
     163: wireless.avs,
     166: serial.of_pppd,
     192: wireless.ppi,
+    197: cards.erf,
     204: serial.after_direction,
     219: ethernet.mpls,
     226: cooked.solaris_ipnet,

@@ -9,6 +9,7 @@ SYN: Final = 0x02
 RST: Final = 0x04
 PSH: Final = 0x08
 ACK: Final = 0x10
+GREATEST_SCALE: Final = 14  # bits that a window is shifted by at most (RFC 7323, section 2.3)
 
 
 @final
@@ -16,9 +17,21 @@ ACK: Final = 0x10
 class Segment:
     """flow: source address, destination address, source port, destination port as they stand in the headers
     (12 bytes for IPv4, 36 for IPv6). length: payload bytes on the wire. data: those that were captured, perhaps fewer.
+    scale: of the window, as a SYN says (RFC 7323, section 2.2); -1 for none.
     """
 
-    __slots__ = ("acknowledgement", "data", "flags", "flow", "frame", "length", "sequence", "time_ns", "window")
+    __slots__ = (
+        "acknowledgement",
+        "data",
+        "flags",
+        "flow",
+        "frame",
+        "length",
+        "scale",
+        "sequence",
+        "time_ns",
+        "window",
+    )
 
     def __init__(
         self, flow: bytes, sequence: i64, acknowledgement: i64, flags: i64, window: i64,
@@ -29,6 +42,7 @@ class Segment:
         self.acknowledgement = acknowledgement
         self.flags = flags
         self.window = window
+        self.scale: i64 = -1
         self.length = length
         self.data = data
         self.frame = frame

@@ -10,6 +10,8 @@ away; what lies behind it leaves a hole and waits, in a heap by position (`Beyon
 A hole that will never be filled is given up, and the next chunk says how many bytes are missing before it:
 - the other side has acknowledged it, so it did arrive and only the capture lacks it; a short grace (`GRACE_SEGMENTS`
   or `GRACE_NS`) lets a capture that swapped packets and acknowledgements catch up;
+- more was sent behind it than the greatest window that the other side ever announced: so it has acknowledged the hole,
+  and the capture lacks that too; the same grace, in case the window has grown unseen;
 - no acknowledgements are captured at all, and it has been open for `PATIENCE_NS`;
 - more than `MAX_WAITING` bytes wait behind holes, of all streams together; or the stream or the capture ends.
 
@@ -31,7 +33,7 @@ from typing import Final, final
 from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.net.overlap import FIRST, later_wins
-from mqttdissect.net.segment import ACK, FIN, RST, SYN, Segment, reverse
+from mqttdissect.net.segment import ACK, FIN, GREATEST_SCALE, RST, SYN, Segment, reverse
 from mqttdissect.net.sequence import unfold
 
 GRACE_SEGMENTS: Final = 64
@@ -44,6 +46,7 @@ MOST_STREAMS: Final = 32_768
 ENDED_KEPT: Final = 1024  # streams that have ended are kept so long for what comes late
 FAR_BACK: Final = 64 * 1024 * 1024
 FAR_AHEAD: Final = 1024 * 1024 * 1024
+ANY_WINDOW: Final = FAR_AHEAD * 2
 
 OPEN: Final = 0
 FINISHED: Final = 1
@@ -149,12 +152,13 @@ class Waiting:
 class Beyond:
     """What lies beyond the holes of one direction, while there are any."""
 
-    __slots__ = ("acknowledged_count", "acknowledged_ns", "order", "segments", "waiting", "widest")
+    __slots__ = ("acknowledged_count", "acknowledged_ns", "furthest", "order", "segments", "waiting", "widest")
 
     def __init__(self) -> None:
         self.order: list[int] = []  # a heap of the positions in `waiting`
         self.waiting: dict[int, Waiting] = {}
         self.widest: i64 = 0  # the longest segment that waited
+        self.furthest: i64 = 0  # the end of the last one
         self.segments: i64 = 0  # of the stream, while there are holes
         self.acknowledged_ns: i64 = -1  # when the first hole was first seen to be acknowledged; -1: not yet
         self.acknowledged_count: i64 = 0  # `segments` then
@@ -167,6 +171,8 @@ class Half:
     retransmissions: its segments whose payload had all been seen before, keep-alive probes left out; retransmitted_ns:
     time of the last one, -1 for none. zero_windows: how often it closed its window (it announced that it takes no more
     data); zero_since_ns: since when the window is closed, -1 while it is open. `seen`: was any segment of it captured?
+    window: the greatest one that its receiver announced, not scaled. scale: what its own SYN says of windows that it
+    announces, -1 for nothing.
     """
 
     __slots__ = (
@@ -187,7 +193,9 @@ class Half:
         "recent_start",
         "retransmissions",
         "retransmitted_ns",
+        "scale",
         "time_ns",
+        "window",
         "zero_since_ns",
         "zero_windows",
     )  # fmt: skip
@@ -213,6 +221,8 @@ class Half:
         self.retransmitted_ns: i64 = -1
         self.zero_windows: i64 = 0
         self.zero_since_ns: i64 = -1
+        self.window: i64 = 0
+        self.scale: i64 = -1
 
     @property
     def seen(self) -> bool:
@@ -325,6 +335,7 @@ class Reassembler:
             if flags & SYN:
                 position += 1
                 half.initial = segment.sequence
+                half.scale = segment.scale
             if not half.known:
                 half.known = True
                 half.next = position
@@ -438,6 +449,8 @@ class Reassembler:
         self._waiting_bytes += len(new.data) + WAITING_COST
         if new.length > beyond.widest:
             beyond.widest = new.length
+        if position + new.length > beyond.furthest:
+            beyond.furthest = position + new.length
 
     def _settle(self, half: Half, beyond: Beyond, position: i64, new: Waiting) -> None:
         """Settle whose bytes count where `new` overlaps what waits.
@@ -504,10 +517,10 @@ class Reassembler:
             return True
         first: i64 = beyond.order[0]
         held = beyond.waiting[int(first)]  # arrived when the hole opened
-        if half.acknowledged == -1:
-            return now_ns - held.time_ns > PATIENCE_NS
-        if half.acknowledged < first:  # the other side waits too, if it is still there
-            other = stream.half(1 - half.direction)
+        if half.acknowledged < first and beyond.furthest <= half.next + widest_window(stream, half):
+            if half.acknowledged == -1:
+                return now_ns - held.time_ns > PATIENCE_NS
+            other = stream.half(1 - half.direction)  # waits too, if it is still there
             return now_ns - max(held.time_ns, other.time_ns) > PATIENCE_NS
         if beyond.acknowledged_ns == -1:
             beyond.acknowledged_ns = now_ns
@@ -630,11 +643,26 @@ def same_stream(half: Half, segment: Segment) -> bool:
 
 
 def acknowledge(half: Half, segment: Segment) -> None:
-    """How far `half`, the other direction, has come to its receiver."""
+    """How far `half`, the other direction, has come to its receiver, and what that has room for."""
+    if segment.window > half.window:
+        half.window = segment.window
     if half.known:
         position = unfold(segment.acknowledgement, half.next)
         if half.acknowledged == -1 or position > half.acknowledged:
             half.acknowledged = position
+
+
+def widest_window(stream: Stream, half: Half) -> i64:
+    """The most bytes at a time that the receiver of `half` may have said to take; `ANY_WINDOW` if it has not been seen
+    to say so."""
+    if half.window == 0:
+        return ANY_WINDOW
+    scale = GREATEST_SCALE
+    if stream.source.initial != -1 and stream.destination.initial != -1:
+        scale = stream.half(1 - half.direction).scale
+        if scale == -1 or half.scale == -1:  # only if both sides know it (RFC 7323, section 2.2)
+            scale = 0
+    return half.window << scale
 
 
 def neighbours(half: Half, beyond: Beyond, position: i64, end: i64) -> list[int]:

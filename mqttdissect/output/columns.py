@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable
 from typing import Final, final
 
+from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt import properties, registry
 from mqttdissect.mqtt.codes import VERSIONS
 from mqttdissect.mqtt.fields import GROUP, KIND_NAMES, UNDECODED, BitSpec, Field, FieldSpec
@@ -16,6 +17,7 @@ from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.address import address, port
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock, calendar, seconds
+from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.links import LINK_FIELDS, link_cell
 from mqttdissect.output.text import visible
 from mqttdissect.output.writer import Writer
@@ -69,10 +71,16 @@ ABOUT_FRAMES: Final[dict[str, tuple[str, Column]]] = {
     "frame.time_utc": ("Its time, UTC", lambda p: calendar(int(p.time_ns), "ud")),
     "frame.time_epoch": ("Its time, seconds since 1970", lambda p: seconds(int(p.time_ns), 9)),
     "frame.time_relative": ("Its time, seconds since the first frame", lambda p: ""),
+    "frame.comment": ("Comments on the frames that it came in", lambda p: ""),
+    "frame.file": ("Name of the capture that the frame came from", lambda p: ""),
     "ip.src": ("IPv4 source", lambda p: _address(p, True, False)),
     "ip.dst": ("IPv4 destination", lambda p: _address(p, False, False)),
     "ipv6.src": ("IPv6 source", lambda p: _address(p, True, True)),
     "ipv6.dst": ("IPv6 destination", lambda p: _address(p, False, True)),
+    "ip.src_host": ("IPv4 source, or its name with --names", lambda p: ""),
+    "ip.dst_host": ("IPv4 destination, or its name with --names", lambda p: ""),
+    "ipv6.src_host": ("IPv6 source, or its name with --names", lambda p: ""),
+    "ipv6.dst_host": ("IPv6 destination, or its name with --names", lambda p: ""),
     "tcp.srcport": ("Source port", lambda p: _port(p, True)),
     "tcp.dstport": ("Destination port", lambda p: _port(p, False)),
     "tcp.stream": ("Number of the TCP stream, from 0", lambda p: str(p.stream.number) if p.stream else ""),
@@ -86,11 +94,14 @@ ABOUT_FRAMES: Final[dict[str, tuple[str, Column]]] = {
 @final
 class Columns:
     """`row(packet)`: the cells of one packet, one for each name. clock: knows the time of the capture's first frame.
+    about: what is known of frames.
 
     Raises `UnknownField` for a name that does not exist.
     """
 
-    def __init__(self, names: list[str], clock: Clock, secrets: bool) -> None:
+    def __init__(self, names: list[str], clock: Clock, secrets: bool, about: FrameNotes | None = None) -> None:
+        self._about = about if about is not None else FrameNotes()
+        self._hosts = Hosts(self._about.hosts)
         self.names = names
         self.secrets = secrets
         self._clock = clock
@@ -100,15 +111,31 @@ class Columns:
         known = specs()
         for index, name in enumerate(names):
             if name in ABOUT_FRAMES:
-                relative = name == "frame.time_relative"
-                self._computed.append((index, self._relative if relative else ABOUT_FRAMES[name][1]))
+                self._computed.append((index, self._column(name)))
             elif name in LINK_FIELDS:
                 self._links.append((index, LINK_FIELDS[name]))
             elif not self._want(index, name, known):
                 raise UnknownField(unknown(name, known))
 
-    def _relative(self, packet: Packet) -> str:
-        return seconds(int(packet.time_ns - self._clock.first_ns), 9)
+    def _column(self, name: str) -> Column:
+        """What fills a column that is not of MQTT."""
+        if name == "frame.time_relative":
+            return lambda packet: seconds(int(packet.time_ns - self._clock.first_ns), 9)
+        if name == "frame.file":
+            return lambda packet: visible(self._about.file_of(int(packet.frame)))
+        if name == "frame.comment":
+            return self._comments
+        if name.endswith("_host"):
+            source, six = ".src" in name, name.startswith("ipv6")
+            return lambda packet: self._host(packet, source, six)
+        return ABOUT_FRAMES[name][1]
+
+    def _comments(self, packet: Packet) -> str:
+        return visible(",".join([text for _, text in self._about.comments(int(packet.frame), packet.spans)]))
+
+    def _host(self, packet: Packet, source: bool, six: bool) -> str:
+        flow, forward = _flow(packet)
+        return self._hosts.host(flow, source == forward) if (len(flow) > 12) == six else ""
 
     def _want(self, index: int, name: str, known: list[FieldSpec]) -> bool:
         """Note which specs fill the column; False if there are none."""

@@ -37,14 +37,12 @@ from mqttdissect.mqtt.registry import (
     USER_NAME,
     WILL_TOPIC,
 )
-from mqttdissect.net.address import endpoint
 from mqttdissect.output.pieces import number as digits_of
 from mqttdissect.output.text import decoded, shortened, visible
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.values import number, size_of
 
 LONGEST: Final = 80  # characters of one topic or identifier
-MOST_FLOWS: Final = 2048  # whose addresses are kept as text
 MOST_TOPICS: Final = 4096  # that are kept as text
 MOST_FILTERS: Final = 4
 REASON_SPECS: Final = frozenset([
@@ -67,27 +65,12 @@ def integer(value: object) -> int:
 
 @final
 class Gist:
-    """`line(packet)` is the line; addresses are worked out once a stream. clients: does a CONNECT say whose it is?"""
+    """`line(packet)` is the line. clients: does a CONNECT say whose it is?"""
 
     def __init__(self, theme: Theme, clients: bool = True) -> None:
         self.theme = theme
         self._clients = clients
         self._topics: dict[str, bytes] = {}
-        self._endpoints: dict[bytes, list[str]] = {}  # by flow, not by stream: that would keep streams alive
-
-    def ends(self, packet: Packet) -> list[str]:
-        """Source and destination of the packet, as text."""
-        stream = packet.stream
-        if stream is None:
-            return ["", ""]
-        known = self._endpoints.get(stream.flow)
-        if known is None:
-            source, destination = endpoint(stream.flow, True), endpoint(stream.flow, False)
-            known = [source, destination, source]
-            if len(self._endpoints) >= MOST_FLOWS:
-                self._endpoints.clear()
-            self._endpoints[stream.flow] = known
-        return known[packet.direction : packet.direction + 2]
 
     def line(self, packet: Packet) -> str:
         """What matters, for the packet's type, parts set off by two spaces; its size, and what is wrong with it."""

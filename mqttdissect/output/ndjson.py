@@ -19,7 +19,7 @@ from mqttdissect.mqtt.packet import Note, Packet
 from mqttdissect.mqtt.registry import HANDSHAKE_IN, HANDSHAKE_TIME, REQUEST_IN, RESPONSE_IN, RESPONSE_TIME
 from mqttdissect.net.address import endpoint
 from mqttdissect.output import values
-from mqttdissect.output.gist import MOST_FLOWS
+from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.links import ALL_LINKS, NO_LINKS, REQUESTS, answer_to, start_of
 from mqttdissect.output.pieces import THREE, decimal, number
 from mqttdissect.output.text import printable_ascii
@@ -75,7 +75,7 @@ class JsonWriter(Writer):
         self.about = about if about is not None else FrameNotes()
         self.secrets = secrets
         self._entries: dict[FieldSpec, Entry] = {}
-        self._addresses: dict[bytes, list[bytes]] = {}  # of both directions
+        self._hosts = Hosts(self.about.hosts)  # keeps the addresses of both directions
         self._texts: dict[str, bytes] = {}
         self._second: i64 = -1  # of the last packet, and what stands around it
         self._time = b""
@@ -128,7 +128,7 @@ class JsonWriter(Writer):
             out.append(b'null,"src":"","dst":""')
         else:
             out.append(number(stream.number))
-            known = self._addresses.get(stream.flow)
+            known = self._hosts.kept(stream.flow)
             if known is None:
                 known = self._both(stream.flow)
             out.append(known[packet.direction])
@@ -165,11 +165,9 @@ class JsonWriter(Writer):
 
     def _both(self, flow: bytes) -> list[bytes]:
         """Both directions' addresses."""
-        if len(self._addresses) >= MOST_FLOWS:
-            self._addresses.clear()
         one, other = quoted(endpoint(flow, True)), quoted(endpoint(flow, False))
         known = [b',"src":%b,"dst":%b' % (one, other), b',"src":%b,"dst":%b' % (other, one)]
-        self._addresses[flow] = known
+        self._hosts.keep(flow, known)
         return known
 
     def _values(self, out: list[bytes]) -> None:
@@ -340,6 +338,12 @@ class JsonWriter(Writer):
             line["version_by"] = VERSION_SOURCES[int(packet.version_by)]
         if packet.spans:
             line["frames"] = [[start, frame] for start, frame in packet.spans]
+        stream = packet.stream
+        if stream is not None and self._hosts.known:
+            for end, source in (("src_name", packet.direction == 0), ("dst_name", packet.direction != 0)):
+                name = self._hosts.name(stream.flow, source)
+                if name:
+                    line[end] = name
         file = self.about.name(int(packet.frame))
         if file:
             line["file"] = file

@@ -10,21 +10,24 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
-from mqttdissect.net.address import endpoint
 from mqttdissect.output.clock import Clock
-from mqttdissect.output.gist import MOST_FLOWS, Gist
+from mqttdissect.output.gist import Gist
+from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.links import NO_LINKS
 from mqttdissect.output.links import lines as link_lines
 from mqttdissect.output.pieces import aligned, digits
+from mqttdissect.output.text import cells
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.writer import Writer
 
 
 @final
 class SummaryWriter(Writer):
-    """A line a packet. links: what is said of other packets (`links`)."""
+    """A line a packet. links: what is said of other packets (`links`). names: of hosts, by address."""
 
-    def __init__(self, theme: Theme, clock: Clock, links: i64 = NO_LINKS) -> None:
+    def __init__(
+        self, theme: Theme, clock: Clock, links: i64 = NO_LINKS, names: dict[bytes, str] | None = None
+    ) -> None:
         self.links = links
         self.theme = theme
         self.clock = clock
@@ -32,7 +35,7 @@ class SummaryWriter(Writer):
         self._number_width: i64 = 5
         self._time_width: i64 = 10
         self._width = 15  # of an address
-        self._addresses: dict[bytes, list[bytes]] = {}  # of both directions, as wide as the columns are now
+        self._hosts = Hosts(names)  # keeps the addresses of both directions, as wide as the columns are now
         self._start = theme.frame.encode()
         self._to_time = f"{theme.end}  {theme.time}".encode()
         self._to_address = f"{theme.end}  {theme.address}".encode()
@@ -54,7 +57,7 @@ class SummaryWriter(Writer):
         out.append(self._to_address)
         stream = packet.stream
         if stream is not None:
-            known = self._addresses.get(stream.flow)
+            known = self._hosts.kept(stream.flow)
             if known is None:
                 known = self._aligned(stream.flow)
             out.append(known[packet.direction])
@@ -72,22 +75,20 @@ class SummaryWriter(Writer):
         self._number_width = max(self._number_width, digits(passing.frame))
         self._time_width = max(self._time_width, self.clock.width(passing))
         for flow in passing.flows:
-            if flow not in self._addresses:
+            if self._hosts.kept(flow) is None:
                 self._aligned(flow)
 
     def _aligned(self, flow: bytes) -> list[bytes]:
         """Both directions' addresses as wide as the columns, which grow if need be."""
-        one, other = endpoint(flow, True), endpoint(flow, False)
-        widest = max(len(one), len(other))
-        if widest > self._width or len(self._addresses) >= MOST_FLOWS:
-            self._width = max(self._width, widest)
-            self._addresses.clear()
-        width = self._width
-        known = [
-            f"{one.rjust(width)} → {other.ljust(width)}".encode(),
-            f"{other.rjust(width)} → {one.ljust(width)}".encode(),
-        ]
-        self._addresses[flow] = known
+        hosts = self._hosts
+        one, other = hosts.endpoint(flow, True), hosts.endpoint(flow, False)
+        widest = max(cells(one), cells(other))
+        if widest > self._width:
+            self._width = widest
+            hosts.forget()
+        left, right = " " * (self._width - cells(one)), " " * (self._width - cells(other))
+        known = [f"{left}{one} → {other}{right}".encode(), f"{right}{other} → {one}{left}".encode()]
+        hosts.keep(flow, known)
         return known
 
 

@@ -13,10 +13,10 @@ from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, TEXT, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Packet
-from mqttdissect.net.address import endpoint
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock
-from mqttdissect.output.gist import MOST_FLOWS, Gist
+from mqttdissect.output.gist import Gist
+from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.links import REQUESTS
 from mqttdissect.output.links import lines as link_lines
 from mqttdissect.output.pieces import PAIRS, aligned, number, spaces
@@ -94,7 +94,7 @@ class TreeWriter(Writer):
         self.fold = fold
         self.secrets = secrets
         self._specs: dict[FieldSpec, Shown] = {}
-        self._addresses: dict[bytes, list[bytes]] = {}  # of both directions
+        self._hosts = Hosts(self.about.hosts)  # keeps the addresses of both directions
         self._offsets: list[bytes] = [b""] * KEPT
         self._leaf: i64 = 0
         self._places: list[tuple[int, int, int]] | None = None  # of each field: its pieces in `out`, its index
@@ -190,7 +190,7 @@ class TreeWriter(Writer):
         if stream is None:
             out.append(self._nowhere())
         else:
-            known = self._addresses.get(stream.flow)
+            known = self._hosts.kept(stream.flow)
             if known is None:
                 known = self._both(stream.flow)
             out.append(known[packet.direction])
@@ -207,12 +207,10 @@ class TreeWriter(Writer):
 
     def _both(self, flow: bytes) -> list[bytes]:
         """Both directions' addresses, and what stands around them."""
-        if len(self._addresses) >= MOST_FLOWS:
-            self._addresses.clear()
-        one = self.theme.paint(self.theme.address, endpoint(flow, True))
-        other = self.theme.paint(self.theme.address, endpoint(flow, False))
+        one = self.theme.paint(self.theme.address, self._hosts.endpoint(flow, True))
+        other = self.theme.paint(self.theme.address, self._hosts.endpoint(flow, False))
         known = [f"  {one} → {other}  stream ".encode(), f"  {other} → {one}  stream ".encode()]
-        self._addresses[flow] = known
+        self._hosts.keep(flow, known)
         return known
 
     def _section(self, packet: Packet, title: i64, start: i64, end: i64, last: bool, out: list[bytes]) -> None:

@@ -1,0 +1,1 @@
+"""The recordings: one function each, marked with `@recording`; its docstring says what the recording shows."""
