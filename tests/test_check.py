@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import CONNACK, DISCONNECT, PINGREQ, PINGRESP, Stream, connect, pcap, publish
 
-from mqttdissect.analysis import rules
+from mqttdissect.analysis import facts, rules
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.facts import Link, Losses
 from mqttdissect.analysis.finding import Finding
@@ -525,3 +525,17 @@ def test_a_quiet_conversation_has_no_findings(mqttdissect: Run) -> None:
     stream = Stream().handshake().client(connect()).server(CONNACK).client(publish("t", b"x"), PINGREQ)
     done = mqttdissect("check", "-", input=pcap(stream.server(PINGRESP).client(DISCONNECT).fin().frames))
     assert done.stdout == "No findings in 1 connection and 6 packets\n"
+
+
+def test_shared_tables_stay_empty() -> None:
+    """Whoever has something to remember makes a table of its own: those that all connections share stay as they are."""
+    for path in sorted(CAPTURES.glob("*.pcap*")):
+        dissector = Dissector()
+        dissector.analysis = Analysis()
+        dissector.feed(path.read_bytes())
+        dissector.close()
+    shared = {name: value for name, value in vars(facts).items() if name.startswith("NO_") and name != "NO_LIMITS"}
+    assert len(shared) > 8
+    assert not any(shared.values())
+    said = facts.NO_LIMITS
+    assert (said.receive_maximum, said.maximum_packet, said.alias_maximum, said.maximum_qos) == (65535, 0, 0, 2)
