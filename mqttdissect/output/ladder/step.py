@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 # Kinds
 JOIN: Final = 0  # a client's column begins: `text` is its name, `more` what else is known of the connection
@@ -24,6 +24,7 @@ NOBODY: Final = -1  # no column
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Step:
     """kind, level: as above. lane: the client's column, broker: the broker's; `NOBODY` for none. out: from the client
     to the broker. frame, time_ns: when. frame is 0 for what has no frame of its own; time_ns is then that of the arrow
