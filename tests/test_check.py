@@ -516,7 +516,7 @@ def test_the_statement_fits_the_side_and_the_packet() -> None:
     assert finding.clause == "[MQTT-3.1.2-24]"
     finding.rule, finding.packet = rules.RESERVED_FLAGS, "SUBSCRIBE"
     assert finding.place == "MQTT 5.0 [MQTT-3.8.1-1]"
-    finding.version = 3
+    finding.rule, finding.packet, finding.version = rules.QOS_3, "PUBLISH", 3
     assert finding.place == "MQTT 3.1, section 2.1"
 
 
