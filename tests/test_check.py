@@ -527,6 +527,21 @@ def test_a_quiet_conversation_has_no_findings(mqttdissect: Run) -> None:
     assert done.stdout == "No findings in 1 connection and 6 packets\n"
 
 
+@pytest.mark.parametrize(("both", "found"), [(True, 1), (False, 0)])
+def test_nothing_piles_up_where_one_side_was_not_captured(mqttdissect: Run, both: bool, found: int) -> None:
+    """200 messages without an acknowledgement, a tenth of a second from each other; with the broker's side, or not."""
+    stream = Stream().handshake().client(connect())
+    if both:
+        stream.server(CONNACK)
+    for number in range(1, 201):
+        stream.client(publish("t", b"x", 1, number))
+        if both:
+            stream.add(1)
+    frames = [frame for frame in stream.frames if both or frame[26:30] == stream.frames[0][26:30]]
+    done = mqttdissect("check", "-T", "json", "-", input=pcap(frames, step_ns=100_000_000))
+    assert [json.loads(line)["rule"] for line in done.stdout.splitlines()].count("queue-build-up") == found
+
+
 def test_shared_tables_stay_empty() -> None:
     """Whoever has something to remember makes a table of its own: those that all connections share stay as they are."""
     for path in sorted(CAPTURES.glob("*.pcap*")):

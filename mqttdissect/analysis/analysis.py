@@ -347,9 +347,13 @@ class Analysis:
             side = link.side(direction)
             if side < 0 or not half.seen:
                 continue
-            if half.zero_windows and (half.zero_since_ns < 0 or link.end_ns - half.zero_since_ns > ZERO_WINDOW_NS):
+            closed = half.zero_ns + (max(link.end_ns - half.zero_since_ns, 0) if half.zero_since_ns >= 0 else 0)
+            if half.zero_windows and closed > ZERO_WINDOW_NS:  # a moment is usual in a burst
                 times = "once" if half.zero_windows == 1 else f"{half.zero_windows} times"
-                what = f"{exchange.WHO[side].capitalize()} closed its TCP window {times}: it reads too slowly"
+                span = exchange.milliseconds(closed)
+                what = (
+                    f"{exchange.WHO[side].capitalize()} closed its TCP window {times}, for {span}: it reads too slowly"
+                )
                 self.report.of(rules.ZERO_WINDOW, link, link.end_frame, link.end_ns, what, fault=exchange.PARTIES[side])
             silent = half.retransmitted_ns - back.time_ns
             if half.retransmissions >= HALF_OPEN and back.seen and silent > SECOND:

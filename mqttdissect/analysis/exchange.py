@@ -223,7 +223,7 @@ def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> 
     for request in link.of(side).pending.values():
         if request.type == codes.PUBLISH:
             age = packet.time_ns - request.time_ns
-            if age > QUEUE_NS:
+            if age > QUEUE_NS and link.sure_since(1 - side, request.time_ns):
                 what = f"{count} messages are not acknowledged, the oldest since {milliseconds(age)}"
                 report.at(
                     rules.QUEUE_BUILD_UP,

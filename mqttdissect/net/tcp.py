@@ -166,7 +166,8 @@ class Half:
 
     retransmissions: its segments whose payload had all been seen before, keep-alive probes left out; retransmitted_ns:
     time of the last one, -1 for none. zero_windows: how often it closed its window (it announced that it takes no more
-    data); zero_since_ns: since when the window is closed, -1 while it is open. `seen`: was any segment of it captured?
+    data); zero_since_ns: since when the window is closed, -1 while it is open; zero_ns: how long it was closed until it
+    opened again, in all. `seen`: was any segment of it captured?
     """
 
     __slots__ = (
@@ -188,6 +189,7 @@ class Half:
         "retransmissions",
         "retransmitted_ns",
         "time_ns",
+        "zero_ns",
         "zero_since_ns",
         "zero_windows",
     )  # fmt: skip
@@ -213,6 +215,7 @@ class Half:
         self.retransmitted_ns: i64 = -1
         self.zero_windows: i64 = 0
         self.zero_since_ns: i64 = -1
+        self.zero_ns: i64 = 0
 
     @property
     def seen(self) -> bool:
@@ -653,6 +656,7 @@ def neighbours(half: Half, beyond: Beyond, position: i64, end: i64) -> list[int]
 def watch_window(half: Half, segment: Segment) -> None:
     """Note when a side's window closes and opens again; what a SYN, FIN or RST says of it does not count."""
     if segment.window:
+        half.zero_ns += max(segment.time_ns - half.zero_since_ns, 0)
         half.zero_since_ns = -1
     elif half.zero_since_ns == -1 and not segment.flags & (SYN | FIN | RST):
         half.zero_windows += 1
