@@ -9,6 +9,7 @@ from mqttdissect.analysis.facts import Subscription
 
 DEEPEST: Final = 64  # levels of a filter before its first wildcard that are looked up together
 MOST_LOOKED_AT: Final = 4096  # topic names
+MOST_KNOWN: Final = 1024  # topic names whose filters are remembered
 
 
 def wildcard(topic_filter: str) -> i64:
@@ -194,9 +195,12 @@ class Filters:
         self._roots: dict[str, Level] = {}
         self._depths: list[int] = [0] * (DEEPEST + 1)  # how many roots have so many levels
         self._deepest: i64 = -1  # the most levels that one of them ever had
+        self._found: dict[str, list[tuple[str, Subscription]]] = {}  # by topic, since something last changed
 
     def add(self, who: str, subscription: Subscription) -> None:
         """In the place of the same client's subscription with the same filter, if there is one."""
+        if self._found:
+            self._found = {}
         topic = subscription.topic
         root = root_of(topic)
         if root is None:
@@ -221,6 +225,8 @@ class Filters:
 
     def remove(self, who: str, subscription: Subscription) -> None:
         """What nobody needs any more goes too."""
+        if self._found:
+            self._found = {}
         topic = subscription.topic
         root = root_of(topic)
         if root is None:
@@ -252,7 +258,15 @@ class Filters:
             self._depths[root.count("/")] -= 1
 
     def find(self, topic: str) -> list[tuple[str, Subscription]]:
-        """(whose, subscription) of each that matches."""
+        """(whose, subscription) of each that matches; not to be changed."""
+        known = self._found.get(topic)
+        if known is None:
+            if len(self._found) >= MOST_KNOWN:
+                self._found = {}
+            known = self._found[topic] = self._look(topic)
+        return known
+
+    def _look(self, topic: str) -> list[tuple[str, Subscription]]:
         found: list[tuple[str, Subscription]] = []
         place = self._exact.get(topic)
         if place is not None:

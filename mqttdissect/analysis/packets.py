@@ -134,7 +134,7 @@ def publish(report: Report, packet: Packet) -> None:
         for field in packet.fields:
             if field.spec is TOPIC_NAME:
                 value = field.value
-                if isinstance(value, str) and not value.isprintable():
+                if isinstance(value, str) and not report.plain(value):
                     controls(report, packet, field, value)
                 return
         return
@@ -143,8 +143,9 @@ def publish(report: Report, packet: Packet) -> None:
         kind = spec.kind
         if kind == TEXT:
             value = field.value
-            if isinstance(value, str) and not value.isprintable() and field.end > field.start:
-                controls(report, packet, field, value)
+            if isinstance(value, str) and field.end > field.start:
+                if not (report.plain(value) if spec is TOPIC_NAME else value.isprintable()):
+                    controls(report, packet, field, value)
             if spec is RESPONSE_TOPIC_SPEC and isinstance(value, str) and has_wildcard(value):
                 what = f"The response topic {value!r} has a wildcard"
                 report.at(rules.RESPONSE_TOPIC_WILDCARD, packet, what, field.start, field.end)

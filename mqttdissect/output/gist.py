@@ -110,6 +110,11 @@ class Gist:
         return self._answer(packet)
 
     def _publish(self, packet: Packet) -> str:
+        parts, topic = self.delivery(packet)
+        return f"{parts}  {self.theme.paint(self.theme.topic, words(topic))}" if topic else parts
+
+    def delivery(self, packet: Packet) -> tuple[str, object]:
+        """What matters of a PUBLISH but its topic, and that."""
         flags = packet.flags
         topic: object = ""
         identifier: object = None
@@ -126,7 +131,7 @@ class Gist:
             parts += "  DUP"
         if flags & 1:
             parts += "  RETAIN"
-        return f"{parts}  {self.theme.paint(self.theme.topic, words(topic))}" if topic else parts
+        return parts, topic
 
     def _connect(self, packet: Packet) -> str:
         parts = [f"MQTT {VERSIONS[int(packet.version)]}"]

@@ -100,23 +100,36 @@ class TerminalLadder:
         more = step.more
         tag = TAGS[step.tag]
         named = cells(name) + len(tag)  # columns
-        left = pieces.room - 4 - named
+        room = pieces.room - 4
+        left = room - named
         further = NOTHING
-        if more:
+        below = False  # does the topic stand in the next line?
+        topic = step.topic
+        if topic and left >= len(more) + step.width + 4:
+            left -= len(more) + step.width + 4
+            more = f"  {more}  {topic}"
+        elif topic and left >= len(more) + 2:
+            left -= len(more) + 2
+            more = f"  {more}"
+            below = True
+        elif more:
             width = cells(more)
+            if topic:
+                more = f"{more}  {topic}"
+                width += step.width + 2
             if left >= width + 2:
                 left -= width + 2
                 more = f"  {more}"
             else:
-                if named > pieces.room - 4:  # not even its name fits
-                    name = abbreviated(name, pieces.room - 4 - len(tag))
+                if named > room:  # not even its name fits
+                    name = abbreviated(name, room - len(tag))
                     named = cells(name) + len(tag)
                 further = self._split(more, width, named)
                 more = further[0]
-                left = pieces.room - 4 - named - cells(more)
+                left = room - named - cells(more)
         elif left < 0:
-            name = abbreviated(name, pieces.room - 4 - len(tag))
-            left = pieces.room - 4 - cells(name) - len(tag)
+            name = abbreviated(name, room - len(tag))
+            left = room - cells(name) - len(tag)
         way: i64 = 1 if step.out else 0
         tail = pieces.tails[step.broker * 2 + way][max(0, left + 1)]
         start: i64 = step.lane * 2 + way
@@ -133,6 +146,12 @@ class TerminalLadder:
             self._out.append(f"{number}  {time}{pieces.starts[start]}{name}{tag}{more}{tail}")
             for index in range(1, len(further)):
                 self._beside(f"{INDENT}{further[index]}", 3 + cells(further[index]))
+        if below:
+            width = step.width
+            if width >= room:
+                topic = abbreviated(topic, room - 1)
+                width = cells(topic)
+            self._beside(f"{INDENT}{theme.paint(self._tag_styles[step.tag], topic)}", 3 + width)
 
     def _split(self, more: str, width: i64, used: i64) -> list[str]:
         """What follows the name of an arrow that is too long for its line: in this line, and in those below. width: of
