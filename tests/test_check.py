@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import CONNACK, DISCONNECT, PINGREQ, PINGRESP, Stream, connect, pcap, publish
 
-from mqttdissect.analysis import rules
+from mqttdissect.analysis import facts, rules
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.facts import Link, Losses
 from mqttdissect.analysis.finding import Finding
@@ -516,7 +516,7 @@ def test_the_statement_fits_the_side_and_the_packet() -> None:
     assert finding.clause == "[MQTT-3.1.2-24]"
     finding.rule, finding.packet = rules.RESERVED_FLAGS, "SUBSCRIBE"
     assert finding.place == "MQTT 5.0 [MQTT-3.8.1-1]"
-    finding.version = 3
+    finding.rule, finding.packet, finding.version = rules.QOS_3, "PUBLISH", 3
     assert finding.place == "MQTT 3.1, section 2.1"
 
 
@@ -525,3 +525,32 @@ def test_a_quiet_conversation_has_no_findings(mqttdissect: Run) -> None:
     stream = Stream().handshake().client(connect()).server(CONNACK).client(publish("t", b"x"), PINGREQ)
     done = mqttdissect("check", "-", input=pcap(stream.server(PINGRESP).client(DISCONNECT).fin().frames))
     assert done.stdout == "No findings in 1 connection and 6 packets\n"
+
+
+@pytest.mark.parametrize(("both", "found"), [(True, 1), (False, 0)])
+def test_nothing_piles_up_where_one_side_was_not_captured(mqttdissect: Run, both: bool, found: int) -> None:
+    """200 messages without an acknowledgement, a tenth of a second from each other; with the broker's side, or not."""
+    stream = Stream().handshake().client(connect())
+    if both:
+        stream.server(CONNACK)
+    for number in range(1, 201):
+        stream.client(publish("t", b"x", 1, number))
+        if both:
+            stream.add(1)
+    frames = [frame for frame in stream.frames if both or frame[26:30] == stream.frames[0][26:30]]
+    done = mqttdissect("check", "-T", "json", "-", input=pcap(frames, step_ns=100_000_000))
+    assert [json.loads(line)["rule"] for line in done.stdout.splitlines()].count("queue-build-up") == found
+
+
+def test_shared_tables_stay_empty() -> None:
+    """Whoever has something to remember makes a table of its own: those that all connections share stay as they are."""
+    for path in sorted(CAPTURES.glob("*.pcap*")):
+        dissector = Dissector()
+        dissector.analysis = Analysis()
+        dissector.feed(path.read_bytes())
+        dissector.close()
+    shared = {name: value for name, value in vars(facts).items() if name.startswith("NO_") and name != "NO_LIMITS"}
+    assert len(shared) > 8
+    assert not any(shared.values())
+    said = facts.NO_LIMITS
+    assert (said.receive_maximum, said.maximum_packet, said.alias_maximum, said.maximum_qos) == (65535, 0, 0, 2)

@@ -241,3 +241,12 @@ def test_decode_refuses_nothing_and_other_versions() -> None:
         decode(b"")
     with pytest.raises(ValueError, match="protocol level 6"):
         decode(b"\xc0\x00", 6)
+
+
+@pytest.mark.parametrize(("name", "level", "malformed"), [("MQIsdp", 3, False), ("MQTT", 4, True)])
+def test_will_flags_without_a_will(name: str, level: int, malformed: bool) -> None:
+    """MQTT 3.1, section 3.1: without the will flag, will QoS and will retain are disregarded; later they are 0."""
+    body = bytes([0, len(name)]) + name.encode() + bytes([level, 0b0010_1010, 0, 60, 0, 1]) + b"c"
+    packet = decode(bytes([0x10, len(body)]) + body)
+    assert packet.version == level
+    assert (packet.malformed is not None) is malformed

@@ -26,7 +26,7 @@ from mqttdissect.output.ladder.pieces import Shape
 from mqttdissect.output.ladder.scale import DAY, HOUR, MILLISECOND, MINUTE, SECOND, rows, spoken
 from mqttdissect.output.ladder.selection import Selection
 from mqttdissect.output.ladder.terminal import TerminalLadder
-from mqttdissect.output.text import NARROW, cells, narrow
+from mqttdissect.output.text import cells, narrow
 from mqttdissect.output.theme import no_colour
 from mqttdissect.pipeline import Dissector
 
@@ -457,9 +457,9 @@ def test_text_from_the_wire_is_shown_not_obeyed(evil: str, width: int) -> None:
 
 def test_what_is_narrow_is_so_for_rich_too() -> None:
     """The quick answer for characters that are no ASCII is the slow one's."""
-    for first, last in NARROW:
-        for point in range(first, last + 1):
-            assert not chr(point).isprintable() or cell_len(chr(point)) == 1, hex(point)
+    for point in range(0xD800):
+        char = chr(point)
+        assert not narrow(char) or not char.isprintable() or cell_len(char) == 1, hex(point)
     assert narrow("Küche/дом → ⟨1⟩…✗")
     assert not narrow("温度")
 

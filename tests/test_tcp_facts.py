@@ -70,7 +70,7 @@ def test_a_window_that_closes_and_opens() -> None:
     wire.server(0, ack=0, window=0)
     assert (half.zero_windows, half.zero_since_ns) == (1, 4 * MS)
     wire.server(0, ack=0, window=100)
-    assert (half.zero_windows, half.zero_since_ns) == (1, -1)
+    assert (half.zero_windows, half.zero_since_ns, half.zero_ns) == (1, -1, 2 * MS)
     wire.server(0, ack=0, window=0)
     assert (half.zero_windows, half.zero_since_ns) == (2, 7 * MS)
     wire.client(0, flags=FIN, ack=0, window=0)

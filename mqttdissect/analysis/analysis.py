@@ -136,14 +136,14 @@ class Analysis:
             if packet.type == UNDECODED or not packet.sender:
                 continue
             side: i64 = CLIENT_SIDE if packet.sender == FROM_CLIENT else BROKER_SIDE
-            mine = link.sides[side]
+            mine = link.of(side)
             mine.packets += 1
             mine.bytes += len(packet.data)
             if packet.type == codes.PINGRESP:
                 link.pings = link.pings[1:]
             elif packet.type in exchange.FITS:
                 asker = side if packet.type == codes.PUBREL else 1 - side
-                link.sides[asker].pending.pop(int(extract.identifier(packet)), None)
+                link.of(asker).pending.pop(int(extract.identifier(packet)), None)
         if chunk.ending != OPEN and chunk.ending != CAPTURE_ENDED:  # then `close` does it, when all gaps are known
             del self._half_closed[int(link.number)]
             self._judge(link)
@@ -166,9 +166,9 @@ class Analysis:
         by = now - self._now_ns
         for link in self._open.values():
             for side in (CLIENT_SIDE, BROKER_SIDE):
-                if link.sides[side].last_ns:
-                    link.sides[side].last_ns = now
-                for request in link.sides[side].pending.values():
+                if link.of(side).last_ns:
+                    link.of(side).last_ns = now
+                for request in link.of(side).pending.values():
                     request.stage_ns = now
                     request.time_ns = now
         first = self._open.get(int(chunk.stream.number))
@@ -185,7 +185,7 @@ class Analysis:
         link.say_partial(f"the capture lacks bytes of it, first before frame {chunk.arrival}")
         for one in (CLIENT_SIDE, BROKER_SIDE):
             if side < 0 or one == side:
-                link.sides[one].gap_bytes += chunk.gap
+                link.of(one).gap_bytes += chunk.gap
         unit = "byte" if chunk.gap == 1 else "bytes"
         what = f"The capture lacks {chunk.gap} {unit} of the stream"
         related = [(int(chunk.before), "the frame before")] if chunk.before else []
@@ -207,7 +207,7 @@ class Analysis:
             return
         report = self.report
         side: i64 = CLIENT_SIDE if packet.sender == FROM_CLIENT else BROKER_SIDE
-        mine, other = link.sides[side], link.sides[1 - side]
+        mine, other = link.of(side), link.of(1 - side)
         if link.client_direction < 0 or mine.packets + other.packets == 0:
             link.client_direction = packet.direction if side == CLIENT_SIDE else 1 - packet.direction
         if mine.packets == 0 and side == BROKER_SIDE and packet.type != codes.CONNACK and packet.type != codes.AUTH:
@@ -246,9 +246,7 @@ class Analysis:
         kind = packet.type
         if kind == codes.PUBLISH:
             facts = extract.publish(packet)
-            link.sides[side].messages += 1
-            if link.client is not None:
-                link.client.messages[side] += 1
+            link.of(side).messages += 1
             new = exchange.sends_publish(report, link, packet, side, facts)
             if side == CLIENT_SIDE:
                 self.deliveries.published(link, packet, facts, new)
@@ -263,7 +261,7 @@ class Analysis:
             if link.ping_answers:
                 link.ping_answers -= 1
             elif not exchange.is_late(packet):
-                link.pings.append((int(packet.frame), int(packet.time_ns)))
+                link.pinged(packet.frame, packet.time_ns)
         elif kind == codes.PINGRESP:
             self._pingresp(link, packet)
         elif kind == codes.CONNECT:
@@ -349,9 +347,13 @@ class Analysis:
             side = link.side(direction)
             if side < 0 or not half.seen:
                 continue
-            if half.zero_windows and (half.zero_since_ns < 0 or link.end_ns - half.zero_since_ns > ZERO_WINDOW_NS):
+            closed = half.zero_ns + (max(link.end_ns - half.zero_since_ns, 0) if half.zero_since_ns >= 0 else 0)
+            if half.zero_windows and closed > ZERO_WINDOW_NS:  # a moment is usual in a burst
                 times = "once" if half.zero_windows == 1 else f"{half.zero_windows} times"
-                what = f"{exchange.WHO[side].capitalize()} closed its TCP window {times}: it reads too slowly"
+                span = exchange.milliseconds(closed)
+                what = (
+                    f"{exchange.WHO[side].capitalize()} closed its TCP window {times}, for {span}: it reads too slowly"
+                )
                 self.report.of(rules.ZERO_WINDOW, link, link.end_frame, link.end_ns, what, fault=exchange.PARTIES[side])
             silent = half.retransmitted_ns - back.time_ns
             if half.retransmissions >= HALF_OPEN and back.seen and silent > SECOND:

@@ -17,7 +17,7 @@ looked at.
 from collections import deque
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.analysis import extract, rules
 from mqttdissect.analysis.exchange import is_late, milliseconds
@@ -28,6 +28,10 @@ from mqttdissect.analysis.facts import (
     BY_FIN,
     CLIENT_SIDE,
     CONNECTED,
+    NO_FILTERS,
+    NO_MATCHES,
+    NO_ORDERS,
+    NO_RETAINED,
     UNKNOWN,
     Client,
     Link,
@@ -65,6 +69,7 @@ UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Delivery:
     """That a subscriber got a message. link, client: its connection and client identifier; took_ns: since it came."""
 
@@ -79,6 +84,7 @@ class Delivery:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Message:
     """A message that a client published, or a will that the broker published for it.
 
@@ -139,10 +145,11 @@ class Message:
 
 @final
 class Broker:
-    """What is known of one broker. recent: messages by topic and digest. transits: messages tied to a delivery, and
-    the time that they took in all and at most, in nanoseconds."""
+    """What is known of one broker. key: its address and port. recent: messages by topic and digest. transits: messages
+    tied to a delivery, and the time that they took in all and at most, in nanoseconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes) -> None:
+        self.key = key
         self.filters = Filters()
         self.recent: dict[tuple[str, int], list[Message]] = {}
         self.retained: dict[str, Message] = {}
@@ -163,6 +170,7 @@ class Deliveries:
         self.report = report
         self.opening = opening
         self.brokers: dict[bytes, Broker] = {}
+        self._at = Broker(b"")  # the one that was last looked at
         self._window: deque[tuple[Broker, tuple[str, int], Message]] = deque()  # oldest first
         self._owing: deque[tuple[Broker, bytes, Message]] = deque()  # those of them that are not settled
         self._wills_due: deque[tuple[Link, Client]] = deque()  # wills that somebody would see
@@ -176,10 +184,16 @@ class Deliveries:
     def _broker(self, link: Link) -> Broker:
         key = link.broker
         if key is None:
-            key = link.broker = broker_of(link)
+            key = broker_of(link)
+            if key == self._at.key:
+                key = self._at.key
+            link.broker = key
+        if key is self._at.key:
+            return self._at
         broker = self.brokers.get(key)
         if broker is None:
-            broker = self.brokers[key] = Broker()
+            broker = self.brokers[key] = Broker(key)
+        self._at = broker
         return broker
 
     def take(self, now_ns: i64, closed: bool) -> list[Message]:
@@ -205,18 +219,17 @@ class Deliveries:
         message.size = facts.size
         message.publisher = link.client_id
         message.version = packet.version
-        message.order = link.sides[CLIENT_SIDE].messages
-        if facts.properties is not None:
-            message.properties = facts.properties
-            message.expiry = extract.integer(facts.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
+        message.order = link.client_side.messages
         if facts.qos:
-            message.request = link.sides[CLIENT_SIDE].pending.get(int(facts.identifier))
+            message.request = link.of(CLIENT_SIDE).pending.get(int(facts.identifier))
         if facts.retain:
             retain(broker, facts.topic, message if facts.size else None)
         if self.watching:
             self._watched.append(message)
-        of_will = facts.topic in broker.will_owners or facts.topic in broker.wills
-        if self._owe(broker, link, message) or broker.strangers or facts.retain or self.watching or of_will:
+        if self._owe(broker, link, message) or facts.retain or self.watching or seen_as_will(broker, facts.topic):
+            if facts.has_properties:
+                message.properties = extract.properties(packet, False)
+                message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
             self._keep(broker, (facts.topic, facts.digest), message, facts.time_ns)
             if message.owed is not None:
                 self._owing.append((broker, link.broker or b"", message))
@@ -408,9 +421,11 @@ class Deliveries:
         self, packet: Packet, facts: Publish, standing: list[Subscription], related: list[tuple[int, str]]
     ) -> None:
         """Subscription Identifiers are those of the subscriptions that match (3.3.4)."""
+        if not facts.identified and not any_identified(standing):
+            return
         wanted = {int(one.identifier) for one in standing if one.identifier}
         got: set[int] = set()
-        for number, value in facts.properties or []:
+        for number, value in extract.properties(packet, False):
             if number == extract.SUBSCRIPTION_IDENTIFIER and isinstance(value, int):
                 got.add(value)
         if got - wanted:
@@ -486,7 +501,7 @@ class Deliveries:
             return
         if packet.version < 5:
             return
-        left = extract.integer(facts.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
+        left = extract.integer(extract.properties(packet, False), extract.MESSAGE_EXPIRY, UNKNOWN)
         most = message.expiry - waited // SECOND + 1
         if left > message.expiry or (waited >= 2 * SECOND and left > most):
             what = f"Message Expiry Interval {left} s, after {milliseconds(waited)} of the {message.expiry} s published"
@@ -494,17 +509,17 @@ class Deliveries:
 
     def _properties(self, packet: Packet, facts: Publish, message: Message, related: list[tuple[int, str]]) -> None:
         """What a broker passes on unaltered."""
-        if message.properties is None and facts.properties is None:
+        if message.properties is None and not facts.has_properties:
             return
+        passed_on = extract.properties(packet, False)
         for number, name in UNALTERED:
-            published, passed = value_of(message.properties, number), value_of(facts.properties, number)
+            published, passed = value_of(message.properties, number), value_of(passed_on, number)
             if published != passed:
                 how = "left out" if passed is None else "added" if published is None else "changed"
                 self.report.at(rules.DELIVERY_CHANGED, packet, f"The broker has {how} the {name}", related=related)
                 return
         pairs = [value for number, value in message.properties or [] if number == extract.USER_PROPERTY]
-        passed_on = [value for number, value in facts.properties or [] if number == extract.USER_PROPERTY]
-        if pairs != passed_on:
+        if pairs != [value for number, value in passed_on if number == extract.USER_PROPERTY]:
             self.report.at(rules.DELIVERY_CHANGED, packet, "The User Properties are not as published", related=related)
 
     def _order(
@@ -519,8 +534,8 @@ class Deliveries:
             what = "It comes after a message that the same client published later on this topic"
             self.report.at(rules.DELIVERY_ORDER, packet, what, related=related)
             return
-        if len(link.delivered) >= MOST_TOPICS:
-            link.delivered.clear()
+        if link.delivered is NO_ORDERS or len(link.delivered) >= MOST_TOPICS:
+            link.delivered = {}
         link.delivered[key] = int(message.order)
 
     def _shared(
@@ -651,7 +666,7 @@ class Deliveries:
         if broker is not None and client.standing:
             for one in client.standing.values():
                 broker.filters.remove(client.id, one)
-        client.standing = {}
+        client.standing = NO_FILTERS
 
     def asked(self, link: Link, request: Request) -> None:
         """A SUBSCRIBE: from now on the subscriptions may bring messages."""
@@ -662,7 +677,7 @@ class Deliveries:
         for one in request.subscriptions:
             if one.filter not in client.standing and client.subscriptions.get(one.filter) is one:
                 broker.filters.add(client.id, one)
-                client.standing[one.filter] = one
+                stands(client, one)
 
     def granted(self, link: Link, packet: Packet, request: Request) -> None:
         """A SUBACK: from now on the subscriptions count; and retained messages are due."""
@@ -678,8 +693,9 @@ class Deliveries:
                 continue
             if one.granted < 0:
                 continue
-            broker.filters.add(client.id, one)
-            client.standing[one.filter] = one
+            if client.standing.get(one.filter) is not one:
+                broker.filters.add(client.id, one)
+                stands(client, one)
             if one.share or one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
                 continue
             if client.is_known(link) and link.whole and broker.retained:
@@ -697,6 +713,8 @@ class Deliveries:
             if message.expiry >= 0 and packet.time_ns - message.time_ns > message.expiry * SECOND:
                 continue
             if accepted(message):
+                if link.retained_due is NO_RETAINED:
+                    link.retained_due = {}
                 link.retained_due[message.topic] = (int(message.frame), int(packet.time_ns))
 
     def unsubscribed(self, link: Link, request: Request) -> None:
@@ -747,7 +765,7 @@ class Deliveries:
         will = link.will
         if will is not None and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
             will.unsure = True
-        mine = link.sides[CLIENT_SIDE]
+        mine = link.of(CLIENT_SIDE)
         if not mine.messages or link.end_ns - mine.last_ns > SETTLING_NS:
             return
         for _, _, message in reversed(self._owing):
@@ -790,9 +808,9 @@ class Deliveries:
                 if witness is client and told - due_ns(dead) > SECOND:
                     self._missing_will(dead, witness, link)
         patience = SECOND + 2 * broker.longest_ns
-        if told - link.sides[BROKER_SIDE].last_ns < SECOND:
+        if told - link.of(BROKER_SIDE).last_ns < SECOND:
             return  # it may be on its way
-        if queued is not None and link.sides[BROKER_SIDE].flights == 0 and told - link.connack_ns > patience:
+        if queued is not None and link.of(BROKER_SIDE).flights == 0 and told - link.connack_ns > patience:
             for message in queued:
                 if self._still_queued(link, client, message):
                     self._missing(link, message)
@@ -852,8 +870,8 @@ class Deliveries:
 
     def _missing(self, link: Link, message: Message) -> None:
         """A message that a client should have got."""
-        flights = link.sides[BROKER_SIDE].flights
-        if flights > BUSY or flights >= link.sides[CLIENT_SIDE].limits.receive_maximum:
+        flights = link.of(BROKER_SIDE).flights
+        if flights > BUSY or flights >= link.of(CLIENT_SIDE).limits.receive_maximum:
             return
         case = (message.publisher, message.topic, link.client_id)
         if case in self._complained:
@@ -881,10 +899,17 @@ def subscribed_to(client: Client, topic: str) -> list[Subscription]:
     """The client's subscriptions that match, those included that it has just left."""
     known = client.matched.get(topic)
     if known is None:
-        if len(client.matched) >= MOST_TOPICS:
-            client.matched.clear()
+        if client.matched is NO_MATCHES or len(client.matched) >= MOST_TOPICS:
+            client.matched = {}
         known = client.matched[topic] = matching(client.subscriptions, topic)
     return known
+
+
+def stands(client: Client, one: Subscription) -> None:
+    """The subscription may bring messages."""
+    if client.standing is NO_FILTERS:
+        client.standing = {}
+    client.standing[one.filter] = one
 
 
 def retain(broker: Broker, topic: str, message: Message | None) -> None:
@@ -979,6 +1004,19 @@ def all_no_local(standing: list[Subscription]) -> bool:
         if not one.no_local:
             return False
     return True
+
+
+def seen_as_will(broker: Broker, topic: str) -> bool:
+    """May a message on this topic be taken for a will, or for that of somebody who is not known?"""
+    return broker.strangers > 0 or topic in broker.will_owners or topic in broker.wills
+
+
+def any_identified(standing: list[Subscription]) -> bool:
+    """Has any of them a Subscription Identifier?"""
+    for one in standing:
+        if one.identifier:
+            return True
+    return False
 
 
 def value_of(found: list[tuple[int, object]] | None, number: int) -> object:

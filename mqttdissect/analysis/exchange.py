@@ -17,7 +17,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, Link, Publish, Request
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, NO_PACKETS, Link, Publish, Request
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import BROKER, CLIENT, Rule
 from mqttdissect.mqtt import codes
@@ -48,9 +48,8 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
         limits_of_publish(report, link, packet, side, facts)
     if facts.qos == 0 or facts.qos == 3 or facts.identifier == 0 or packet.hole_offset >= 0:
         return True
-    mine = link.sides[side]
-    pending = mine.pending
-    before = pending.get(int(facts.identifier))
+    mine = link.of(side)
+    before = mine.pending.get(int(facts.identifier))
     if before is not None and again(report, link, packet, side, facts, before):
         return False
     if facts.dup and before is None and certain(link) and not link.session_present:
@@ -68,7 +67,7 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     request.topic = facts.topic
     mine.orders += 1
     request.order = mine.orders
-    pending[int(facts.identifier)] = request
+    mine.ask(int(facts.identifier), request)
     mine.flights += 1
     if packet.version >= 5:
         receive_maximum(report, link, packet, side)
@@ -100,7 +99,7 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
         same = False
     if same and (before.carried or facts.dup or before.stage == codes.PUBLISH):
         before.sent += 1
-        link.sides[side].reused.add(int(number))  # each of them may be answered
+        link.of(side).reuse(int(number))  # each of them may be answered
         if not facts.dup:
             what = f"PUBLISH {number} is sent again with DUP 0"
             report.at(rules.REDELIVERY_WITHOUT_DUP, packet, what, 0, 1, related)
@@ -123,7 +122,7 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
     elif link.whole:
         what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
         report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
-    link.sides[side].reused.add(int(number))
+    link.of(side).reuse(int(number))
     forget(link, side, before)
     return False
 
@@ -131,7 +130,7 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
 def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: Request) -> None:
     """A message of the connection before, sent again on this one: in the order of then (4.6.0-1)."""
     before.carried = False
-    for other in link.sides[side].pending.values():
+    for other in link.of(side).pending.values():
         if (
             other.carried
             and other.type == codes.PUBLISH
@@ -149,7 +148,7 @@ def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: R
 
 def forget(link: Link, side: i64, request: Request) -> None:
     """A request is over."""
-    mine = link.sides[side]
+    mine = link.of(side)
     mine.pending.pop(int(request.identifier), None)
     if request.type == codes.PUBLISH:
         mine.flights -= 1
@@ -165,7 +164,7 @@ def identifier_bytes(packet: Packet) -> tuple[int, int]:
 
 def limits_of_publish(report: Report, link: Link, packet: Packet, side: i64, facts: Publish) -> None:
     """What the other side has said that it takes (MQTT 5.0, sections 3.1.2.11 and 3.2.2.3)."""
-    limits = link.sides[1 - side].limits
+    limits = link.of(1 - side).limits
     if facts.alias:
         if link.whole and (link.connack_frame or side == BROKER_SIDE) and facts.alias > limits.alias_maximum:
             report.at(
@@ -202,12 +201,12 @@ def limit_said(link: Link, side: i64) -> list[tuple[int, str]]:
 
 def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> None:
     """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
-    limit = link.sides[1 - side].limits.receive_maximum
-    count = link.sides[side].flights
+    limit = link.of(1 - side).limits.receive_maximum
+    count = link.of(side).flights
     if count <= limit or not link.whole or (side == CLIENT_SIDE and not link.connack_frame):
         return
     carried = 0
-    for request in link.sides[side].pending.values():
+    for request in link.of(side).pending.values():
         if request.carried:
             carried += 1
     if count - carried > limit:
@@ -221,10 +220,10 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
 
 def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> None:
     """Many messages in flight, the oldest since long."""
-    for request in link.sides[side].pending.values():
+    for request in link.of(side).pending.values():
         if request.type == codes.PUBLISH:
             age = packet.time_ns - request.time_ns
-            if age > QUEUE_NS:
+            if age > QUEUE_NS and link.sure_since(1 - side, request.time_ns):
                 what = f"{count} messages are not acknowledged, the oldest since {milliseconds(age)}"
                 report.at(
                     rules.QUEUE_BUILD_UP,
@@ -241,21 +240,20 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
     number = extract.identifier(packet)
     if number == 0 or packet.hole_offset >= 0:
         return None
-    pending = link.sides[side].pending
-    before = pending.get(int(number))
+    before = link.of(side).pending.get(int(number))
     if before is not None:
         if link.whole:
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
-        link.sides[side].reused.add(int(number))
+        link.of(side).reuse(int(number))
         forget(link, side, before)
     request = Request(packet.type, number, packet.frame, packet.time_ns)
     request.names = extract.filters(packet)
     request.late = is_late(packet)
-    link.sides[side].orders += 1
-    request.order = link.sides[side].orders
-    pending[int(number)] = request
+    link.of(side).orders += 1
+    request.order = link.of(side).orders
+    link.of(side).ask(int(number), request)
     return request
 
 
@@ -269,7 +267,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         return None
     kind = packet.type
     asker = side if kind == codes.PUBREL else 1 - side
-    request = link.sides[asker].pending.get(int(number))
+    request = link.of(asker).pending.get(int(number))
     if request is None:
         to_nothing(report, link, packet, asker, int(number))
         return None
@@ -283,7 +281,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             what = f"{packet.name} {number} answers a PUBLISH of QoS {request.qos}"
             report.at(rules.ACKNOWLEDGEMENT_WRONG, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {number}")])
             forget(link, asker, request)
-            link.sides[asker].reused.add(int(number))
+            link.of(asker).reuse(int(number))
             return request
         if kind == codes.PUBREC and stage != codes.PUBLISH:
             if request.sent == 1 and not request.carried and certain(link):
@@ -296,7 +294,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         elif stage == codes.PUBREC and not request.carried:
             in_order(report, link, packet, asker, request)
         elif stage == codes.PUBREL and not request.carried:
-            link.sides[asker].reused.add(int(number))  # each of them is answered
+            link.of(asker).reuse(int(number))  # each of them is answered
             if packet.version >= 5 and link.whole:
                 what = f"PUBREL {number} is sent again on the connection on which it was sent before"
                 related = [(int(request.frame), f"PUBLISH {number}")]
@@ -337,7 +335,7 @@ FITS: Final[dict[i64, tuple[int, int]]] = {  # the request that an answer is for
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
     """An answer that the request does not wait for."""
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if not link.all_there or int(request.identifier) in link.sides[asker].reused:
+    if not link.all_there or int(request.identifier) in link.of(asker).reused:
         return
     last = codes.PACKET_TYPES[int(request.stage)]
     what = f"{packet.name} {request.identifier} does not follow on {last}"
@@ -353,16 +351,15 @@ def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
 
 def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
     """Acknowledgements come in the order of what they acknowledge (4.6)."""
-    mine = link.sides[asker]
-    last = mine.last_order
-    kind = int(packet.type)
+    mine = link.of(asker)
+    kind = packet.type
     if request.sent > 1 or request.carried:
         return
     place = request.confirmed if kind == codes.PUBREL else request.order
     if kind == codes.PUBREC:
         mine.confirmed += 1
         request.confirmed = mine.confirmed
-    if place < last[kind]:
+    if place < mine.last_order(kind):
         if link.all_there:
             later = "PUBREC" if kind == codes.PUBREL else "PUBLISH"
             what = f"{packet.name} {request.identifier} comes after that of a later {later}"
@@ -370,18 +367,26 @@ def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Re
                 rules.ACKNOWLEDGEMENT_ORDER, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {request.identifier}")]
             )
         return
-    last[kind] = int(place)
+    mine.answered(kind, place)
 
 
 def late(report: Report, link: Link, packet: Packet, request: Request, took: i64) -> None:
     """An answer that took long: TCP may tell why."""
     if link.slow_ns >= 0 and packet.time_ns - link.slow_ns < QUIET_NS:
         return
+    if took <= SLOW_NS and not sent_again(link, request.stage_ns):
+        return
     if not link.all_there:
         return
     what = f"{packet.name} {request.identifier} came {milliseconds(took)} after what it answers"
     related = [(int(request.frame), f"{codes.PACKET_TYPES[int(request.type)]} {request.identifier}")]
     slow(report, link, packet, what, related, request.stage_ns, took)
+
+
+def sent_again(link: Link, since_ns: i64) -> bool:
+    """Did TCP send anything again since then?"""
+    stream = link.stream
+    return stream.source.retransmitted_ns >= since_ns or stream.destination.retransmitted_ns >= since_ns
 
 
 def slow(
@@ -410,15 +415,13 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
     """An answer without a request: the capture may have seen it first."""
     kind = packet.type
     if kind == codes.PUBREL:
-        link.sides[asker].surplus.add(number)
-        if len(link.sides[asker].surplus) > MOST_EARLY * 64:
-            link.sides[asker].surplus.clear()
-    elif kind == codes.PUBCOMP and number in link.sides[asker].surplus:
-        link.sides[asker].surplus.discard(number)
+        link.of(asker).exceed(number)
+    elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
+        link.of(asker).surplus.discard(number)
         return
     if not certain(link):
         return
-    link.early.append(packet)
+    link.wait_early(packet)
     if len(link.early) > MOST_EARLY:
         overdue(report, link, link.early.pop(0))
 
@@ -446,7 +449,7 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
     """An answer to nothing."""
     number = extract.identifier(packet)
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if link.all_there and int(number) not in link.sides[asker].reused:
+    if link.all_there and int(number) not in link.of(asker).reused:
         asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[FITS[packet.type][0]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
@@ -456,10 +459,10 @@ def ended(report: Report, link: Link) -> None:
     """The connection has ended: which requests had no answer?"""
     for early in link.early:
         overdue(report, link, early)
-    link.early = []
+    link.early = NO_PACKETS
     end_frame, end_ns = link.end_frame, link.end_ns
     for side in (CLIENT_SIDE, BROKER_SIDE):
-        for request in link.sides[side].pending.values():
+        for request in link.of(side).pending.values():
             if request.carried:
                 not_again(report, link, side, request, end_frame, end_ns)
             else:
@@ -494,7 +497,7 @@ def missing(report: Report, link: Link, side: i64, request: Request, end_frame: 
     waited = end_ns - request.stage_ns
     overtaken = (
         stage == codes.PUBLISH
-        and link.sides[side].last_order[codes.PUBACK if request.qos == 1 else codes.PUBREC] > request.order
+        and link.of(side).last_order(codes.PUBACK if request.qos == 1 else codes.PUBREC) > request.order
     )
     if link.disconnect_side != -1 and link.disconnect_ns - request.stage_ns < PATIENCE_NS:
         waited = 0

@@ -7,7 +7,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.facts import NEVER_EXPIRES, Limits, Link, Publish, Subscription, Will
+from mqttdissect.analysis.facts import NEVER_EXPIRES, NO_LIMITS, Limits, Link, Publish, Side, Subscription, Will
 from mqttdissect.mqtt.codes import REASONS
 from mqttdissect.mqtt.fields import GROUP
 from mqttdissect.mqtt.packet import Packet
@@ -71,7 +71,12 @@ WILDCARDS_AVAILABLE: Final = 0x28
 IDENTIFIERS_AVAILABLE: Final = 0x29
 SHARED_AVAILABLE: Final = 0x2A
 
+LIMITING: Final = frozenset([
+    RECEIVE_MAXIMUM, MAXIMUM_PACKET, ALIAS_MAXIMUM, MAXIMUM_QOS, RETAIN_AVAILABLE, WILDCARDS_AVAILABLE,
+    IDENTIFIERS_AVAILABLE, SHARED_AVAILABLE,
+])  # fmt: skip
 ALIAS_VALUE: Final = BY_IDENTIFIER[TOPIC_ALIAS].value
+SUBSCRIPTION_IDENTIFIER_VALUE: Final = BY_IDENTIFIER[SUBSCRIPTION_IDENTIFIER].value
 CODE_SPECS: Final = frozenset([
     CONNACK_REASON, RETURN_CODE, PUBACK_REASON, PUBREC_REASON, PUBREL_REASON, PUBCOMP_REASON, DISCONNECT_REASON,
     AUTH_REASON,
@@ -110,8 +115,10 @@ def publish(packet: Packet) -> Publish:
                 facts.size = len(payload)
         elif spec is ALIAS_VALUE:
             facts.alias = number(field.value)
+        elif spec is SUBSCRIPTION_IDENTIFIER_VALUE:
+            facts.identified = True
         elif spec.kind == GROUP and number(field.value) > 1:
-            facts.properties = properties(packet, False)
+            facts.has_properties = True
     return facts
 
 
@@ -202,7 +209,7 @@ def connect(packet: Packet, link: Link) -> None:
     link.auth_method = text(found, AUTH_METHOD)
     link.problem_information = integer(found, PROBLEM_INFORMATION, 1) != 0
     link.response_information = integer(found, REQUEST_RESPONSE_INFORMATION, 0) != 0
-    takes(link.sides[0].limits, found)
+    takes(link.client_side, found)
     will = link.will
     if will is not None:
         of_will = properties(packet, True)
@@ -210,11 +217,14 @@ def connect(packet: Packet, link: Link) -> None:
         will.expiry = integer(of_will, MESSAGE_EXPIRY, -1)
 
 
-def takes(limits: Limits, found: Properties) -> None:
+def takes(side: Side, found: Properties) -> None:
     """What a CONNECT or CONNACK says that its sender takes."""
     for identifier, value in found:
-        if not isinstance(value, int):
+        if not isinstance(value, int) or identifier not in LIMITING:
             continue
+        if side.limits is NO_LIMITS:
+            side.limits = Limits()
+        limits = side.limits
         if identifier == RECEIVE_MAXIMUM:
             limits.receive_maximum = value
         elif identifier == MAXIMUM_PACKET:

@@ -4,12 +4,18 @@ Sides are 0 for the client and 1 for the broker, so that what both have stands i
 
 A capture often lacks something. What is not known is said as such (-1, None, `partial`), and no rule is broken by what
 may lie in a part that was not captured: see `Link.whole`.
+
+There are very many connections and clients, and most need few of the tables here: an empty one is one of the shared
+constants `NO_...`, which nothing is ever added to, and whoever adds first makes a table of its own (`Side.ask`, ...).
+Objects refer to each other in a cycle only while a connection is open (`Analysis._judge` takes it apart), so the
+garbage collector need not know of them.
 """
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
+from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.tcp import Stream
 
@@ -43,10 +49,12 @@ ENDS: Final = (
 )  # fmt: skip
 
 NEVER_EXPIRES: Final = 0xFFFF_FFFF
+MOST_SURPLUS: Final = 4096  # PUBRELs without a request that are remembered
 MOST_LISTED: Final = 256  # subscriptions of one connection that are kept for telling about it
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Limits:
     """What one side has said that it takes (5.0: CONNECT and CONNACK properties), with the standard's defaults."""
 
@@ -61,7 +69,11 @@ class Limits:
         self.shared = True
 
 
+NO_LIMITS: Final = Limits()  # before anything was said of them
+
+
 @final
+@mypyc_attr(acyclic=True)
 class Will:
     """A will as it stands in a CONNECT. delay: seconds. fired: frame of the PUBLISH that the broker made of it."""
 
@@ -81,6 +93,7 @@ class Will:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Subscription:
     """filter: with its $share/NAME/ prefix, if any; share: that NAME. topic: the filter without the prefix.
 
@@ -112,15 +125,18 @@ class Subscription:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Publish:
     """The facts of a PUBLISH, worked out once.
 
     topic: the one that an alias stands for, where it is known; else empty. alias: 0 for none; identifier: 0 for QoS 0.
-    digest: of the application message, of `size` bytes. properties: (identifier, value) in order.
+    digest: of the application message, of `size` bytes. has_properties: are there any? identified: is there a
+    Subscription Identifier among them?
     """
 
     __slots__ = (
-        "alias", "digest", "dup", "frame", "identifier", "properties", "qos", "retain", "size", "time_ns", "topic",
+        "alias", "digest", "dup", "frame", "has_properties", "identified", "identifier", "qos", "retain", "size",
+        "time_ns", "topic",
     )  # fmt: skip
 
     def __init__(self, packet: Packet) -> None:
@@ -134,10 +150,12 @@ class Publish:
         self.identifier: i64 = 0
         self.digest: int = 0
         self.size: i64 = 0
-        self.properties: list[tuple[int, object]] | None = None
+        self.has_properties = False
+        self.identified = False
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Request:
     """A packet that asks for an answer, until it has come.
 
@@ -184,32 +202,48 @@ class Losses:
         self.last_ns: i64 = UNKNOWN
 
 
+NO_REQUESTS: Final[dict[int, Request]] = {}
+NO_NUMBERS: Final[set[int]] = set()
+NO_WORDS: Final[list[str]] = []
+NO_PACKETS: Final[list[Packet]] = []
+NO_PINGS: Final[list[tuple[int, int]]] = []
+NO_SUBSCRIPTIONS: Final[list[Subscription]] = []
+NO_FILTERS: Final[dict[str, Subscription]] = {}
+NO_MATCHES: Final[dict[str, list[Subscription]]] = {}
+NO_ORDERS: Final[dict[tuple[int, str, int, int], int]] = {}
+NO_RETAINED: Final[dict[str, tuple[int, int]]] = {}
+NO_TIMES: Final[list[int]] = []
+
+
 @final
+@mypyc_attr(acyclic=True)
 class Side:
     """What one side of a connection has sent. limits: what it has said that it takes.
 
-    pending: its requests, by packet identifier; orders: how many so far; confirmed: how many had a PUBREC; last_order:
-    the last of them that was answered, by type of answer. flights: its PUBLISHes that are not acknowledged.
-    surplus: identifiers of PUBRELs that answer nothing. reused: identifiers that it used again before their request was
-    over, or that were answered wrongly: what an answer with one of them is for cannot be told any more.
+    pending: its requests, by packet identifier; orders: how many so far; confirmed: how many had a PUBREC; last_puback,
+    last_pubrec, last_pubrel: the last of them that was answered, by type of answer. flights: its PUBLISHes that are not
+    acknowledged. surplus: identifiers of PUBRELs that answer nothing. reused: identifiers that it used again before
+    their request was over, or that were answered wrongly: what an answer with one of them is for cannot be told.
     last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of its bytes that the capture lacks, as far as that
     was said.
     """
 
     __slots__ = (
-        "bytes", "confirmed", "flights", "gap_bytes", "last_frame", "last_ns", "last_order", "limits", "messages",
-        "orders", "packets", "pending", "reused", "surplus",
+        "bytes", "confirmed", "flights", "gap_bytes", "last_frame", "last_ns", "last_puback", "last_pubrec",
+        "last_pubrel", "limits", "messages", "orders", "packets", "pending", "reused", "surplus",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.limits = Limits()
-        self.pending: dict[int, Request] = {}
+        self.limits = NO_LIMITS
+        self.pending = NO_REQUESTS
         self.flights: i64 = 0
         self.orders: i64 = 0
         self.confirmed: i64 = 0
-        self.last_order: list[int] = [0] * 16
-        self.surplus: set[int] = set()
-        self.reused: set[int] = set()
+        self.last_puback: i64 = 0
+        self.last_pubrec: i64 = 0
+        self.last_pubrel: i64 = 0
+        self.surplus = NO_NUMBERS
+        self.reused = NO_NUMBERS
         self.packets: i64 = 0
         self.bytes: i64 = 0
         self.messages: i64 = 0
@@ -217,8 +251,42 @@ class Side:
         self.last_frame: i64 = 0
         self.gap_bytes: i64 = 0
 
+    def ask(self, number: int, request: Request) -> None:
+        """A request waits for its answer under this packet identifier."""
+        if self.pending is NO_REQUESTS:
+            self.pending = {}
+        self.pending[number] = request
+
+    def reuse(self, number: int) -> None:
+        """This packet identifier does not tell requests apart any more."""
+        if self.reused is NO_NUMBERS:
+            self.reused = set()
+        self.reused.add(number)
+
+    def exceed(self, number: int) -> None:
+        """A PUBREL that answers nothing."""
+        if self.surplus is NO_NUMBERS or len(self.surplus) > MOST_SURPLUS:
+            self.surplus = set()
+        self.surplus.add(number)
+
+    def last_order(self, kind: i64) -> i64:
+        """The last of its requests that had an answer of this type."""
+        if kind == codes.PUBACK:
+            return self.last_puback
+        return self.last_pubrec if kind == codes.PUBREC else self.last_pubrel
+
+    def answered(self, kind: i64, order: i64) -> None:
+        """Say which one it is now."""
+        if kind == codes.PUBACK:
+            self.last_puback = order
+        elif kind == codes.PUBREC:
+            self.last_pubrec = order
+        else:
+            self.last_pubrel = order
+
 
 @final
+@mypyc_attr(acyclic=True)
 class Link:
     """One network connection that carries MQTT.
 
@@ -227,57 +295,59 @@ class Link:
     """
 
     def __init__(self, stream: Stream, frame: i64, time_ns: i64, losses: Losses) -> None:
+        # What every packet needs, so that it lies close together
+        self.state: i64 = FRESH
+        self.version: i64 = 4
+        self.client_direction: i64 = 0 if stream.handshake else UNKNOWN
+        self.client_side = Side()
+        self.broker_side = Side()
+        self.client: Client | None = None
         self.stream = stream
         self.losses = losses
+        self.partial = NO_WORDS
+        self.early = NO_PACKETS  # answers whose request was not seen yet
+        self.violation: i64 = UNKNOWN  # side that broke the protocol such that the other must close the connection
+        self.connect_frame: i64 = 0  # 0: not seen
+        self.connack_frame: i64 = 0
+        self.keep_alive: i64 = UNKNOWN  # seconds, as it counts: the server's where it says one
+        self.broker: bytes | None = None  # its address and port, once they are known
+        self.clean = True
+        self.session_present = False
+        self.problem_information = True
+        self.retained_due = NO_RETAINED  # topic: frame of the message, and since when it is due
+        self.delivered = NO_ORDERS  # the last message had: see `delivery`
+        self.pings = NO_PINGS  # (frame, time) of each PINGREQ without an answer
+        self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
         self.number = stream.number
         self.first_frame = stream.opened_frame if stream.opened_frame else frame
         self.first_ns = stream.opened_ns if stream.opened_ns >= 0 else time_ns
-        self.client_direction: i64 = 0 if stream.handshake else UNKNOWN
-        self.state: i64 = FRESH
-        self.version: i64 = 4
-        self.broker: bytes | None = None  # its address and port, once they are known
-        self.client: Client | None = None
         self.client_id = ""  # assigned ones too; empty while not known
         # CONNECT
-        self.connect_frame: i64 = 0  # 0: not seen
         self.connect_ns: i64 = 0
         self.connect_bad = False  # it is malformed
         self.bridge = False  # mosquitto's: what it sends does not come back to it
-        self.clean = True
-        self.keep_alive: i64 = UNKNOWN  # seconds, as it counts: the server's where it says one
         self.keep_alive_told: i64 = UNKNOWN  # the client's
         self.expiry: i64 = 0  # Session Expiry Interval in seconds; of 3.1 and 3.1.1: 0 or NEVER_EXPIRES
         self.will: Will | None = None
         self.user_name = ""
         self.auth_method = ""  # empty: none
-        self.problem_information = True
         self.response_information = False
         # CONNACK
-        self.connack_frame: i64 = 0
         self.connack_ns: i64 = 0
         self.code: i64 = UNKNOWN
-        self.session_present = False
         # traffic
-        self.sides: list[Side] = [Side(), Side()]
-        self.early: list[Packet] = []  # answers whose request was not seen yet
-        self.pings: list[tuple[int, int]] = []  # (frame, time) of each PINGREQ without an answer
         self.ping_answers: i64 = 0  # PINGRESPs whose PINGREQ was not seen yet
-        self.partial: list[str] = []
         self.findings: i64 = 0
         # what went wrong
-        self.violation: i64 = UNKNOWN  # side that broke the protocol such that the other must close the connection
         self.violation_frame: i64 = 0
         self.violation_ns: i64 = 0
         self.rival_frame: i64 = 0  # CONNECT of another connection with the same client identifier
         self.rival_ns: i64 = 0
-        self.subscribed: list[Subscription] = []  # all that it asked for, at most `MOST_LISTED`
-        self.delivered: dict[tuple[int, str, int, int], int] = {}  # the last message had: see `delivery`
-        self.retained_due: dict[str, tuple[int, int]] = {}  # topic: frame of the message, and since when it is due
+        self.subscribed = NO_SUBSCRIPTIONS  # all that it asked for, at most `MOST_LISTED`
         self.will_frame: i64 = 0  # of the PUBLISH that its will became; 0: not seen
         self.captured_end = False
         self.witnesses: i64 = 0  # wills of others that its client would see
         self.strange = False  # the subscriptions of its client are not all known
-        self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
         # end
         self.disconnect_side: i64 = UNKNOWN
         self.disconnect_frame: i64 = 0
@@ -288,6 +358,10 @@ class Link:
         self.end_frame: i64 = 0
         self.end_ns: i64 = 0
 
+    def of(self, side: i64) -> Side:
+        """The client's side, or the broker's."""
+        return self.client_side if side == CLIENT_SIDE else self.broker_side
+
     @property
     def whole(self) -> bool:
         """Is all of it there, from CONNECT on?"""
@@ -295,8 +369,22 @@ class Link:
 
     def say_partial(self, why: str) -> None:
         """Something of it is missing. The first reasons are kept: there may be one for each lost segment."""
+        if self.partial is NO_WORDS:
+            self.partial = []
         if len(self.partial) < MOST_REASONS and why not in self.partial:
             self.partial.append(why)
+
+    def pinged(self, frame: i64, time_ns: i64) -> None:
+        """A PINGREQ waits for its answer."""
+        if self.pings is NO_PINGS:
+            self.pings = []
+        self.pings.append((int(frame), int(time_ns)))
+
+    def wait_early(self, packet: Packet) -> None:
+        """An answer waits for its request."""
+        if self.early is NO_PACKETS:
+            self.early = []
+        self.early.append(packet)
 
     def side(self, direction: i64) -> i64:
         """Who sends in this direction of the stream; `UNKNOWN` while nothing has told."""
@@ -314,7 +402,7 @@ class Link:
     def behind(self, side: i64) -> bool:
         """Has this side sent something that the capture lacks, or has not put in order yet?"""
         half = self.stream.half(self.client_direction if side == CLIENT_SIDE else 1 - self.client_direction)
-        return half.behind or half.lost != self.sides[side].gap_bytes
+        return half.behind or half.lost != self.of(side).gap_bytes
 
     def unheard(self, side: i64, since_ns: i64) -> bool:
         """Did this side send again and again since then, with nothing at all from the other one, not even by TCP?"""
@@ -333,6 +421,7 @@ class Link:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Client:
     """A client identifier at one broker, across its connections.
 
@@ -345,7 +434,6 @@ class Client:
         self.broker = broker  # address and port
         self.link: Link | None = None  # the current connection
         self.links: i64 = 0
-        self.messages: list[int] = [0, 0]
         self.known = False
         self.known_ns: i64 = UNKNOWN  # since when
         self.session = False
@@ -353,15 +441,26 @@ class Client:
         self.dead: Link | None = None  # its last connection, if that left a will
         self.ended_ns: i64 = UNKNOWN  # when its last connection ended, and that one's number
         self.ended: i64 = UNKNOWN
-        self.subscriptions: dict[str, Subscription] = {}
-        self.standing: dict[str, Subscription] = {}  # those of them that the broker has granted
-        self.matched: dict[str, list[Subscription]] = {}  # by topic, as looked up lately
-        self.carried: list[dict[int, Request]] = [{}, {}]
-        self.connects: list[int] = []  # times of its last CONNECTs
-        self.takeovers: list[int] = []  # times at which it was taken over by itself
+        self.subscriptions = NO_FILTERS
+        self.standing = NO_FILTERS  # those of them that the broker has granted
+        self.matched = NO_MATCHES  # by topic, as looked up lately
+        self.carried_by_client = NO_REQUESTS
+        self.carried_by_broker = NO_REQUESTS
+        self.connects = NO_TIMES  # of its last CONNECTs, once there are two
+        self.takeovers = NO_TIMES  # times at which it was taken over by itself
         self.storm_ns: i64 = UNKNOWN  # when a reconnect storm, or a fight, was last reported
         self.fight_ns: i64 = UNKNOWN
-        self.seen_ns: i64 = 0
+        self.seen_ns: i64 = 0  # its last CONNECT
+
+    def carries_nothing(self) -> None:
+        """No request of its last connection is still in flight."""
+        self.carried_by_client = NO_REQUESTS
+        self.carried_by_broker = NO_REQUESTS
+
+    def forget_subscriptions(self) -> None:
+        """Its session is over."""
+        self.subscriptions = NO_FILTERS
+        self.matched = NO_MATCHES
 
     def is_known(self, link: Link) -> bool:
         """Is its session known, as seen from this connection?"""

@@ -32,7 +32,7 @@ def told(report: Report, link: Link, packet: Packet) -> None:
 
 def speaks(report: Report, link: Link, packet: Packet) -> None:
     """The client sends `packet`: how long was it silent before?"""
-    last = link.sides[CLIENT_SIDE].last_ns
+    last = link.of(CLIENT_SIDE).last_ns
     limit = link.keep_alive * SECOND
     silence = packet.time_ns - last
     if silence <= limit or not watched(link, last):
@@ -43,7 +43,7 @@ def speaks(report: Report, link: Link, packet: Packet) -> None:
             rules.KEEP_ALIVE_BROKEN,
             packet,
             said,
-            related=[(int(link.sides[CLIENT_SIDE].last_frame), "its last packet")],
+            related=[(int(link.of(CLIENT_SIDE).last_frame), "its last packet")],
         )
     if silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10):
         tolerated(report, link, packet.frame, packet.time_ns, silence)
@@ -53,7 +53,7 @@ def tolerated(report: Report, link: Link, frame: i64, time_ns: i64, silence: i64
     """The broker has not closed the connection."""
     said = f"The connection stayed open in a silence of {milliseconds(silence)}; Keep Alive is {link.keep_alive} s"
     report.of(rules.KEEP_ALIVE_NOT_ENFORCED, link, frame, time_ns, said,
-              [(int(link.sides[CLIENT_SIDE].last_frame), "the client's last packet")])  # fmt: skip
+              [(int(link.of(CLIENT_SIDE).last_frame), "the client's last packet")])  # fmt: skip
 
 
 def watched(link: Link, since_ns: i64) -> bool:
@@ -67,7 +67,7 @@ def watched(link: Link, since_ns: i64) -> bool:
 
 def silent_at_end(link: Link, end_ns: i64) -> bool:
     """Had the client been silent so long at the end that the broker had to close the connection?"""
-    last = link.sides[CLIENT_SIDE].last_ns
+    last = link.of(CLIENT_SIDE).last_ns
     limit = link.keep_alive * SECOND
     return limit > 0 and last > 0 and end_ns - last >= limit * 3 // 2 - limit // 20
 
@@ -75,14 +75,14 @@ def silent_at_end(link: Link, end_ns: i64) -> bool:
 def ended(report: Report, link: Link) -> None:
     """The connection has ended, or the capture."""
     frame, end_ns, by = link.end_frame, link.end_ns, link.end_side
-    last = link.sides[CLIENT_SIDE].last_ns
+    last = link.of(CLIENT_SIDE).last_ns
     if link.keep_alive > 0 and link.state == CONNECTED and watched(link, last):
         limit = link.keep_alive * SECOND
         silence = end_ns - last
         if silent_at_end(link, end_ns):
             said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
             report.of(rules.KEEP_ALIVE_BROKEN, link, frame, end_ns, said,
-                      [(int(link.sides[CLIENT_SIDE].last_frame), "its last packet")])  # fmt: skip
+                      [(int(link.of(CLIENT_SIDE).last_frame), "its last packet")])  # fmt: skip
         if (
             by != BROKER_SIDE
             and link.sure_since(BROKER_SIDE, last)

@@ -1,18 +1,40 @@
 """Which topic filters match a topic name (MQTT 3.1.1 and 5.0, section 4.7)."""
 
-from typing import final
+from bisect import bisect_left
+from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.analysis.facts import Subscription
+
+DEEPEST: Final = 64  # levels of a filter before its first wildcard that are looked up together
+MOST_LOOKED_AT: Final = 4096  # topic names
+MOST_KNOWN: Final = 1024  # topic names whose filters are remembered
+
+
+def wildcard(topic_filter: str) -> i64:
+    """Where the first `+` or `#` is; -1 for none."""
+    one = topic_filter.find("+")
+    rest = topic_filter.find("#")
+    return rest if one < 0 or 0 <= rest < one else one
+
+
+def has_wildcard(topic_filter: str) -> bool:
+    """Is there a `+` or `#` in it?"""
+    return "+" in topic_filter or "#" in topic_filter
 
 
 def matches(topic_filter: str, topic: str) -> bool:
     """Does the filter (without a $share prefix) match the topic name? `$SYS/...` is not matched by a first wildcard."""
-    if topic_filter == topic:
-        return True
-    if topic.startswith("$") and topic_filter[:1] in ("#", "+"):
+    at = wildcard(topic_filter)
+    if at < 0:
+        return topic_filter == topic
+    if at and not topic.startswith(topic_filter[:at]):
+        return topic_filter[at - 1 :] == "/#" and topic_filter[: at - 1] == topic  # a/# matches a as well
+    if at == 0 and topic.startswith("$"):
         return False
+    if at == len(topic_filter) - 1 and topic_filter[at] == "#":
+        return at == 0 or topic_filter[at - 1] == "/"
     filters, levels = topic_filter.split("/"), topic.split("/")
     for index in range(len(filters)):
         level = filters[index]
@@ -25,16 +47,16 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 def is_valid(topic_filter: str) -> bool:
     """Do its wildcards stand where they may: `#` alone in the last level, `+` alone in any?"""
-    if not topic_filter:
+    last = len(topic_filter) - 1
+    at = topic_filter.find("#")
+    if at >= 0 and (at != last or (at and topic_filter[at - 1] != "/")):
         return False
-    levels = topic_filter.split("/")
-    for index in range(len(levels)):
-        level = levels[index]
-        if "#" in level and (level != "#" or index != len(levels) - 1):
+    at = topic_filter.find("+")
+    while at >= 0:
+        if (at and topic_filter[at - 1] != "/") or (at != last and topic_filter[at + 1] != "/"):
             return False
-        if "+" in level and level != "+":
-            return False
-    return True
+        at = topic_filter.find("+", at + 1)
+    return last >= 0
 
 
 def matching(subscriptions: dict[str, Subscription], topic: str) -> list[Subscription]:
@@ -43,192 +65,310 @@ def matching(subscriptions: dict[str, Subscription], topic: str) -> list[Subscri
 
 
 @final
+@mypyc_attr(acyclic=True)
+class Subscribers:
+    """Who subscribes to one topic filter, and its shared forms: nearly always a single client, so the first needs no
+    table."""
+
+    __slots__ = ("_all", "_one", "_who")
+
+    def __init__(self) -> None:
+        self._who = ""
+        self._one: Subscription | None = None
+        self._all: dict[tuple[str, str], Subscription] | None = None  # by client identifier and whole filter
+
+    def add(self, who: str, subscription: Subscription) -> None:
+        """In the place of the same client's subscription with the same filter, if there is one."""
+        one = self._one
+        if self._all is not None:
+            self._all[who, subscription.filter] = subscription
+        elif one is None or (self._who == who and one.filter == subscription.filter):
+            self._who = who
+            self._one = subscription
+        else:
+            self._all = {(self._who, one.filter): one, (who, subscription.filter): subscription}
+            self._one = None
+
+    def remove(self, who: str, subscription: Subscription) -> None:
+        """If it is there."""
+        one = self._one
+        if self._all is not None:
+            self._all.pop((who, subscription.filter), None)
+        elif one is not None and self._who == who and one.filter == subscription.filter:
+            self._one = None
+
+    def gather(self, found: list[tuple[str, Subscription]]) -> None:
+        """Add whose subscriptions there are."""
+        if self._all is not None:
+            for key, one in self._all.items():
+                found.append((key[0], one))
+        elif self._one is not None:
+            found.append((self._who, self._one))
+
+    @property
+    def empty(self) -> bool:
+        """Is nobody left?"""
+        return self._one is None and not self._all
+
+
+@final
+@mypyc_attr(acyclic=True)
 class Level:
-    """A level of topic filters: what may follow (`one` for +, `rest` for #), and who subscribes to the filter that
-    ends here."""
+    """A level of topic filters behind their first wildcard: what may follow (`one` for +, `next` for names), who
+    subscribes to the filter that ends here, and who to all that follows (#)."""
 
     __slots__ = ("ends", "next", "one", "rest")
 
     def __init__(self) -> None:
-        self.next: dict[str, Level] = {}
+        self.next: dict[str, Level] | None = None
         self.one: Level | None = None
-        self.rest: Level | None = None
-        self.ends: dict[tuple[str, str], Subscription] = {}  # by client identifier and whole filter
+        self.rest: Subscribers | None = None
+        self.ends: Subscribers | None = None
 
     def below(self, name: str) -> "Level | None":
         """The level behind `name`."""
-        return self.one if name == "+" else self.rest if name == "#" else self.next.get(name)
-
-    def put(self, name: str, level: "Level | None") -> None:
-        """Set it, or take it away."""
         if name == "+":
-            self.one = level
-        elif name == "#":
-            self.rest = level
-        elif level is not None:
-            self.next[name] = level
-        else:
+            return self.one
+        return self.next.get(name) if self.next is not None else None
+
+    def grow(self, name: str) -> "Level":
+        """The same, made where it is not there yet."""
+        level = self.below(name)
+        if level is None:
+            level = Level()
+            if name == "+":
+                self.one = level
+            else:
+                if self.next is None:
+                    self.next = {}
+                self.next[name] = level
+        return level
+
+    def place(self, rest: bool) -> Subscribers:
+        """Who subscribes to all that follows, or to the filter that ends here; made where it is not there yet."""
+        found = self.rest if rest else self.ends
+        if found is None:
+            found = Subscribers()
+            if rest:
+                self.rest = found
+            else:
+                self.ends = found
+        return found
+
+    def leave(self, rest: bool, who: str, subscription: Subscription) -> None:
+        """One of them goes."""
+        found = self.rest if rest else self.ends
+        if found is None:
+            return
+        found.remove(who, subscription)
+        if found.empty:
+            if rest:
+                self.rest = None
+            else:
+                self.ends = None
+
+    def cut(self, name: str) -> None:
+        """Nothing is behind `name` any more."""
+        if name == "+":
+            self.one = None
+        elif self.next is not None:
             del self.next[name]
 
     @property
     def empty(self) -> bool:
         """Does nobody need it?"""
-        return not self.ends and not self.next and self.one is None and self.rest is None
+        return self.ends is None and self.rest is None and self.one is None and not self.next
 
 
 @final
 class Filters:
     """The subscriptions at one broker: `add`, `remove`, and `find` those that match a topic name.
 
-    Cost: of `find`, at most a few steps for each level of the topic and each filter that matches so far.
+    Filters without a wildcard stand in one table, the others by what they have before their first wildcard (`a/b/` of
+    `a/b/+/c`), not more than `DEEPEST` levels of it, and then in a tree: most need two objects, however many levels
+    they have. Cost of `find`: a look-up for each number of levels that some filter has before its wildcard, and a step
+    for each level behind them and each filter that matches so far.
     """
 
     def __init__(self) -> None:
-        self._root = Level()
-        self.count: i64 = 0
+        self._exact: dict[str, Subscribers] = {}
+        self._roots: dict[str, Level] = {}
+        self._depths: list[int] = [0] * (DEEPEST + 1)  # how many roots have so many levels
+        self._deepest: i64 = -1  # the most levels that one of them ever had
+        self._found: dict[str, list[tuple[str, Subscription]]] = {}  # by topic, since something last changed
 
     def add(self, who: str, subscription: Subscription) -> None:
         """In the place of the same client's subscription with the same filter, if there is one."""
-        level = self._root
-        for name in subscription.topic.split("/"):
-            below = level.below(name)
-            if below is None:
-                below = Level()
-                level.put(name, below)
-            level = below
-        key = (who, subscription.filter)
-        if key not in level.ends:
-            self.count += 1
-        level.ends[key] = subscription
+        if self._found:
+            self._found = {}
+        topic = subscription.topic
+        root = root_of(topic)
+        if root is None:
+            place = self._exact.get(topic)
+            if place is None:
+                place = self._exact[topic] = Subscribers()
+            place.add(who, subscription)
+            return
+        level = self._roots.get(root)
+        if level is None:
+            level = self._roots[root] = Level()
+            depth = root.count("/")
+            self._depths[depth] += 1
+            self._deepest = max(self._deepest, depth)
+        rest = topic[len(root) :]
+        if rest != "#":
+            for name in rest.split("/"):
+                if name == "#":
+                    break
+                level = level.grow(name)
+        level.place(rest.endswith("#")).add(who, subscription)
 
     def remove(self, who: str, subscription: Subscription) -> None:
-        """Levels that nobody needs any more go too."""
-        names = subscription.topic.split("/")
-        path = [self._root]
-        for name in names:
-            below = path[-1].below(name)
-            if below is None:
-                return
-            path.append(below)
-        key = (who, subscription.filter)
-        if path[-1].ends.pop(key, None) is None:
+        """What nobody needs any more goes too."""
+        if self._found:
+            self._found = {}
+        topic = subscription.topic
+        root = root_of(topic)
+        if root is None:
+            place = self._exact.get(topic)
+            if place is not None:
+                place.remove(who, subscription)
+                if place.empty:
+                    del self._exact[topic]
             return
-        self.count -= 1
-        for at in range(len(names) - 1, -1, -1):
-            if not path[at + 1].empty:
-                return
-            path[at].put(names[at], None)
+        level = self._roots.get(root)
+        rest = topic[len(root) :]
+        path: list[Level] = []
+        names: list[str] = []
+        if rest != "#":
+            for name in rest.split("/"):
+                if name == "#" or level is None:
+                    break
+                path.append(level)
+                names.append(name)
+                level = level.below(name)
+        if level is None:
+            return
+        level.leave(rest.endswith("#"), who, subscription)
+        while level.empty and path:
+            level = path.pop()
+            level.cut(names.pop())
+        if level.empty and not path:
+            del self._roots[root]
+            self._depths[root.count("/")] -= 1
 
     def find(self, topic: str) -> list[tuple[str, Subscription]]:
-        """(whose, subscription) of each that matches."""
+        """(whose, subscription) of each that matches; not to be changed."""
+        known = self._found.get(topic)
+        if known is None:
+            if len(self._found) >= MOST_KNOWN:
+                self._found = {}
+            known = self._found[topic] = self._look(topic)
+        return known
+
+    def _look(self, topic: str) -> list[tuple[str, Subscription]]:
         found: list[tuple[str, Subscription]] = []
-        if not self.count:
+        place = self._exact.get(topic)
+        if place is not None:
+            place.gather(found)
+        roots = self._roots
+        if not roots:
             return found
-        names = topic.split("/")
-        now = [self._root]
-        first = not topic.startswith("$")
-        for name in names:
-            following: list[Level] = []
-            for level in now:
-                if first:
-                    if level.rest is not None:
-                        gather(level.rest, found)
-                    if level.one is not None:
-                        following.append(level.one)
-                exact = level.next.get(name)
-                if exact is not None:
-                    following.append(exact)
-            if not following:
-                return found
-            now = following
-            first = True
-        for level in now:
-            gather(level, found)
-            if level.rest is not None:  # a/# matches a as well
-                gather(level.rest, found)
+        depths = self._depths
+        level = roots.get("") if depths[0] and not topic.startswith("$") else None
+        if level is not None:
+            descend(level, topic, found)
+        depth: i64 = 1
+        at = topic.find("/") + 1
+        while at and depth <= self._deepest:
+            if depths[depth]:
+                level = roots.get(topic[:at])
+                if level is not None:
+                    descend(level, topic[at:], found)
+            at = topic.find("/", at) + 1
+            depth += 1
+        if at == 0 and depth <= self._deepest and depths[depth]:  # a/# matches a as well
+            level = roots.get(topic + "/")
+            if level is not None and level.rest is not None:
+                level.rest.gather(found)
         return found
 
 
-def gather(level: Level, found: list[tuple[str, Subscription]]) -> None:
-    """Those that subscribe to the filter that ends here."""
-    for key, one in level.ends.items():
-        found.append((key[0], one))
+def root_of(topic_filter: str) -> str | None:
+    """What a filter has before its first wildcard, but not more than `DEEPEST` levels; None if it has no wildcard."""
+    at = wildcard(topic_filter)
+    if at < 0:
+        return None
+    root = topic_filter[: topic_filter.rfind("/", 0, at) + 1]
+    if root.count("/") <= DEEPEST:
+        return root
+    return "/".join([*root.split("/")[:DEEPEST], ""])
 
 
-@final
-class Branch:
-    """A level of topic names: what follows, and whether a name ends here."""
-
-    __slots__ = ("ends", "next")
-
-    def __init__(self) -> None:
-        self.next: dict[str, Branch] = {}
-        self.ends = ""
+def descend(level: Level, rest: str, found: list[tuple[str, Subscription]]) -> None:
+    """Add whose filters from `level` on match the rest of a topic name."""
+    if level.one is None and level.next is None:  # the usual a/b/#
+        if level.rest is not None:
+            level.rest.gather(found)
+        return
+    now = [level]
+    for name in rest.split("/"):
+        following: list[Level] = []
+        for one in now:
+            if one.rest is not None:
+                one.rest.gather(found)
+            if one.one is not None:
+                following.append(one.one)
+            exact = one.next.get(name) if one.next is not None else None
+            if exact is not None:
+                following.append(exact)
+        if not following:
+            return
+        now = following
+    for one in now:
+        if one.ends is not None:
+            one.ends.gather(found)
+        if one.rest is not None:  # a/+/# matches a/b as well
+            one.rest.gather(found)
 
 
 @final
 class Topics:
-    """Topic names, none empty: `add`, `remove`, and `find` those that a filter matches, at most `most` of them."""
+    """Topic names, none twice: `add`, `remove`, and `find` those that a filter with a wildcard matches.
+
+    They stand in their order, so that those of one beginning are neighbours. Cost: a binary search, and moving what
+    comes behind, which are pointers.
+    """
 
     def __init__(self) -> None:
-        self._root = Branch()
+        self._names: list[str] = []
 
     def add(self, topic: str) -> None:
         """One more."""
-        branch = self._root
-        for name in topic.split("/"):
-            below = branch.next.get(name)
-            if below is None:
-                below = branch.next[name] = Branch()
-            branch = below
-        branch.ends = topic
+        self._names.insert(bisect_left(self._names, topic), topic)
 
     def remove(self, topic: str) -> None:
-        """One less; branches that lead nowhere go too."""
-        names = topic.split("/")
-        path = [self._root]
-        for name in names:
-            below = path[-1].next.get(name)
-            if below is None:
-                return
-            path.append(below)
-        path[-1].ends = ""
-        for at in range(len(names) - 1, -1, -1):
-            below = path[at + 1]
-            if below.ends or below.next:
-                return
-            del path[at].next[names[at]]
+        """One less."""
+        at = bisect_left(self._names, topic)
+        if at < len(self._names) and self._names[at] == topic:
+            del self._names[at]
 
     def find(self, topic_filter: str, most: i64) -> list[str]:
-        """Those that match."""
-        now = [self._root]
-        names = topic_filter.split("/")
-        for at in range(len(names)):
-            name = names[at]
-            following: list[Branch] = []
-            for branch in now:
-                if name == "#":
-                    return everything(now, at == 0, most)
-                if name == "+":
-                    following.extend([below for key, below in branch.next.items() if at or not key.startswith("$")])
-                else:
-                    exact = branch.next.get(name)
-                    if exact is not None:
-                        following.append(exact)
-            now = following[:most]
-        return [branch.ends for branch in now if branch.ends]
-
-
-def everything(branches: list[Branch], first: bool, most: i64) -> list[str]:
-    """All names from these branches on, their own included; first: they are the root."""
-    found: list[str] = []
-    waiting = list(branches)
-    while waiting and len(found) < most:
-        branch = waiting.pop()
-        if branch.ends:
-            found.append(branch.ends)
-        for key, below in branch.next.items():
-            if not (first and key.startswith("$")):
-                waiting.append(below)
-        first = False
-    return found
+        """Those that match, at most `most`, as far as `MOST_LOOKED_AT` names of the same beginning show them."""
+        names = self._names
+        found: list[str] = []
+        start = topic_filter[: wildcard(topic_filter)]
+        if start and topic_filter[len(start) - 1 :] == "/#":  # a/# matches a as well
+            index: i64 = bisect_left(names, start[:-1])
+            if index < len(names) and names[index] == start[:-1]:
+                found.append(start[:-1])
+        index = bisect_left(names, start)
+        end = min(len(names), index + MOST_LOOKED_AT)
+        while index < end and len(found) < most:
+            name = names[index]
+            if not name.startswith(start):
+                break
+            if matches(topic_filter, name):
+                found.append(name)
+            index += 1
+        return found

@@ -26,12 +26,15 @@ from mqttdissect.analysis.facts import (
     CONNECTING,
     FRESH,
     NEVER_EXPIRES,
+    NO_REQUESTS,
+    NO_TIMES,
     OPEN,
     REFUSED,
     UNKNOWN,
     Client,
     Link,
     Request,
+    Side,
 )
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
@@ -103,7 +106,6 @@ class Opening:
         self.clients[key] = client  # behind all others
         link.client = client
         client.links += 1
-        client.seen_ns = packet.time_ns
         self.count_connects(client, link, packet)
         rival = client.link
         if rival is not None and rival is not link and rival.end == OPEN and rival.state in (CONNECTING, CONNECTED):
@@ -122,6 +124,12 @@ class Opening:
     def count_connects(self, client: Client, link: Link, packet: Packet) -> None:
         """Does a client connect again and again?"""
         now = packet.time_ns
+        before = client.seen_ns
+        client.seen_ns = now
+        if client.links == 1:
+            return
+        if client.connects is NO_TIMES:
+            client.connects = [int(before)]
         times = client.connects
         times.append(int(now))
         if len(times) < STORM:
@@ -145,6 +153,8 @@ class Opening:
             related=[(int(rival.connect_frame), f"the CONNECT of {others}")],
             link=link,
         )
+        if client.takeovers is NO_TIMES:
+            client.takeovers = []
         times = client.takeovers
         times.append(int(now))
         if len(times) < FIGHT:
@@ -223,7 +233,7 @@ class Opening:
         """What a CONNACK of MQTT 5.0 says besides."""
         report = self.report
         found = extract.properties(packet, False)
-        extract.takes(link.sides[BROKER_SIDE].limits, found)
+        extract.takes(link.broker_side, found)
         link.keep_alive = extract.integer(found, extract.SERVER_KEEP_ALIVE, link.keep_alive)
         link.expiry = extract.integer(found, extract.SESSION_EXPIRY, link.expiry)
         asked = [(int(link.connect_frame), "CONNECT")]
@@ -262,7 +272,7 @@ class Opening:
                     f"The Authentication Method is {method!r}, not {link.auth_method!r}",
                     related=asked,
                 )
-        will, limits = link.will, link.sides[BROKER_SIDE].limits
+        will, limits = link.will, link.of(BROKER_SIDE).limits
         if will is not None:
             if will.qos > limits.maximum_qos and will.qos < 3:
                 report.at(
@@ -315,9 +325,8 @@ class Opening:
                 )
         goes_on = present or (link.version == 3 and not link.clean)
         if not goes_on:
-            client.subscriptions.clear()
-            client.matched.clear()
-            client.carried = [{}, {}]
+            client.forget_subscriptions()
+            client.carries_nothing()
             client.known = link.whole
             client.known_ns = packet.time_ns
         elif not link.whole:
@@ -326,13 +335,9 @@ class Opening:
         client.expiry = link.expiry
         client.link = link
         if goes_on:
-            for side in (CLIENT_SIDE, BROKER_SIDE):
-                for number, request in client.carried[side].items():
-                    if number not in link.sides[side].pending:
-                        request.carried = True
-                        link.sides[side].pending[number] = request
-                        link.sides[side].flights += 1
-            client.carried = [{}, {}]
+            carry(client.carried_by_client, link.client_side)
+            carry(client.carried_by_broker, link.broker_side)
+            client.carries_nothing()
 
     def auth(self, link: Link, packet: Packet, side: i64) -> None:
         """An AUTH (4.12)."""
@@ -410,13 +415,13 @@ class Opening:
             client.ended = link.number
             if not link.whole:
                 client.known = False
-                client.carried = [{}, {}]
+                client.carries_nothing()
             elif client.session:
-                client.carried = [carried(link.sides[side].pending) for side in (CLIENT_SIDE, BROKER_SIDE)]
+                client.carried_by_client = carried(link.client_side.pending)
+                client.carried_by_broker = carried(link.broker_side.pending)
             else:
-                client.carried = [{}, {}]
-                client.subscriptions.clear()
-                client.matched.clear()
+                client.carries_nothing()
+                client.forget_subscriptions()
 
     def judge(self, link: Link) -> None:
         """What the end of a connection shows."""
@@ -521,7 +526,7 @@ class Opening:
             end_ns = link.disconnect_ns
             closed = end_ns - link.violation_ns < CLOSE_NS
         lived = end_ns - link.violation_ns
-        went_on = int(link.sides[other].last_ns) - link.violation_ns
+        went_on = int(link.of(other).last_ns) - link.violation_ns
         if lived <= CLOSE_NS or (closed and by == other and went_on < CLOSE_NS):
             return
         if not link.sure_since(other, link.violation_ns):
@@ -547,6 +552,8 @@ def refusal(packet: Packet) -> str:
 
 def carried(pending: dict[int, Request]) -> dict[int, Request]:
     """The messages that are not acknowledged, for the session's next connection."""
+    if not pending:
+        return NO_REQUESTS
     found: dict[int, Request] = {}
     for number, one in pending.items():
         if one.type == codes.PUBLISH:
@@ -558,6 +565,15 @@ def carried(pending: dict[int, Request]) -> dict[int, Request]:
             request.topic = one.topic
             found[number] = request
     return found
+
+
+def carry(requests: dict[int, Request], side: Side) -> None:
+    """The messages of the connection before go on on this one."""
+    for number, request in requests.items():
+        if number not in side.pending:
+            request.carried = True
+            side.ask(number, request)
+            side.flights += 1
 
 
 def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:

@@ -11,11 +11,11 @@ from mypy_extensions import i64
 from mqttdissect.analysis import extract, rules
 from mqttdissect.analysis.extract import Properties
 from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, Link
-from mqttdissect.analysis.matching import is_valid
+from mqttdissect.analysis.matching import has_wildcard, is_valid
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT, FROM_SERVER, SENDERS
-from mqttdissect.mqtt.fields import GROUP, Field, FieldSpec
+from mqttdissect.mqtt.fields import TEXT, Field, FieldSpec
 from mqttdissect.mqtt.packet import BY_CONNECT, BY_OPTION, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import (
@@ -53,6 +53,8 @@ BROKER_REASONS: Final = frozenset(
 WITH_WILL: Final = 0x04
 WITH_REASON_STRING: Final = frozenset([codes.CONNACK, codes.DISCONNECT])
 RESPONSE_TOPIC_SPEC: Final = BY_IDENTIFIER[extract.RESPONSE_TOPIC].value
+SUBSCRIPTION_IDENTIFIER_SPEC: Final = BY_IDENTIFIER[extract.SUBSCRIPTION_IDENTIFIER].value
+PAYLOAD_FORMAT_SPEC: Final = BY_IDENTIFIER[extract.PAYLOAD_FORMAT].value
 
 
 def check(report: Report, link: Link, packet: Packet) -> None:
@@ -128,48 +130,30 @@ def publish(report: Report, packet: Packet) -> None:
     flags = packet.flags
     if flags & 0x0E == 0x08:
         report.at(rules.DUP_ON_QOS_0, packet, "DUP is 1 in a PUBLISH of QoS 0", 0, 1)
-    for field in packet.fields:
-        if field.spec is TOPIC_NAME:
-            value = field.value
-            if isinstance(value, str) and not value.isprintable():
-                controls(report, packet, field, value)
-            break
     if packet.version < 5:
+        for field in packet.fields:
+            if field.spec is TOPIC_NAME:
+                value = field.value
+                if isinstance(value, str) and not report.plain(value):
+                    controls(report, packet, field, value)
+                return
         return
-    found = extract.properties(packet, False) if has_properties(packet) else None
-    if found is None:
-        return
-    strings(report, packet)
-    for identifier, value in found:
-        if identifier == extract.RESPONSE_TOPIC and isinstance(value, str) and ("#" in value or "+" in value):
-            report.at(
-                rules.RESPONSE_TOPIC_WILDCARD,
-                packet,
-                f"The response topic {value!r} has a wildcard",
-                *place(packet, RESPONSE_TOPIC_SPEC),
-            )
-        elif identifier == extract.SUBSCRIPTION_IDENTIFIER and packet.sender == FROM_CLIENT:
-            report.at(
-                rules.SUBSCRIPTION_IDENTIFIER_FROM_CLIENT,
-                packet,
-                f"A PUBLISH to the broker has the Subscription Identifier {value}",
-            )
-        elif identifier == extract.PAYLOAD_FORMAT and value == 1:
-            payload_format(report, packet)
-
-
-def has_properties(packet: Packet) -> bool:
-    """Are there any besides their length?"""
     for field in packet.fields:
-        if field.spec.kind == GROUP:
-            return extract.number(field.value) > 1
-    return False
-
-
-def place(packet: Packet, spec: FieldSpec) -> tuple[int, int]:
-    """The bytes of the first field of this spec; (-1, -1) for none."""
-    field = of(packet, spec)
-    return (int(field.start), int(field.end)) if field is not None else (-1, -1)
+        spec = field.spec
+        kind = spec.kind
+        if kind == TEXT:
+            value = field.value
+            if isinstance(value, str) and field.end > field.start:
+                if not (report.plain(value) if spec is TOPIC_NAME else value.isprintable()):
+                    controls(report, packet, field, value)
+            if spec is RESPONSE_TOPIC_SPEC and isinstance(value, str) and has_wildcard(value):
+                what = f"The response topic {value!r} has a wildcard"
+                report.at(rules.RESPONSE_TOPIC_WILDCARD, packet, what, field.start, field.end)
+        elif spec is SUBSCRIPTION_IDENTIFIER_SPEC and packet.sender == FROM_CLIENT:
+            what = f"A PUBLISH to the broker has the Subscription Identifier {field.value}"
+            report.at(rules.SUBSCRIPTION_IDENTIFIER_FROM_CLIENT, packet, what)
+        elif spec is PAYLOAD_FORMAT_SPEC and field.value == 1:
+            payload_format(report, packet)
 
 
 def payload_format(report: Report, packet: Packet) -> None:
@@ -193,9 +177,10 @@ def payload_format(report: Report, packet: Packet) -> None:
 def strings(report: Report, packet: Packet) -> None:
     """Control characters in any string."""
     for field in packet.fields:
-        value = field.value
-        if isinstance(value, str) and not value.isprintable() and field.end > field.start:
-            controls(report, packet, field, value)
+        if field.spec.kind == TEXT and field.end > field.start:
+            value = field.value
+            if isinstance(value, str) and not value.isprintable():
+                controls(report, packet, field, value)
 
 
 def controls(report: Report, packet: Packet, field: Field, value: str) -> None:

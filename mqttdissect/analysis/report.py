@@ -10,6 +10,7 @@ from mqttdissect.analysis.rule import BROKER, CLIENT, OFF, SENDER, Rule
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import Packet
 
+MOST_PLAIN: Final = 4096  # topic names that are known to be harmless
 CLOSES: Final = frozenset([  # rules besides those of malformed packets whose breach the other side answers by closing
     "first-packet-not-connect", "second-connect", "wrong-direction", "topic-filter-invalid",
     "share-name-invalid", "no-local-on-shared", "response-topic-wildcard", "receive-maximum-exceeded",
@@ -32,6 +33,7 @@ class Report:
         self.link: Link | None = None  # the connection at hand
         self.closing: i64 = 0  # breaches so far that the other side has to answer by closing the connection
         self._found: list[Finding] = []
+        self._plain: set[str] = set()
 
     def at(
         self, rule: Rule, packet: Packet, what: str, start: i64 = -1, end: i64 = -1,
@@ -93,6 +95,17 @@ class Report:
         for finding in self._found:
             if finding.stream == link.number and not finding.client:
                 finding.client = link.client_id
+
+    def plain(self, topic: str) -> bool:
+        """Is a topic name without control characters? Most come again and again."""
+        if topic in self._plain:
+            return True
+        if not topic.isprintable():
+            return False
+        if len(self._plain) >= MOST_PLAIN:
+            self._plain = set()
+        self._plain.add(topic)
+        return True
 
     def take(self) -> list[Finding]:
         """The findings since this was last asked."""

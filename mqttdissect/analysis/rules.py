@@ -27,7 +27,7 @@ RESERVED_FLAGS: Final = Rule(
     "The low four bits of the first byte are 0010 in PUBREL, SUBSCRIBE and UNSUBSCRIBE and 0000 in all others but "
     "PUBLISH.",
     "A first byte made by hand, often 0x80, 0xA0 or 0x60 without the 2.",
-    "2.1", "[MQTT-2.2.2-1]", "[MQTT-2.1.3-1]",
+    "", "[MQTT-2.2.2-1]", "[MQTT-2.1.3-1]",
 )
 QOS_3: Final = Rule(
     "qos-3", ERROR, SENDER, "PUBLISH with QoS 3",
@@ -75,7 +75,7 @@ NUL_IN_STRING: Final = Rule(
     "nul-in-string", ERROR, SENDER, "Null character in a string",
     "A string holds no null character U+0000.",
     "The end mark of a C string counted as part of it.",
-    "2.5", "[MQTT-1.5.3-2]", "[MQTT-1.5.4-2]",
+    "appendix A", "[MQTT-1.5.3-2]", "[MQTT-1.5.4-2]",
 )
 PACKET_IDENTIFIER_ZERO: Final = Rule(
     "packet-identifier-zero", ERROR, SENDER, "Packet identifier 0",
@@ -99,7 +99,7 @@ CONNECT_RESERVED_FLAG: Final = Rule(
     "connect-reserved-flag", ERROR, CLIENT, "Reserved flag of CONNECT set",
     "Bit 0 of the connect flags is 0.",
     "Connect flags shifted by one bit, or memory that was not initialised.",
-    "3.1", "[MQTT-3.1.2-3]", "[MQTT-3.1.2-3]",
+    "", "[MQTT-3.1.2-3]", "[MQTT-3.1.2-3]",
 )
 WILL_QOS_3: Final = Rule(
     "will-qos-3", ERROR, CLIENT, "Will with QoS 3",
@@ -111,13 +111,13 @@ WILL_QOS_WITHOUT_WILL: Final = Rule(
     "will-qos-without-will", ERROR, CLIENT, "Will QoS without a will",
     "Where the will flag is 0, the will QoS is 0.",
     "A client that copies its settings into the flags without asking whether there is a will.",
-    "3.1", "[MQTT-3.1.2-13]", "[MQTT-3.1.2-11]",
+    "", "[MQTT-3.1.2-13]", "[MQTT-3.1.2-11]",
 )
 WILL_RETAIN_WITHOUT_WILL: Final = Rule(
     "will-retain-without-will", ERROR, CLIENT, "Will retain without a will",
     "Where the will flag is 0, will retain is 0.",
     "A client that copies its settings into the flags without asking whether there is a will.",
-    "3.1", "[MQTT-3.1.2-15]", "[MQTT-3.1.2-13]",
+    "", "[MQTT-3.1.2-15]", "[MQTT-3.1.2-13]",
 )
 PASSWORD_WITHOUT_USER_NAME: Final = Rule(
     "password-without-user-name", ERROR, CLIENT, "Password without a user name",
@@ -127,9 +127,9 @@ PASSWORD_WITHOUT_USER_NAME: Final = Rule(
 )
 CONNACK_RESERVED_FLAGS: Final = Rule(
     "connack-reserved-flags", ERROR, BROKER, "Reserved bits of CONNACK set",
-    "Bits 7 to 1 of the connect acknowledge flags are 0, and all of them in MQTT 3.1.",
-    "A return code written one byte too early, or a broker that answers a 3.1 client as a 3.1.1 one.",
-    "3.2", "3.2.2.1", "[MQTT-3.2.2-1]",
+    "Bits 7 to 1 of the connect acknowledge flags are 0.",
+    "A return code written one byte too early.",
+    "", "3.2.2.1", "[MQTT-3.2.2-1]",
 )
 TOPIC_EMPTY: Final = Rule(
     "topic-empty", ERROR, SENDER, "Empty topic name or topic filter",
@@ -852,7 +852,7 @@ WILL_AFTER_DISCONNECT: Final = Rule(
     "will-after-disconnect", ERROR, BROKER, "Will published in spite of DISCONNECT",
     "A DISCONNECT (in MQTT 5.0 one with code 0) deletes the will.",
     "A broker that closes the connection before it has read the DISCONNECT.",
-    "3.14", "[MQTT-3.14.4-3]", "[MQTT-3.14.4-3]",
+    "3.1", "[MQTT-3.14.4-3]", "[MQTT-3.14.4-3]",
 )
 WILL_CHANGED: Final = Rule(
     "will-changed", ERROR, BROKER, "Will published otherwise than asked",
@@ -970,6 +970,8 @@ SHARPER: Final[dict[tuple[str, str, int], str]] = {
     ("answer-unexpected", "UNSUBACK", 5): "[MQTT-2.2.1-6]",
     ("answer-without-codes", "UNSUBACK", 5): "[MQTT-3.11.3-1]",
     ("auth-unasked", CLIENT, 5): "[MQTT-4.12.0-7]",
+    ("dup-on-first-delivery", BROKER, 4): "[MQTT-3.3.1-3]",
+    ("dup-on-first-delivery", BROKER, 5): "[MQTT-3.3.1-3]",
     ("first-answer-not-connack", "DISCONNECT", 5): "[MQTT-3.14.0-1]",
     ("identifier-in-use", BROKER, 4): "[MQTT-2.3.1-4]",
     ("identifier-in-use", BROKER, 5): "[MQTT-2.2.1-4]",

@@ -48,7 +48,7 @@ from mqttdissect.mqtt.registry import (
     TOPIC_NAME,
     TOPIC_OF_ALIAS,
 )
-from mqttdissect.net.address import address, endpoint
+from mqttdissect.net.address import address
 from mqttdissect.net.tcp import DROPPED, OPEN, REPLACED, RESET, Stream
 
 MOST_TOPICS: Final = 50_000
@@ -58,6 +58,7 @@ MOST_TEXT: Final = 8_000_000  # characters of topics, and of client identifiers
 MOST_STREAMS: Final = 65_536  # whose facts are kept at a time
 MOST_ASKED_FOR: Final = 100_000  # intervals, where the user says how long they are
 LONGEST: Final = 256  # characters of a name that talkers are known by
+MOST_ADDRESSES: Final = 8192  # that are kept as text
 MOST_PENDING: Final = 256  # SUBSCRIBEs of a stream without an answer
 SWEEP_EVERY: Final = 4096  # packets, at least
 MQTT_PORT: Final = 1883
@@ -268,6 +269,7 @@ class Statistics:
         self._lines: dict[int, Line] = {}
         self._nobody = Line(None, -1, 0, self.other_clients)  # of packets that no stream carried
         self._line = self._nobody
+        self._addresses: dict[bytes, str] = {}
         self._pairs: i64 = 0
         self._topic_text: i64 = 0
         self._client_text: i64 = 0
@@ -452,9 +454,9 @@ class Statistics:
             if packet.type == CONNECT:
                 client = self.other_clients  # for a moment: the packet at hand says who it is
             else:
-                client = self._client(endpoint(stream.flow, direction == 0), False)
+                client = self._client(self._endpoint(stream, direction), False)
             line = Line(stream, stream.number, direction, client)
-            line.name = endpoint(stream.flow, direction == 0)
+            line.name = self._endpoint(stream, direction)
             line.first_ns = packet.time_ns
             line.last_ns = packet.time_ns
             self._lines[int(stream.number)] = line
@@ -484,7 +486,7 @@ class Statistics:
         client.version = packet.version
         stream = line.stream
         if stream is not None:
-            client.host = address(stream.flow, line.direction == 0)
+            client.host = self._address(stream, line.direction)
         if client.first_ns == -1:
             client.first_ns = packet.time_ns
 
@@ -498,7 +500,7 @@ class Statistics:
         line.direction = packet.direction
         told = name != "" or stream is None
         if stream is not None and not told:
-            name = endpoint(stream.flow, packet.direction == 0)
+            name = self._endpoint(stream, packet.direction)
         line.client = self._client(name, told)
         line.name = short(name)
         line.pending = None
@@ -542,6 +544,24 @@ class Statistics:
         line.client = self._client(name, True)
         line.name = short(name)
         self._new_connection(line, packet)
+
+    def _address(self, stream: Stream, direction: i64) -> str:
+        """From which the segments of a direction come."""
+        flow = stream.flow
+        half = (len(flow) - 4) // 2
+        raw = flow[:half] if direction == 0 else flow[half : 2 * half]
+        known = self._addresses.get(raw)
+        if known is None:
+            if len(self._addresses) >= MOST_ADDRESSES:
+                self._addresses.clear()
+            known = self._addresses[raw] = address(flow, direction == 0)
+        return known
+
+    def _endpoint(self, stream: Stream, direction: i64) -> str:
+        """The same with its port."""
+        host = self._address(stream, direction)
+        number = stream.port(direction)
+        return f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
 
     # subscriptions
 
@@ -650,7 +670,7 @@ class Statistics:
         client.bytes_received += line.bytes_received
         if line.last_ns > client.last_ns:
             client.last_ns = line.last_ns
-        ours, theirs = address(stream.flow, line.direction == 0), address(stream.flow, line.direction != 0)
+        ours, theirs = self._address(stream, line.direction), self._address(stream, 1 - line.direction)
         sent, received = line.sent, line.received
         bytes_sent, bytes_received = line.bytes_sent, line.bytes_received
         self.hosts.add(ours, sent, bytes_sent, received, bytes_received)

@@ -10,7 +10,16 @@ from typing import Final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.facts import BROKER_SIDE, MOST_LISTED, Link, Request, Subscription
+from mqttdissect.analysis.facts import (
+    BROKER_SIDE,
+    MOST_LISTED,
+    NO_FILTERS,
+    NO_MATCHES,
+    NO_SUBSCRIPTIONS,
+    Link,
+    Request,
+    Subscription,
+)
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt.packet import Packet
 
@@ -25,12 +34,16 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
         limits(report, link, packet, asked)
     if request is not None:
         request.subscriptions = asked
-    if len(link.subscribed) < MOST_LISTED:
+    if link.subscribed is NO_SUBSCRIPTIONS:
+        link.subscribed = asked[:MOST_LISTED]
+    elif len(link.subscribed) < MOST_LISTED:
         link.subscribed.extend(asked[:MOST_LISTED])
     client = link.client
     if client is None or packet.hole_offset >= 0:
         return
-    client.matched.clear()
+    client.matched = NO_MATCHES
+    if client.subscriptions is NO_FILTERS:
+        client.subscriptions = {}
     for one in asked:
         before = client.subscriptions.get(one.filter)
         one.renewed = before is not None and before.left_frame == 0
@@ -47,7 +60,7 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
 
 def limits(report: Report, link: Link, packet: Packet, asked: list[Subscription]) -> None:
     """What the broker's CONNACK has said that it does not take."""
-    taken = link.sides[BROKER_SIDE].limits
+    taken = link.of(BROKER_SIDE).limits
     related = [(int(link.connack_frame), "CONNACK")]
     for one in asked:
         if not taken.wildcards and ("#" in one.topic or "+" in one.topic):
@@ -80,7 +93,7 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
             report.at(rules.SUBSCRIPTION_REFUSED, packet, what, related=related)
             if link.client is not None and link.client.subscriptions.get(one.filter) is one and not one.renewed:
                 del link.client.subscriptions[one.filter]
-                link.client.matched.clear()
+                link.client.matched = NO_MATCHES
             continue
         if code > 2:
             continue

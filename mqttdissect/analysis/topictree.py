@@ -6,6 +6,7 @@ Not more than `DEEPEST` levels: the last place of a longer topic has the rest of
 from collections.abc import Callable
 from typing import Final, final
 
+from mqttdissect.analysis.audience import Audience
 from mqttdissect.analysis.statistics import Statistics, Topic
 
 DEEPEST: Final = 64
@@ -14,8 +15,8 @@ DEEPEST: Final = 64
 @final
 class Place:
     """A level of a topic. path: the whole name up to here. topic: its own sums, where there are messages of just this
-    name. messages and so on: of all topics from here on down. subscribers: of its own name; -1: not known, None: it
-    has no messages of its own.
+    name. messages and so on: of all topics from here on down. subscribers: of its own name, once somebody has asked
+    for them (`count_subscribers`); -1: not known, None: it has no messages of its own.
     """
 
     __slots__ = (
@@ -42,8 +43,8 @@ class Place:
         self.last_ns = -1
         self.below: dict[str, Place] = {}
 
-    def add(self, topic: Topic) -> None:
-        """The sums of a topic here or below."""
+    def add(self, topic: Topic, publishers: list[int], receivers: list[int]) -> None:
+        """The sums of a topic here or below, and who sent it and was sent it."""
         self.topics += 1
         self.messages += int(topic.messages)
         self.published += int(topic.published)
@@ -51,8 +52,8 @@ class Place:
         self.bytes += int(topic.bytes)
         self.payload += int(topic.payload)
         self.retained += int(topic.retained)
-        self.publishers.update(topic.publishers.numbers())
-        self.receivers.update(topic.receivers.numbers())
+        self.publishers.update(publishers)
+        self.receivers.update(receivers)
         self.more = self.more or topic.publishers.more or topic.receivers.more
         if self.first_ns == -1 or topic.first_ns < self.first_ns:
             self.first_ns = int(topic.first_ns)
@@ -71,12 +72,13 @@ ORDERS: Final[dict[str, Callable[[Place], tuple[object, ...]]]] = {
 
 def tree(statistics: Statistics, depth: int = DEEPEST) -> Place:
     """The root, without a name, of all topics that were kept apart; down to `depth` levels, below which only sums are
-    kept. `statistics.audience` says who subscribes.
+    kept.
     """
     root = Place("", "")
-    statistics.audience.count_anew()
     for name, topic in statistics.topics.items():
-        root.add(topic)
+        publishers = topic.publishers.numbers()
+        receivers = topic.receivers.numbers()
+        root.add(topic, publishers, receivers)
         place = root
         path = ""
         for level in name.split("/", DEEPEST - 1)[:depth]:
@@ -86,12 +88,30 @@ def tree(statistics: Statistics, depth: int = DEEPEST) -> Place:
                 following = Place(level, path)
                 place.below[level] = following
             place = following
-            place.add(topic)
+            place.add(topic, publishers, receivers)
         if path == name:
             place.topic = topic
-            place.subscribers = statistics.audience.reached(name) if name else -1
     join_single(root)
     return root
+
+
+def count_subscribers(places: list[Place], audience: Audience) -> None:
+    """Of each of them, as far as that takes a bounded number of steps for all together."""
+    audience.count_anew()
+    for place in places:
+        if place.topic is not None and place.subscribers is None:
+            place.subscribers = audience.reached(place.path) if place.path else -1
+
+
+def everywhere(root: Place) -> list[Place]:
+    """All places."""
+    found: list[Place] = []
+    waiting = [root]
+    while waiting:
+        place = waiting.pop()
+        found.append(place)
+        waiting.extend(place.below.values())
+    return found
 
 
 def join_single(root: Place) -> None:
@@ -106,12 +126,9 @@ def join_single(root: Place) -> None:
             while len(place.below) == 1 and place.topic is None:
                 one = next(iter(place.below.values()))
                 names.append(one.name)
-                place.topic, place.subscribers, place.below, place.path = (
-                    one.topic,
-                    one.subscribers,
-                    one.below,
-                    one.path,
-                )
+                place.topic = one.topic
+                place.below = one.below
+                place.path = one.path
             place.name = "/".join(names)
         places.extend(place.below.values())
 

@@ -189,7 +189,7 @@ def connect_flags(c: Cursor, packet: Packet, at: i64, flags: i64) -> None:
         c.note(at, "the reserved connect flag to be 0", clauses.CONNECT_RESERVED)
     if flags & 0x18 == 0x18:
         c.note(at, "will QoS 0, 1 or 2; 3 is reserved", clauses.WILL_QOS_3)
-    if not flags & 0x04:
+    if not flags & 0x04 and packet.version > 3:  # MQTT 3.1 says that they are disregarded then
         if flags & 0x18:
             c.note(at, "will QoS 0, as there is no will", clauses.WILL_QOS_UNUSED)
         if flags & 0x20:

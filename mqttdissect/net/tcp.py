@@ -170,9 +170,9 @@ class Half:
 
     retransmissions: its segments whose payload had all been seen before, keep-alive probes left out; retransmitted_ns:
     time of the last one, -1 for none. zero_windows: how often it closed its window (it announced that it takes no more
-    data); zero_since_ns: since when the window is closed, -1 while it is open. `seen`: was any segment of it captured?
-    window: the greatest one that its receiver announced, not scaled. scale: what its own SYN says of windows that it
-    announces, -1 for nothing.
+    data); zero_since_ns: since when the window is closed, -1 while it is open; zero_ns: how long it was closed until it
+    opened again, in all. `seen`: was any segment of it captured? window: the greatest one that its receiver announced,
+    not scaled. scale: what its own SYN says of windows that it announces, -1 for nothing.
     """
 
     __slots__ = (
@@ -196,6 +196,7 @@ class Half:
         "scale",
         "time_ns",
         "window",
+        "zero_ns",
         "zero_since_ns",
         "zero_windows",
     )  # fmt: skip
@@ -221,6 +222,7 @@ class Half:
         self.retransmitted_ns: i64 = -1
         self.zero_windows: i64 = 0
         self.zero_since_ns: i64 = -1
+        self.zero_ns: i64 = 0
         self.window: i64 = 0
         self.scale: i64 = -1
 
@@ -685,6 +687,7 @@ def neighbours(half: Half, beyond: Beyond, position: i64, end: i64) -> list[int]
 def watch_window(half: Half, segment: Segment) -> None:
     """Note when a side's window closes and opens again; what a SYN, FIN or RST says of it does not count."""
     if segment.window:
+        half.zero_ns += max(segment.time_ns - half.zero_since_ns, 0)
         half.zero_since_ns = -1
     elif half.zero_since_ns == -1 and not segment.flags & (SYN | FIN | RST):
         half.zero_windows += 1

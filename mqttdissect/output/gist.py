@@ -121,6 +121,17 @@ class Gist:
         return self._connect(packet) if kind == codes.CONNECT else self._filters(packet)
 
     def _publish(self, packet: Packet, out: list[bytes]) -> None:
+        topic = self._delivery(packet, out)
+        if topic:
+            out.append(self._topic(topic))
+
+    def delivery(self, packet: Packet) -> tuple[str, object]:
+        """What matters of a PUBLISH but its topic, and that."""
+        out: list[bytes] = []
+        topic = self._delivery(packet, out)
+        return b"".join(out).decode(), topic
+
+    def _delivery(self, packet: Packet, out: list[bytes]) -> object:
         flags = packet.flags
         out.append(QOS_WORDS[(flags >> 1) & 3])
         topic: object = ""
@@ -136,8 +147,7 @@ class Gist:
                 out.append(b"  DUP")
             if flags & 1:
                 out.append(b"  RETAIN")
-        if topic:
-            out.append(self._topic(topic))
+        return topic
 
     def _topic(self, topic: object) -> bytes:
         """A topic name, with two spaces before it."""

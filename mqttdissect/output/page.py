@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from io import StringIO
 from typing import IO, TYPE_CHECKING
 
 from mqttdissect.output import statistics as view
 from mqttdissect.output.charts import Chart, all_payloads, charts
-from mqttdissect.output.tables import WIDEST, Table, shown, to_rich
+from mqttdissect.output.tables import WIDEST, Table, shown, to_text
 from mqttdissect.output.terminal import NoPlots, chart_lines
 from mqttdissect.output.theme import Theme, terminal_width
 from mqttdissect.output.units import duration, rate, size
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from mqttdissect.analysis.statistics import Statistics
     from mqttdissect.pipeline import Dissector
 
@@ -102,8 +99,9 @@ class Page:
             return self._charts(all_payloads(self.statistics))
         if name == "topics":
             return self._topics()
-        table = view.table(name, self.statistics, self.dissector)
-        return self.table_text(table.first(self.top) if name == "clients" else table)
+        if name == "clients":
+            return self.table_text(view.table(name, self.statistics, self.dissector, self.top).first(self.top))
+        return self.table_text(view.table(name, self.statistics, self.dissector))
 
     def _topics(self) -> str:
         from mqttdissect.output.topics import TopicTree
@@ -129,7 +127,7 @@ class Page:
         """Its title, its rows, and what there is to say of it."""
         if not table.rows:
             return ""
-        text = self._painted(table.title) + "\n" + self._rendered(to_rich(table, self.width))
+        text = self._painted(table.title) + "\n" + to_text(table, self.width, self.theme)
         return text + "".join(self.theme.paint(self.theme.hidden, line) + "\n" for line in self._wrapped(table.more))
 
     def _charts(self, drawn: list[Chart]) -> str:
@@ -141,18 +139,6 @@ class Page:
 
     def _painted(self, title: str) -> str:
         return self.theme.paint(self.theme.heading, title)
-
-    def _rendered(self, renderable: RenderableType) -> str:
-        from rich.console import Console
-
-        out = StringIO()
-        colour = self.theme.colour
-        console = Console(
-            file=out, width=self.width, force_terminal=colour, color_system="standard" if colour else None,
-            no_color=False, highlight=False, markup=False, emoji=False, legacy_windows=False, _environ={},
-        )  # fmt: skip
-        console.print(renderable)
-        return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
 
 
 def fact(key: object, value: object) -> str:

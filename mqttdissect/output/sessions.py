@@ -102,7 +102,7 @@ COLUMNS = (
 def row(link: Link, first_ns: int) -> list[str]:
     """A connection as cells, as in `COLUMNS`; ↑ is from the client."""
     broker, client = broker_and_client(link)
-    up, down = link.sides[CLIENT_SIDE], link.sides[BROKER_SIDE]
+    up, down = link.of(CLIENT_SIDE), link.of(BROKER_SIDE)
     name = words(link.client_id) if link.client_id else "(not known)"
     return [
         str(link.number),
@@ -173,7 +173,7 @@ def subscription_of(one: Subscription) -> dict[str, object]:
 def as_json(link: Link, findings: list[Finding]) -> dict[str, object]:
     """All that is known of a connection."""
     broker, client = broker_and_client(link)
-    up, down = link.sides[CLIENT_SIDE], link.sides[BROKER_SIDE]
+    up, down = link.of(CLIENT_SIDE), link.of(BROKER_SIDE)
     stream = link.stream
     lasted = int(link.end_ns - link.first_ns)
     v5 = link.version >= 5
@@ -223,7 +223,7 @@ def as_json(link: Link, findings: list[Finding]) -> dict[str, object]:
 def page(link: Link, findings: list[Finding], first_ns: int, theme: Theme) -> str:
     """One connection on a page."""
     broker, client = broker_and_client(link)
-    up, down = link.sides[CLIENT_SIDE], link.sides[BROKER_SIDE]
+    up, down = link.of(CLIENT_SIDE), link.of(BROKER_SIDE)
     v5 = link.version >= 5
     name = words(link.client_id) if link.client_id else "(client identifier not known)"
     lines = [
@@ -358,8 +358,8 @@ class ClientRow:
         self.last_ns = max(self.last_ns, int(link.end_ns))
         self.connected_ns += max(int(link.end_ns - link.first_ns), 0)
         for side in (CLIENT_SIDE, BROKER_SIDE):
-            self.packets[side] += int(link.sides[side].packets)
-            self.messages[side] += int(link.sides[side].messages)
+            self.packets[side] += int(link.of(side).packets)
+            self.messages[side] += int(link.of(side).messages)
         if link.connect_frame:
             self.versions.add(VERSIONS[int(link.version)])
         self.findings += int(link.findings)

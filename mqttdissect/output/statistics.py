@@ -48,7 +48,7 @@ def makers(statistics: Statistics, most: int = 0) -> dict[str, Callable[[], Tabl
         "types": lambda: types(statistics),
         "rates": lambda: rates(statistics, most),
         "topics": lambda: topics(statistics),
-        "clients": lambda: clients(statistics),
+        "clients": lambda: clients(statistics, most),
         "qos": lambda: qos(statistics),
         "connections": lambda: connections(statistics, most),
         "sizes": lambda: sizes(statistics),
@@ -58,7 +58,7 @@ def makers(statistics: Statistics, most: int = 0) -> dict[str, Callable[[], Tabl
 
 
 def table(name: str, statistics: Statistics, dissector: Dissector, most: int = 0) -> Table:
-    """The one of that name. most: intervals, if it is one over time; 0 for all."""
+    """The one of that name. most: intervals, if it is one over time, or rows that are asked for; 0 for all."""
     return capture(statistics, dissector) if name == "capture" else makers(statistics, most)[name]()
 
 
@@ -214,7 +214,7 @@ def topics(statistics: Statistics) -> Table:
     return Table("topics", "Topics", TOPIC_COLUMNS, rows)
 
 
-def clients(statistics: Statistics) -> Table:
+def clients(statistics: Statistics, most: int = 0) -> Table:
     """Every client identifier, those with the most bytes first."""
     columns = [
         Column("client", "Client", TEXT),
@@ -239,11 +239,15 @@ def clients(statistics: Statistics) -> Table:
         Column("last", "", TEXT),
     ]
     ordered = sorted(statistics.clients.values(), key=lambda one: (-one.bytes_sent - one.bytes_received, one.name))
-    rows = [client_row(statistics, client) for client in ordered]
+    table = Table("clients", "Clients", columns, [])
+    if most and len(ordered) > most and not statistics.clients_left_out:
+        table.unmade = len(ordered) - most
+        ordered = ordered[:most]
+    table.rows = rows = [client_row(statistics, client) for client in ordered]
     if statistics.clients_left_out:
         other = client_row(statistics, statistics.other_clients)
         rows.append([OTHERS, *other[1:]])
-    return Table("clients", "Clients", columns, rows)
+    return table
 
 
 def client_row(statistics: Statistics, client: Client) -> list[Cell]:

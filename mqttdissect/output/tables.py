@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mqttdissect.output.columns import quoted, safe
 from mqttdissect.output.text import cells, shortened, visible
+from mqttdissect.output.theme import Theme
 from mqttdissect.output.units import duration, rate, share, size, size_rate
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Table:
     bar: str = ""
     indents: list[str] = field(default_factory=list)
     extra: dict[str, object] = field(default_factory=dict)  # in JSON alone
+    unmade: int = 0  # rows that nobody asked for
 
     def column(self, key: str) -> list[Cell]:
         """The values of one column."""
@@ -76,7 +78,7 @@ class Table:
 
     def first(self, count: int) -> Table:
         """The same with at most `count` rows; what people are told says how many are left out."""
-        left = len(self.rows) - count
+        left = len(self.rows) + self.unmade - count
         if left <= 0:
             return self
         more = "; ".join(part for part in (f"… and {left:,} more", self.more) if part)
@@ -128,53 +130,92 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
-def columns_that_fit(table: Table, texts: list[list[str]], width: int) -> list[int]:
-    """The indexes of the columns to show: those of high rank go first, until the others fit beside the text."""
+@dataclass
+class Layout:
+    """A table as it fits a width. texts: the cells of each row. keep: indexes of the columns that are shown; widths: of
+    each of them. bar: text of each row, if a column is drawn as one."""
+
+    texts: list[list[str]]
+    keep: list[int]
+    widths: dict[int, int]
+    bar: list[str]
+
+
+def layout(table: Table, width: int) -> Layout:
+    """For a terminal of `width` columns: those of high rank go first, until the others fit beside the text."""
+    forms = [column.form for column in table.columns]
+    texts = [[shown(cell, form) for cell, form in zip(row, forms, strict=True)] for row in table.rows]
+    for row, indent in zip(texts, table.indents, strict=False):
+        row[0] = indent + row[0]
+    widest = [max([cells(column.label), *(cells(row[at]) for row in texts)]) for at, column in enumerate(table.columns)]
     keep = [index for index, column in enumerate(table.columns) if column.label]
 
     def needed() -> int:
-        total = 0
+        total = GAP * (len(keep) - 1)
         for index in keep:
-            column = table.columns[index]
-            widest = max([cells(column.label), *(cells(row[index]) for row in texts)])
-            total += min(widest, NARROWEST) if column.form == TEXT and index == keep[0] else widest
-        return total + GAP * (len(keep) - 1)
+            narrow = table.columns[index].form == TEXT and index == keep[0]
+            total += min(widest[index], NARROWEST) if narrow else widest[index]
+        return total
 
     while needed() > width:
         ranked = [index for index in keep if table.columns[index].rank]
         if not ranked:
             break
         keep.remove(max(ranked, key=lambda index: (table.columns[index].rank, index)))
-    return keep
+    widths = {at: widest[at] for at in keep}
+    room = width - sum(widths[at] for at in keep[1:]) - GAP * (len(keep) - 1)
+    widths[keep[0]] = min(widths[keep[0]], max(room, 8))
+    return Layout(texts, keep, widths, bars(table, width - sum(widths.values()) - GAP * len(keep)))
+
+
+def to_text(table: Table, width: int, theme: Theme) -> str:
+    """Its lines, for a terminal of `width` columns. By hand, since tables may have very many rows, of each of which
+    rich would take some milliseconds."""
+    laid = layout(table, width)
+    gap = " " * GAP
+    columns = [(at, laid.widths[at], table.columns[at].form == TEXT) for at in laid.keep]
+    heading = []
+    for at, room, text in columns:
+        label = cut(table.columns[at].label, room)
+        pad = " " * (room - cells(label))
+        heading.append(theme.paint(theme.heading, label + pad if text else pad + label))
+    lines = [gap.join(heading).rstrip()]
+    for number, row in enumerate(laid.texts):
+        parts = []
+        for at, room, text in columns:
+            cell = row[at]
+            space = room - cells(cell)
+            if space < 0:
+                cell = cut(cell, room)
+                space = room - cells(cell)
+            cell = cell + " " * space if text else " " * space + cell
+            parts.append(theme.paint(theme.topic, cell) if text and at == laid.keep[0] else cell)
+        if laid.bar:
+            parts.append(theme.paint(theme.address, laid.bar[number]))
+        lines.append(gap.join(parts).rstrip())
+    return "\n".join(lines) + "\n"
 
 
 def to_rich(table: Table, width: int) -> RichTable:
-    """For a terminal of `width` columns."""
+    """The same for rich, which draws it again and again."""
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    texts = [[shown(cell, table.columns[at].form) for at, cell in enumerate(row)] for row in table.rows]
-    for row, indent in zip(texts, table.indents, strict=False):
-        row[0] = indent + row[0]
-    keep = columns_that_fit(table, texts, width)
-    widths = {at: max([cells(table.columns[at].label), *(cells(row[at]) for row in texts)]) for at in keep}
-    room = width - sum(widths[at] for at in keep[1:]) - GAP * (len(keep) - 1)
-    widths[keep[0]] = min(widths[keep[0]], max(room, 8))
-    bar = bars(table, width - sum(widths.values()) - GAP * len(keep))
+    laid = layout(table, width)
     made = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold", collapse_padding=True)
-    for at in keep:
+    for at in laid.keep:
         column = table.columns[at]
-        label = cut(column.label, widths[at])
-        style = "green" if at == keep[0] else ""
+        label = cut(column.label, laid.widths[at])
+        style = "green" if at == laid.keep[0] else ""
         if column.form == TEXT:
-            made.add_column(label, no_wrap=True, width=widths[at], style=style)
+            made.add_column(label, no_wrap=True, width=laid.widths[at], style=style)
         else:
-            made.add_column(label, justify="right", no_wrap=True, width=widths[at])
-    if bar:
+            made.add_column(label, justify="right", no_wrap=True, width=laid.widths[at])
+    if laid.bar:
         made.add_column("", no_wrap=True, style="cyan")
-    for number, row in enumerate(texts):
-        cells_of_row = [Text(cut(row[at], widths[at])) for at in keep]
-        made.add_row(*cells_of_row, *([bar[number]] if bar else []))
+    for number, row in enumerate(laid.texts):
+        cells_of_row = [Text(cut(row[at], laid.widths[at])) for at in laid.keep]
+        made.add_row(*cells_of_row, *([laid.bar[number]] if laid.bar else []))
     return made
 
 

@@ -5,6 +5,7 @@ Control characters, escape sequences, bidirectional controls, zero-width and oth
 private ones, and lone surrogates all come out as escapes (\\x1b, \\u202e). Everything printable stays itself.
 """
 
+import re
 from typing import Final
 
 from mypy_extensions import i64
@@ -53,21 +54,14 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most] + "…"
 
 
-NARROW: Final = ((0xA0, 0x2FF), (0x370, 0x482), (0x48A, 0x52F), (0x2010, 0x2027), (0x2190, 0x21FF), (0x2500, 0x257F),
-                 (0x27E6, 0x27EF), (0x2713, 0x2718))  # fmt: skip
+NOT_NARROW: Final = re.compile(
+    "[^\0-\x7f\xa0-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2190-\u21ff\u2500-\u257f\u27e6-\u27ef\u2713-\u2718]"
+)
 
 
 def narrow(text: str) -> bool:
     """Does every character take one column, as those of Latin, Greek and Cyrillic do? A quick answer: no, if unsure."""
-    for char in text:
-        point = ord(char)
-        if point >= 0x80:
-            for first, last in NARROW:
-                if first <= point <= last:
-                    break
-            else:
-                return False
-    return True
+    return NOT_NARROW.search(text) is None
 
 
 def cells(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from mqttdissect.analysis.series import SECOND
 from mqttdissect.analysis.statistics import Statistics
-from mqttdissect.analysis.topictree import DEEPEST, ORDERS, Place, ordered, tree
+from mqttdissect.analysis.topictree import DEEPEST, ORDERS, Place, count_subscribers, everywhere, ordered, tree
 from mqttdissect.output.statistics import OTHERS, UNKNOWN_TOPIC, span_ns
 from mqttdissect.output.tables import TEXT, Cell, Column, Table, shown, to_rich
 from mqttdissect.output.units import duration, size
@@ -55,12 +55,17 @@ class TopicTree:
         rate: of the messages of a place; over all of the capture if it is not given.
         """
         root = tree(self.statistics, self.depth)
+        if self.order == "subscribers":
+            count_subscribers(everywhere(root), self.statistics.audience)
         chosen = self._chosen(root, min(rows, self.rows))
+        if self.order != "subscribers":
+            count_subscribers(list(chosen), self.statistics.audience)
         table = Table("topics", f"Topics ({root.topics:,})", COLUMNS, [])
         self._add(root, chosen, table, rate or self._rate)
         if self.statistics.topics_left_out:
             other = Place(OTHERS, OTHERS)
-            other.add(self.statistics.other_topics)
+            topic = self.statistics.other_topics
+            other.add(topic, topic.publishers.numbers(), topic.receivers.numbers())
             self._row(other, "", table, rate or self._rate)
         hidden = root.topics - sum(place.topic is not None for place in chosen)
         if hidden > 0:

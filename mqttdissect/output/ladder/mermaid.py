@@ -57,7 +57,7 @@ def statement(step: Step, picture: Picture, whole: str) -> str:
         return f"Note over {client if step.lane != NOBODY else whole}: {harmless(words(step))}"
     if step.kind == LEAVE:
         return f"{client}--x{broker}: {harmless(f'{step.stamp} {step.text}')}"
-    text = f"{step.text}  {step.more}" if step.more else step.text
+    text = f"{step.text}  {step.about}" if step.about else step.text
     return f"Note over {client}: {harmless(text)}"
 
 

@@ -16,7 +16,7 @@ from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER
 from mqttdissect.net.tcp import ENDINGS, FINISHED, OPEN, RESET, Stream
-from mqttdissect.output.gist import Gist, gap, version_source
+from mqttdissect.output.gist import Gist, gap, version_source, words
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
 from mqttdissect.output.ladder.parties import LONGEST_NAME, MOST_PARTIES, Columns, Party, ended
 from mqttdissect.output.ladder.selection import Selection
@@ -35,18 +35,33 @@ from mqttdissect.output.ladder.step import (
     WARNING,
     Step,
 )
-from mqttdissect.output.text import visible
+from mqttdissect.output.text import cells, visible
 from mqttdissect.output.theme import no_colour
 from mqttdissect.output.values import size_of
 
 ASSIGNED_CLIENT_IDENTIFIER: Final = BY_IDENTIFIER[0x12].value
-NAMES: Final[dict[int, str]] = {**codes.PACKET_TYPES, UNDECODED: "UNDECODED"}
+TYPES: Final = [codes.PACKET_TYPES[number] for number in range(16)] + ["UNDECODED"]  # [-1]
 LEVELS: Final = (REMARK, REMARK, WARNING, ERROR)  # of findings, by severity
 MOST_NOTES: Final = 3  # that are malformed in one packet
 DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings about what is drawn as what it is
 LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 OTHERS: Final = "others"
 SIDES: Final = ("the client", "the broker")
+
+
+@final
+class Shown:
+    """A topic name, harmless and short, and the columns that it takes."""
+
+    __slots__ = ("text", "width")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.width: i64 = cells(text)
+
+
+NO_TOPIC: Final = Shown("")
+MOST_TOPICS: Final = 2048  # that are remembered as they are drawn
 
 
 @final
@@ -96,6 +111,7 @@ class Ladder:
         self._found: i64 = 0
         self._frame: i64 = 0  # of the last packet drawn
         self._steps: list[Step] = []
+        self._topics: dict[str, Shown] = {}
 
     def begin(self, findings: list[Finding]) -> list[Step]:
         """A batch begins. findings: made since the batch before."""
@@ -170,15 +186,24 @@ class Ladder:
 
     def _arrow(self, party: Party, packet: Packet, out: bool, tag: i64) -> None:
         kind = packet.type
-        name = NAMES[int(kind)] if kind != 15 else packet.name
-        about = self._gist.about(packet)
+        name = TYPES[kind] if kind != 15 else packet.name
+        shown = NO_TOPIC
+        if kind == codes.PUBLISH:
+            about, topic = self._gist.delivery(packet)
+            if topic:
+                shown = self._shown(topic)
+        else:
+            about = self._gist.about(packet)
         if kind == UNDECODED:
             about = f"{size_of(len(packet.data))}: {about}"
         if party.lane == self._columns.others:
             name = f"{party.short}: {name}"
         if party.broker == self._most_brokers - 1:
-            about += f"  ({party.broker_address})"
+            about = f"{about}  {shown.text}  ({party.broker_address})".lstrip()
+            shown = NO_TOPIC
         step = Step(ARROW, party.lane, party.broker, name, about)
+        step.topic = shown.text
+        step.width = shown.width
         step.out = out
         step.frame = packet.frame
         step.time_ns = packet.time_ns
@@ -186,6 +211,17 @@ class Ladder:
         self._steps.append(step)
         self._frame = packet.frame
         self.drawn += 1
+
+    def _shown(self, topic: object) -> "Shown":
+        """A topic name as it is drawn; most come again and again."""
+        if not isinstance(topic, str):
+            return Shown(words(topic))
+        known = self._topics.get(topic)
+        if known is None:
+            if len(self._topics) >= MOST_TOPICS:
+                self._topics = {}
+            known = self._topics[topic] = Shown(words(topic))
+        return known
 
     def _fits(self, packet: Packet) -> bool:
         """Is the packet one of those that the user wants to see?"""

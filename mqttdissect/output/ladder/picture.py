@@ -77,5 +77,5 @@ def words(step: Step) -> str:
     """An arrow's type, tag and details; a note with its symbol."""
     if step.kind == ARROW:
         tag = f" ⟨{step.tag}⟩" if step.tag else ""
-        return f"{step.text}{tag}  {step.more}" if step.more else f"{step.text}{tag}"
+        return f"{step.text}{tag}  {step.about}" if step.about else f"{step.text}{tag}"
     return f"{SYMBOLS[step.level]} {shortened(step.text, LONGEST_NOTE)}"

@@ -17,6 +17,7 @@ SHAPES: Final = (  # least width; columns of a client, least text, frame number,
     (160, 8, 70, 7, 11, 14, 4),
 )
 LEAST_ROOM: Final = 8
+LEAST_PADS: Final = 32
 OPEN_LINE: Final = "│"
 PAUSE_LINE: Final = "┊"
 NOTE_LINE: Final = "┆"
@@ -69,8 +70,13 @@ class Pieces:
         self.tails: list[list[str]] = []
         self.edge = ""
         self.pads: list[str] = []
+        self._spaces = [" " * count for count in range(LEAST_PADS)]
         self._stale = True  # another column is open
         self._moved = True  # columns have moved
+
+    def pad(self, count: i64) -> str:
+        """So many spaces before a frame number or time."""
+        return self._spaces[count] if count < LEAST_PADS else " " * count
 
     def lane(self, index: i64, is_open: bool) -> None:
         """A client's column begins or ends."""

@@ -51,7 +51,7 @@ def statement(step: Step, picture: Picture, whole: str) -> list[str]:
     if step.kind == LEAVE:
         return [f"{client} --x {broker} : {harmless(f'{step.stamp} {step.text}')}"]
     if step.kind in (JOIN, RENAME):
-        text = f"{step.text}  {step.more}" if step.more else step.text
+        text = f"{step.text}  {step.about}" if step.about else step.text
         return [f"note over {client} : {harmless(text)}"]
     return []
 

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 # Kinds
 JOIN: Final = 0  # a client's column begins: `text` is its name, `more` what else is known of the connection
@@ -24,14 +24,18 @@ NOBODY: Final = -1  # no column
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Step:
     """kind, level: as above. lane: the client's column, broker: the broker's; `NOBODY` for none. out: from the client
     to the broker. frame, time_ns: when. frame is 0 for what has no frame of its own; time_ns is then that of the arrow
     which follows, or -1 for what belongs to the arrow before. tag: what the packets of one delivery share; 0 for none.
-    stamp: `time_ns` in words, for renderers that need it more than once.
+    topic: of a PUBLISH, which comes behind `more`; width: the columns that it takes. stamp: `time_ns` in words, for
+    renderers that need it more than once.
     """
 
-    __slots__ = ("broker", "frame", "kind", "lane", "level", "more", "out", "stamp", "tag", "text", "time_ns")
+    __slots__ = (
+        "broker", "frame", "kind", "lane", "level", "more", "out", "stamp", "tag", "text", "time_ns", "topic", "width",
+    )  # fmt: skip
 
     def __init__(self, kind: i64, lane: i64, broker: i64, text: str, more: str = "") -> None:
         self.kind = kind
@@ -43,8 +47,15 @@ class Step:
         self.frame: i64 = 0
         self.time_ns: i64 = -1
         self.stamp = ""
+        self.topic = ""
+        self.width: i64 = 0
         self.tag: i64 = 0
         self.level: i64 = REMARK
+
+    @property
+    def about(self) -> str:
+        """All that stands behind `text`."""
+        return f"{self.more}  {self.topic}" if self.topic else self.more
 
     def __repr__(self) -> str:
         return f"Step({self.kind}, {self.lane}, {self.broker}, {self.text!r}, {self.more!r})"

@@ -255,7 +255,7 @@ class Svg:
         if step.kind == JOIN:
             self._bar(step.lane)
             self.opened[step.lane] = self.y - 4
-        text = f"{step.text}  {step.more}" if step.more else step.text
+        text = f"{step.text}  {step.about}" if step.about else step.text
         kind = {JOIN: "join", LEAVE: "leave"}.get(step.kind, "rename")
         room = int((self.edge - x - 24) / CHARACTER)
         self.body.append(

@@ -32,6 +32,7 @@ TAG_COLOURS: Final = (1, 2, 3, 4, 7, 8)  # of the palette: without red, for what
 TAGS: Final[list[str]] = ["", *[f" ⟨{tag}⟩" for tag in range(1, LAST_TAG + 1)]]
 LEAST_TOPIC: Final = 20  # columns of a topic that is shortened
 INDENT: Final = "   "  # of what goes on in the next line
+NOTHING: Final[list[str]] = []
 
 
 @final
@@ -90,24 +91,45 @@ class TerminalLadder:
         if len(number) != pieces.number or len(time) != pieces.time:
             if pieces.stamp(len(number), len(time)):
                 self._headed = ""
-            number = number.rjust(pieces.number)
-            time = time.rjust(pieces.time)
+            number = pieces.pad(pieces.number - len(number)) + number
+            time = pieces.pad(pieces.time - len(time)) + time
         pieces.refresh()
         self._last_frame = step.frame
         self._since_heading += 1
         name = step.text
         more = step.more
         tag = TAGS[step.tag]
-        left = pieces.room - 4 - cells(name) - len(tag)
-        if more:
-            left -= cells(more) + 2
+        named = cells(name) + len(tag)  # columns
+        room = pieces.room - 4
+        left = room - named
+        further = NOTHING
+        below = False  # does the topic stand in the next line?
+        topic = step.topic
+        if topic and left >= len(more) + step.width + 4:
+            left -= len(more) + step.width + 4
+            more = f"  {more}  {topic}"
+        elif topic and left >= len(more) + 2:
+            left -= len(more) + 2
             more = f"  {more}"
-        further: list[str] = []
-        if left < 0:
-            further = self._split(step, name, tag)
-            name = step.text
-            more = further[0]
-            left = pieces.room - 4 - cells(name) - len(tag) - cells(more)
+            below = True
+        elif more:
+            width = cells(more)
+            if topic:
+                more = f"{more}  {topic}"
+                width += step.width + 2
+            if left >= width + 2:
+                left -= width + 2
+                more = f"  {more}"
+            else:
+                if named > room:  # not even its name fits
+                    name = abbreviated(name, room - len(tag))
+                    named = cells(name) + len(tag)
+                further = self._split(more, width, named)
+                more = further[0]
+                left = room - named - cells(more)
+        elif left < 0:
+            name = abbreviated(name, room - len(tag))
+            left = room - cells(name) - len(tag)
         way: i64 = 1 if step.out else 0
         tail = pieces.tails[step.broker * 2 + way][max(0, left + 1)]
         start: i64 = step.lane * 2 + way
@@ -124,24 +146,29 @@ class TerminalLadder:
             self._out.append(f"{number}  {time}{pieces.starts[start]}{name}{tag}{more}{tail}")
             for index in range(1, len(further)):
                 self._beside(f"{INDENT}{further[index]}", 3 + cells(further[index]))
+        if below:
+            width = step.width
+            if width >= room:
+                topic = abbreviated(topic, room - 1)
+                width = cells(topic)
+            self._beside(f"{INDENT}{theme.paint(self._tag_styles[step.tag], topic)}", 3 + width)
 
-    def _split(self, step: Step, name: str, tag: str) -> list[str]:
-        """What follows the name and tag of an arrow that is too long for its line: in this line, and in those below."""
+    def _split(self, more: str, width: i64, used: i64) -> list[str]:
+        """What follows the name of an arrow that is too long for its line: in this line, and in those below. width: of
+        `more`; used: columns that are taken already."""
         room = self._pieces.room - 4
-        used = cells(name) + len(tag)
-        more = step.more
-        if used > room:  # not even its name fits
-            step.text = name = abbreviated(name, room - len(tag))
-            used = cells(name) + len(tag)
         if ", " not in more:  # a PUBLISH: its topic, which comes last, goes below, with what does not fit either
             at: i64 = max(more.rfind("  "), 0)
             before = more[:at]
             topic = more[at:].lstrip()
-            width = cells(before)
-            if used + 2 + width <= room:
-                return [f"  {before}" if before else "", abbreviated(topic, room - 1)]
-            if width + LEAST_TOPIC < room:
-                return ["", f"{before}  {abbreviated(topic, room - width - 3)}"]
+            start = cells(before)
+            end = width - start - (len(more) - at - len(topic))
+            if used + 2 + start <= room:
+                return [f"  {before}" if before else "", topic if end < room else abbreviated(topic, room - 1)]
+            if start + LEAST_TOPIC < room:
+                if end > room - start - 3:
+                    topic = abbreviated(topic, room - start - 3)
+                return ["", f"{before}  {topic}"]
         if room - used - 2 < room // 3:
             return ["", *fold(more, room - 1, room - 1)]
         lines = fold(more, room - used - 2, room - 1)
