@@ -1106,7 +1106,8 @@ broker(
     notes=["tcp-loss"],
     patience=3,
 )
-client("zero-window", 4, LONG_TALK, (C_PUBLISH, window(CLIENT, 0)), "zero-window")
+client("zero-window", 4, LONG_TALK, (C_PUBLISH, window(CLIENT, 0, 1.2)), "zero-window")
+client("zero-window-for-a-moment", 4, talk, (C_PUBLISH, window(CLIENT, 0, 0.1)))
 broker(
     "clock-jump-ahead",
     4,
