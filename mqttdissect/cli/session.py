@@ -79,19 +79,12 @@ class Printer:
         """What to write for packets, in parts, as standard output would have it."""
         if packets and self._clock.first_ns < 0:
             self._clock.first_ns = dissector.first_ns
-        write = self._writer.write
-        out: list[bytes] = []
-        for packet in packets:
-            write(packet, out)
-            if len(out) >= PIECES_AT_ONCE:
-                yield self._joined(out)
-        yield self._joined(out)
-
-    def _joined(self, out: list[bytes]) -> bytes:
-        """What has been collected, which is forgotten then."""
-        text = b"".join(out)
-        out.clear()
-        return text if self._utf_8 else text.decode().encode(sys.stdout.encoding, "backslashreplace")
+        at = 0
+        while at < len(packets):
+            out: list[bytes] = []
+            at = self._writer.fill(packets, at, out, PIECES_AT_ONCE)
+            text = b"".join(out)
+            yield text if self._utf_8 else text.decode().encode(sys.stdout.encoding, "backslashreplace")
 
     def follow(self, passing: Passing, dissector: Dissector) -> None:
         """Packets that another process writes have gone by."""

@@ -10,7 +10,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.mqtt.passing import Passing
-from mqttdissect.output.pieces import THREE, aligned, spaces
+from mqttdissect.output.pieces import POINT_THREE, THREE, aligned, spaces
 
 FORMATS: Final = ("r", "d", "e", "a", "ad", "u", "ud")
 
@@ -55,8 +55,7 @@ class Clock:
             whole = micros // 1_000_000
             micros -= whole * 1_000_000
             width = aligned(whole, width - 7, out) + 7
-            out.append(b".")
-            out.append(THREE[micros // 1000])
+            out.append(POINT_THREE[micros // 1000])
             out.append(THREE[micros % 1000])
             return width
         text = self.text(time_ns).encode()

@@ -18,14 +18,12 @@ from mqttdissect.mqtt.registry import (
     CONNECT_FLAGS_5,
     DISCONNECT_REASON,
     GRANTED_QOS,
-    HEADER,
     KEEP_ALIVE,
     PACKET_IDENTIFIER,
     PUBACK_REASON,
     PUBCOMP_REASON,
     PUBREC_REASON,
     PUBREL_REASON,
-    REMAINING_LENGTH,
     REQUESTED_QOS,
     RETURN_CODE,
     SUBACK_REASON,
@@ -82,10 +80,11 @@ class Gist:
         """Add the same to `out`."""
         before = len(out)
         self._about(packet, out)
-        if len(out) != before:
-            out.append(TWO)
         size: i64 = len(packet.data)
-        out.append(SIZES[size] if size < 1000 else size_of(int(size)).encode())
+        if size < 1000:
+            out.append(SIZES_BEHIND[size] if len(out) != before else SIZES[size])
+        else:
+            out.append(f"{'  ' if len(out) != before else ''}{size_of(int(size))}".encode())
         if packet.version_by != BY_CONNECT:
             out.append(f"  {version_source(packet)}".encode())
         theme = self.theme
@@ -133,15 +132,24 @@ class Gist:
 
     def _delivery(self, packet: Packet, out: list[bytes]) -> object:
         flags = packet.flags
-        out.append(QOS_WORDS[(flags >> 1) & 3])
         topic: object = ""
-        for field in packet.fields:
+        fields = packet.fields
+        count: i64 = len(fields)
+        index: i64 = 2  # behind the fixed header
+        number: i64 = -1
+        while index < count:
+            field = fields[index]
             spec = field.spec
             if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
                 topic = field.value
             elif spec is PACKET_IDENTIFIER:
-                out.append(IDENTIFIER)
-                out.append(digits_of(integer(field.value)))
+                number = integer(field.value)
+            index += 1
+        if number < 0:
+            out.append(QOS_WORDS[(flags >> 1) & 3])
+        else:
+            out.append(QOS_WORDS_ID[(flags >> 1) & 3])
+            out.append(digits_of(number))
         if flags & 9:
             if flags & 8:
                 out.append(b"  DUP")
@@ -205,10 +213,13 @@ class Gist:
     def _answer(self, packet: Packet, out: list[bytes]) -> None:
         before = len(out)
         reasons: list[str] | None = None
-        for field in packet.fields:
+        fields = packet.fields
+        count: i64 = len(fields)
+        index: i64 = 2  # behind the fixed header
+        while index < count:
+            field = fields[index]
             spec = field.spec
-            if spec is HEADER or spec is REMAINING_LENGTH:
-                continue
+            index += 1
             if spec is PACKET_IDENTIFIER:
                 out.append(b"id ")
                 out.append(digits_of(integer(field.value)))
@@ -258,7 +269,8 @@ def version_source(packet: Packet) -> str:
     return f"[MQTT {version} assumed; --mqtt-version sets it]"
 
 
-QOS_WORDS: Final[list[bytes]] = [b"QoS 0", b"QoS 1", b"QoS 2", b"QoS 3"]
-IDENTIFIER: Final = b"  id "
+QOS_WORDS: Final = [f"QoS {qos}".encode() for qos in range(4)]
+QOS_WORDS_ID: Final = [f"QoS {qos}  id ".encode() for qos in range(4)]
 TWO: Final = b"  "
 SIZES: Final = [size_of(count).encode() for count in range(1000)]
+SIZES_BEHIND: Final = [TWO + size for size in SIZES]

@@ -7,6 +7,7 @@ from mypy_extensions import i64
 SMALL: Final = 4096
 NUMBERS: Final = [b"%d" % n for n in range(SMALL)]
 THREE: Final = [b"%03d" % n for n in range(1000)]
+POINT_THREE: Final = [b".%03d" % n for n in range(1000)]
 SPACES: Final = [b" " * n for n in range(64)]
 PAIRS: Final = [b"%02x" % n for n in range(256)]
 
@@ -58,7 +59,6 @@ def decimal(ns: i64, out: list[bytes]) -> None:
     whole = ns // 1_000_000_000
     rest = ns - whole * 1_000_000_000
     out.append(number(whole))
-    out.append(b".")
-    out.append(THREE[rest // 1_000_000])
+    out.append(POINT_THREE[rest // 1_000_000])
     out.append(THREE[rest // 1000 % 1000])
     out.append(THREE[rest % 1000])

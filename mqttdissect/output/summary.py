@@ -50,7 +50,8 @@ class SummaryWriter(Writer):
 
     def write(self, packet: Packet, out: list[bytes]) -> None:
         """One line."""
-        out.append(self._start)
+        if self._start:
+            out.append(self._start)
         self._number_width = aligned(packet.frame, self._number_width, out)
         out.append(self._to_time)
         self._time_width = self.clock.write(packet.time_ns, self._time_width, out)
