@@ -1,6 +1,11 @@
 """Flows as people write them: 127.0.0.1:1883, [::1]:1883 (RFC 5952, RFC 3986 section 3.2.2)."""
 
 from ipaddress import IPv6Address
+from typing import Final
+
+DECIMAL: Final = [str(number) for number in range(256)]
+SIX: Final[dict[bytes, str]] = {}  # addresses of IPv6 that were written before: they are dear
+MOST_SIX: Final = 4096
 
 
 def address(flow: bytes, source: bool) -> str:
@@ -8,8 +13,14 @@ def address(flow: bytes, source: bool) -> str:
     half = (len(flow) - 4) // 2
     raw = flow[:half] if source else flow[half : 2 * half]
     if half == 4:
-        return f"{raw[0]}.{raw[1]}.{raw[2]}.{raw[3]}"
-    return str(IPv6Address(raw))
+        return f"{DECIMAL[raw[0]]}.{DECIMAL[raw[1]]}.{DECIMAL[raw[2]]}.{DECIMAL[raw[3]]}"
+    text = SIX.get(raw)
+    if text is None:
+        text = str(IPv6Address(raw))
+        if len(SIX) >= MOST_SIX:
+            SIX.clear()
+        SIX[raw] = text
+    return text
 
 
 def port(flow: bytes, source: bool) -> int:
