@@ -30,6 +30,7 @@ class Followed:
         self._path = path
         self._listener = listener
         self._number = 1
+        self._head = b""  # how the file at hand started when it was first read
 
     def frames(self) -> Iterator[list[Frame]]:
         """Lists of frames; the first file has to be there, the next ones are waited for."""
@@ -51,8 +52,7 @@ class Followed:
 
     def _await_another(self, descriptor: int) -> None:
         """Wait until the file that cannot be read has been replaced, or written anew."""
-        head = head_of(descriptor)
-        while not replaced(self._path, descriptor) and head_of(descriptor) == head:
+        while not replaced(self._path, descriptor) and head_of(descriptor).startswith(self._head):
             STOP.pause(POLL * 10)
 
     def close(self) -> None:
@@ -66,6 +66,8 @@ class Followed:
         while True:
             block = os.read(descriptor, BLOCK)
             if block:
+                if size == 0:
+                    self._head = block[:HEAD]
                 size += len(block)
                 self.position += len(block)
                 frames = reader.feed(block)

@@ -27,7 +27,7 @@ from collections.abc import Callable
 
 WORTHWHILE = 2 * 1024 * 1024  # bytes of captures; fewer are dissected before a second process has started
 MOST_BY_DEFAULT = 8  # processes; more gain little, since each reads everything
-MOST_HELD = 8 * 1024 * 1024  # bytes of text that the leader keeps while an earlier block is not there
+MOST_HELD = 1024 * 1024  # bytes of text that the leader keeps while an earlier block is not there
 PIPE = 1024 * 1024  # bytes in a helper's pipe, if the system grants that
 HEAD = struct.Struct("=QQQQ")  # of a block: number of its first frame, packets, malformed ones, bytes of text
 

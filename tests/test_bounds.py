@@ -13,7 +13,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from support import ACK, CONNACK, PINGREQ, PSH, RST, SYN, Stream, connect, dissect, names, packet, pcap, publish, text
 
-from mqttdissect.mqtt.registry import TOPIC_NAME
+from mqttdissect.mqtt.connection import ALIAS_COST, MOST_ALIAS_TEXT, Connection
+from mqttdissect.mqtt.registry import TOPIC_NAME, TOPIC_OF_ALIAS
 from mqttdissect.net.overlap import POLICIES
 from mqttdissect.net.tcp import Stream as TcpStream
 from mqttdissect.pipeline import Dissector
@@ -150,9 +151,40 @@ def test_what_waits_is_bounded() -> None:
         stream.client(publish("plant/line", b"%d" % number))
     dissector = Dissector(most_waiting=20_000)
     packets = dissector.feed(pcap(stream.frames, step_ns=1000))
+    assert dissector.tcp.hurried == 1
     assert 50 < len(packets) < 302
     assert dissector.tcp.gap_bytes == 100
     assert len(packets + dissector.close()) == 301
+
+
+def test_what_waits_too_long_is_said(mqttdissect: Run, tmp_path: Path) -> None:
+    """Of 1 MiB behind a hole that nobody has acknowledged."""
+    stream = Stream().handshake().client(connect()).lose(0, 100)
+    for number in range(40):
+        stream.client(publish("plant/line", bytes(40_000)[number:]))
+    path = tmp_path / "waits.pcap"
+    path.write_bytes(pcap(stream.frames, step_ns=1000))
+    done = mqttdissect("-P", "--max-waiting", "1", path)
+    assert "1 gaps were given up early, as more than --max-waiting would have waited" in done.stderr
+    assert done.stdout.count("PUBLISH") == 40
+    assert mqttdissect("-P", path).stderr == ""
+
+
+def test_topic_aliases_are_bounded() -> None:
+    """Thousands of long topics: those that were set last are known, and so is one that is set again."""
+    aliased = [
+        publish(f"{number}/" + "x" * 60_000, properties=b"\x23" + number.to_bytes(2, "big")) for number in range(1, 201)
+    ]
+    asked = [publish("", properties=b"\x23" + number.to_bytes(2, "big")) for number in (1, 200, 150)]
+    stream = Stream().handshake().client(connect(level=5), *aliased, *asked, aliased[0], asked[0])
+    packets = [one for one in dissect(pcap(stream.frames)) if one.name == "PUBLISH"]
+    topics = [str(one.value(TOPIC_OF_ALIAS) or "")[:4] for one in (*packets[200:203], packets[-1])]
+    assert topics == ["", "200/", "150/", "1/xx"]
+    connection = Connection(TcpStream(0, bytes(12), True), 0)
+    known: dict[int, str] = {}
+    for number in range(70_000):
+        connection._learn(known, number % 65536, "y" * (number % 300))
+    assert connection.alias_text == sum(len(topic) + ALIAS_COST for topic in known.values()) <= MOST_ALIAS_TEXT
 
 
 def test_a_large_publish_passes_through() -> None:

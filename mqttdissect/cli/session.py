@@ -273,6 +273,10 @@ def hints(dissector: Dissector) -> list[str]:
         found.append(
             f"{dissector.tcp.dropped:,} open streams were given up, as there were more than --max-streams at a time"
         )
+    if dissector.tcp.hurried:
+        found.append(
+            f"{dissector.tcp.hurried:,} gaps were given up early, as more than --max-waiting would have waited"
+        )
     in_part = dissector.mqtt.room.given_up
     if in_part:
         found.append(f"{in_part:,} packets were kept in part, as more than --max-incomplete would have waited")

@@ -19,13 +19,15 @@ from mqttdissect.net.tcp import Stream
 ASSUMED_VERSION: Final = 4
 ALIAS: Final = BY_IDENTIFIER[TOPIC_ALIAS].value
 NO_TOPIC: Final = "not known: its alias was set before the capture, or never"
+MOST_ALIAS_TEXT: Final = 4 * 1024 * 1024  # characters of the topics that the aliases of a connection stand for
+ALIAS_COST: Final = 128  # the same for an alias, whatever its topic
 
 
 @final
 class Connection:
     """`decode(packet)` decodes the next packet of the connection. option: what `--mqtt-version` says, 0 for nothing."""
 
-    __slots__ = ("aliases", "client", "option", "version", "version_by")
+    __slots__ = ("alias_text", "aliases", "client", "option", "version", "version_by")
 
     def __init__(self, stream: Stream, option: i64) -> None:
         self.option = option
@@ -33,6 +35,7 @@ class Connection:
         self.version_by: i64 = BY_OPTION if option else BY_DEFAULT
         self.client: i64 = 0 if stream.handshake else -1  # the direction from the client; -1: not known
         self.aliases: list[dict[int, str]] | None = None  # of each direction
+        self.alias_text: i64 = 0  # what they take, about
 
     def version_is_known(self) -> bool:
         """Did a CONNECT tell it?"""
@@ -80,6 +83,7 @@ class Connection:
         self.version = packet.version
         self.version_by = BY_CONNECT
         self.aliases = None
+        self.alias_text = 0
 
     def _infer(self, packet: Packet) -> None:
         """Decide the version of a packet on a connection whose CONNECT was not seen."""
@@ -117,7 +121,7 @@ class Connection:
         topic = packet.value(TOPIC_NAME)
         assert isinstance(number, int)
         if isinstance(topic, str) and topic != "":
-            known[number] = topic
+            self._learn(known, number, topic)
         elif topic == "":
             end = fields[index].end
             meant = known.get(number)
@@ -131,6 +135,16 @@ class Connection:
                     count = field.value
                     assert isinstance(count, int)
                     field.value = count + 1
+
+    def _learn(self, known: dict[int, str], number: int, topic: str) -> None:
+        """What an alias of one direction stands for from now on; those that were set first go if there is no room."""
+        before = known.pop(number, None)
+        if before is not None:
+            self.alias_text -= len(before) + ALIAS_COST
+        known[number] = topic
+        self.alias_text += len(topic) + ALIAS_COST
+        while self.alias_text > MOST_ALIAS_TEXT and len(known) > 1:
+            self.alias_text -= len(known.pop(next(iter(known)))) + ALIAS_COST
 
 
 def may_have_alias(data: bytes, at: i64, end: i64) -> bool:

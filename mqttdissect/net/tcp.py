@@ -285,6 +285,7 @@ class Reassembler:
         self._ended: deque[Stream] = deque()  # those of them that have ended, oldest first
         self.gaps: i64 = 0
         self.gap_bytes: i64 = 0
+        self.hurried: i64 = 0  # holes given up because too much waited behind them
         self._table: dict[bytes, Stream] = {}  # by the flows of both directions
         self._holes: dict[Half, Stream] = {}  # the halves with a hole, in the order in which they opened
         self._swept_ns: i64 = 0
@@ -555,6 +556,8 @@ class Reassembler:
             beyond = half.beyond
             if beyond is None or not self._overdue(stream, half, beyond, now_ns):
                 return
+            if self._waiting_bytes > self.most_waiting:
+                self.hurried += 1
             self._skip_hole(stream, half, beyond, out)
 
     def _reset(self, stream: Stream, half: Half, segment: Segment, out: list[Chunk]) -> None:
