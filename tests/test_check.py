@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import CONNACK, DISCONNECT, PINGREQ, PINGRESP, Stream, connect, pcap, publish
+from support import CONNACK, DISCONNECT, PINGREQ, PINGRESP, Stream, connect, packet, pcap, publish, text
 
 from mqttdissect.analysis import facts, rules
 from mqttdissect.analysis.analysis import Analysis
@@ -554,3 +554,22 @@ def test_shared_tables_stay_empty() -> None:
     assert not any(shared.values())
     said = facts.NO_LIMITS
     assert (said.receive_maximum, said.maximum_packet, said.alias_maximum, said.maximum_qos) == (65535, 0, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("version", "topic_filter", "clause"),
+    [
+        (4, "a#", "[MQTT-4.7.1-2]"), (4, "a/+b", "[MQTT-4.7.1-3]"), (5, "#/a", "[MQTT-4.7.1-1]"),
+        (5, "a+/#", "[MQTT-4.7.1-2]"), (3, "a+", "MQTT 3.1, appendix A"),
+        (5, "$share//a", "[MQTT-4.8.2-1]"), (5, "$share/g/", "[MQTT-4.8.2-2]"),
+    ],
+)  # fmt: skip
+def test_the_statement_fits_the_wildcard(version: int, topic_filter: str, clause: str, mqttdissect: Run) -> None:
+    """Of `#` and `+`, and of the name of a shared subscription, the standards have statements of their own."""
+    options = b"\0\0\1" + (b"\0" if version == 5 else b"")
+    asked = packet(0x82, options[1:] + text(topic_filter) + b"\0")
+    answer = CONNACK if version < 5 else b"\x20\x03\0\0\0"
+    frames = Stream().handshake().client(connect(level=version)).server(answer).client(asked).fin().frames
+    lines = mqttdissect("check", "-T", "json", "-", input=pcap(frames)).stdout.splitlines()
+    found = {one["rule"]: one["clause"] for one in map(json.loads, lines)}
+    assert clause in (found.get("topic-filter-invalid"), found.get("share-name-invalid"))

@@ -181,7 +181,7 @@ def again_and_again(*seconds: float) -> Action:
 
 
 def window(side: int, size: int) -> Action:
-    """A side announces a TCP window of this size; the packet goes on."""
+    """A side announces a TCP window of this size from now on; the packet goes on."""
 
     def act(link: Link, data: bytes) -> None:
         assert link.record is not None
