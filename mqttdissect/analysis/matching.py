@@ -113,7 +113,6 @@ class Subscribers:
 
 
 @final
-@mypyc_attr(acyclic=True)
 class Level:
     """A level of topic filters behind their first wildcard: what may follow (`one` for +, `next` for names), who
     subscribes to the filter that ends here, and who to all that follows (#)."""
