@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -413,6 +414,36 @@ def test_sarif_and_junit_as_the_command_prints_them(mqttdissect: Run) -> None:
     assert len(checked_sarif(mqttdissect("check", "-T", "sarif", LIMITS, QUIET).stdout)) == 9
     suite = ET.fromstring(mqttdissect("check", "-T", "junit", "--fail-on", "note", LIMITS).stdout)[0]
     assert (suite.get("name"), suite.get("failures")) == (str(LIMITS), "6")
+
+
+SCHEMA = """
+const check = new (require("ajv"))({ schemaId: "auto", unknownFormats: "ignore", logger: false, meta: false });
+const schema = require("@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json");
+for (const name of ["draft-04", "draft-07"]) check.addMetaSchema(require(`ajv/lib/refs/json-schema-${name}.json`));
+const valid = check.compile(schema);
+for (const line of require("fs").readFileSync(0, "utf8").trim().split("\\n")) {
+  if (!valid(JSON.parse(line))) console.log(JSON.stringify(valid.errors.slice(0, 3)));
+}
+"""
+
+
+def test_sarif_fits_its_schema(found: dict[str, list[Finding]]) -> None:
+    """That of OASIS, as npm's @microsoft/jest-sarif has it."""
+    folder = os.environ.get("MQTTDISSECT_NODE_MODULES", "")
+    if not Path(folder, "@microsoft", "jest-sarif").exists():
+        pytest.skip("no @microsoft/jest-sarif in MQTTDISSECT_NODE_MODULES")
+    logs = []
+    for name, findings in found.items():
+        notes = FrameNotes()
+        notes.files = [name]
+        view = SarifView({}, notes)
+        text = view.head() + "".join([view.text(one) for one in findings]) + view.tail(Tally())
+        logs.append(json.dumps(json.loads(text)))
+    done = subprocess.run(
+        ["node", "-e", SCHEMA], input="\n".join(logs), capture_output=True, text=True, timeout=60,
+        env={**os.environ, "NODE_PATH": folder}, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("", 0), done.stderr
 
 
 def test_a_finding_as_sarif() -> None:
