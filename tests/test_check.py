@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import CONNACK, DISCONNECT, PINGREQ, PINGRESP, Stream, connect, pcap, publish
+from support import CONNACK, DISCONNECT, PINGREQ, PINGRESP, Stream, connect, packet, pcap, publish, text
 
 from mqttdissect.analysis import facts, rules
 from mqttdissect.analysis.analysis import Analysis
@@ -415,6 +416,36 @@ def test_sarif_and_junit_as_the_command_prints_them(mqttdissect: Run) -> None:
     assert (suite.get("name"), suite.get("failures")) == (str(LIMITS), "6")
 
 
+SCHEMA = """
+const check = new (require("ajv"))({ schemaId: "auto", unknownFormats: "ignore", logger: false, meta: false });
+const schema = require("@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json");
+for (const name of ["draft-04", "draft-07"]) check.addMetaSchema(require(`ajv/lib/refs/json-schema-${name}.json`));
+const valid = check.compile(schema);
+for (const line of require("fs").readFileSync(0, "utf8").trim().split("\\n")) {
+  if (!valid(JSON.parse(line))) console.log(JSON.stringify(valid.errors.slice(0, 3)));
+}
+"""
+
+
+def test_sarif_fits_its_schema(found: dict[str, list[Finding]]) -> None:
+    """That of OASIS, as npm's @microsoft/jest-sarif has it."""
+    folder = os.environ.get("MQTTDISSECT_NODE_MODULES", "")
+    if not Path(folder, "@microsoft", "jest-sarif").exists():
+        pytest.skip("no @microsoft/jest-sarif in MQTTDISSECT_NODE_MODULES")
+    logs = []
+    for name, findings in found.items():
+        notes = FrameNotes()
+        notes.files = [name]
+        view = SarifView({}, notes)
+        text = view.head() + "".join([view.text(one) for one in findings]) + view.tail(Tally())
+        logs.append(json.dumps(json.loads(text)))
+    done = subprocess.run(
+        ["node", "-e", SCHEMA], input="\n".join(logs), capture_output=True, text=True, timeout=60,
+        env={**os.environ, "NODE_PATH": folder}, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("", 0), done.stderr
+
+
 def test_a_finding_as_sarif() -> None:
     notes = FrameNotes()
     notes.files = ["some capture.pcap"]
@@ -554,3 +585,22 @@ def test_shared_tables_stay_empty() -> None:
     assert not any(shared.values())
     said = facts.NO_LIMITS
     assert (said.receive_maximum, said.maximum_packet, said.alias_maximum, said.maximum_qos) == (65535, 0, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("version", "topic_filter", "clause"),
+    [
+        (4, "a#", "[MQTT-4.7.1-2]"), (4, "a/+b", "[MQTT-4.7.1-3]"), (5, "#/a", "[MQTT-4.7.1-1]"),
+        (5, "a+/#", "[MQTT-4.7.1-2]"), (3, "a+", "MQTT 3.1, appendix A"),
+        (5, "$share//a", "[MQTT-4.8.2-1]"), (5, "$share/g/", "[MQTT-4.8.2-2]"),
+    ],
+)  # fmt: skip
+def test_the_statement_fits_the_wildcard(version: int, topic_filter: str, clause: str, mqttdissect: Run) -> None:
+    """Of `#` and `+`, and of the name of a shared subscription, the standards have statements of their own."""
+    options = b"\0\0\1" + (b"\0" if version == 5 else b"")
+    asked = packet(0x82, options[1:] + text(topic_filter) + b"\0")
+    answer = CONNACK if version < 5 else b"\x20\x03\0\0\0"
+    frames = Stream().handshake().client(connect(level=version)).server(answer).client(asked).fin().frames
+    lines = mqttdissect("check", "-T", "json", "-", input=pcap(frames)).stdout.splitlines()
+    found = {one["rule"]: one["clause"] for one in map(json.loads, lines)}
+    assert clause in (found.get("topic-filter-invalid"), found.get("share-name-invalid"))

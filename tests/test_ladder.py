@@ -515,3 +515,16 @@ if __name__ == "__main__":
         for columns in WIDTHS:
             for when in ("never", "always"):
                 stored(one, columns, when).write_text(snapshot(one, columns, when), encoding="utf-8")
+
+
+def test_connections_that_have_ended_are_let_go_of() -> None:
+    """Findings are asked for while the ladder is drawn, and so are the connections, which nobody keeps."""
+    from mqttdissect.analysis.analysis import Analysis
+    from mqttdissect.cli.ladder import findings
+
+    dissector = Dissector()
+    dissector.analysis = Analysis()
+    dissector.feed((CAPTURES / "mosquitto-many-clients.pcapng").read_bytes())
+    dissector.close()
+    assert findings(dissector)
+    assert dissector.analysis.take_links() == []

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mqttdissect.analysis.audience import Audience
 from mqttdissect.analysis.facts import Subscription
 from mqttdissect.analysis.matching import DEEPEST, Filters, Topics, has_wildcard, is_valid, matches
 
@@ -116,3 +117,15 @@ def test_very_deep_filters() -> None:
     assert filters.find(deep[2:]) == []
     filters.remove("b", subscription(f"{deep}/#"))
     assert filters.find(deep) == []
+
+
+def test_levels_without_end_are_freed() -> None:
+    """As many as a filter can have, one below the other."""
+    filters, audience = Filters(), Audience(100_000)
+    for topic_filter in ("+/" * 32_000 + "#", "a/" * 32_000 + "#"):
+        filters.add("a", subscription(topic_filter))
+        assert audience.subscribe(topic_filter, 1)
+    audience.count_anew()
+    assert audience.reached("a/" * 32_001) == 1
+    assert len(filters.find("a/" * 32_001)) == 2
+    del filters, audience

@@ -6,7 +6,10 @@ step for each level and wildcard, not one for each filter.
 
 from typing import Final, final
 
+from mypy_extensions import i64
+
 MOST_STEPS: Final = 5_000_000  # that counting for all topics of a capture may take
+NOBODY: Final = -1
 SHARED: Final = "$share/"
 WILDCARDS: Final = ("+", "#")  # in a topic name they are malformed, and match nothing by themselves
 
@@ -21,14 +24,75 @@ def without_share(topic_filter: str) -> str:
 
 @final
 class Level:
-    """A place in the tree: what follows, and who subscribes to the filter that ends here."""
+    """A place in the tree: what follows, and who subscribes to the filter that ends here.
 
-    __slots__ = ("below", "clients", "number")
+    There are very many, and most have one place below or one client: these need no table.
+    """
 
-    def __init__(self, number: int) -> None:
+    __slots__ = ("_below", "_child", "_clients", "_name", "_one", "number")
+
+    def __init__(self, number: i64) -> None:
         self.number = number
-        self.below: dict[str, Level] = {}
-        self.clients: set[int] | None = None
+        self._name = ""  # of the only place below, which is `_child`
+        self._child: Level | None = None
+        self._below: dict[str, Level] | None = None  # places below, once there are two
+        self._one: i64 = NOBODY
+        self._clients: set[int] | None = None  # all, once there are two
+
+    def below(self, name: str) -> "Level | None":
+        """The place that follows."""
+        if self._below is not None:
+            return self._below.get(name)
+        return self._child if self._child is not None and self._name == name else None
+
+    def put(self, name: str, level: "Level") -> None:
+        """A place that was not there."""
+        if self._below is not None:
+            self._below[name] = level
+        elif self._child is None:
+            self._name = name
+            self._child = level
+        else:
+            self._below = {self._name: self._child, name: level}
+            self._child = None
+
+    def join(self, client: i64) -> bool:
+        """One more subscribes. False if it did so already."""
+        if self._clients is not None:
+            if int(client) in self._clients:
+                return False
+            self._clients.add(int(client))
+        elif self._one == NOBODY:
+            self._one = client
+        elif self._one == client:
+            return False
+        else:
+            self._clients = {int(self._one), int(client)}
+        return True
+
+    def leave(self, client: i64) -> bool:
+        """One less. False if it was none of them."""
+        if self._clients is not None:
+            if int(client) not in self._clients:
+                return False
+            self._clients.discard(int(client))
+            return True
+        if self._one != client:
+            return False
+        self._one = NOBODY
+        return True
+
+    def count(self) -> int:
+        """How many subscribe."""
+        if self._clients is not None:
+            return len(self._clients)
+        return 0 if self._one == NOBODY else 1
+
+    def clients(self) -> list[int]:
+        """Who subscribes."""
+        if self._clients is not None:
+            return list(self._clients)
+        return [] if self._one == NOBODY else [int(self._one)]
 
 
 @final
@@ -53,20 +117,15 @@ class Audience:
         level = self._find(without_share(topic_filter))
         if level is None:
             return False
-        clients = level.clients
-        if clients is None:
-            clients = level.clients = set()
-        if client in clients:
+        if not level.join(client):
             return False
-        clients.add(client)
         self.pairs += 1
         return True
 
     def refuse(self, topic_filter: str, client: int) -> None:
         """It has not after all."""
         level = self._find(without_share(topic_filter))
-        if level is not None and level.clients is not None and client in level.clients:
-            level.clients.discard(client)
+        if level is not None and level.leave(client):
             self.pairs -= 1
 
     def _find(self, topic_filter: str) -> Level | None:
@@ -77,11 +136,11 @@ class Audience:
             self.full = True
             return None
         for name in names:
-            following = level.below.get(name)
+            following = level.below(name)
             if following is None:
                 following = Level(self._levels)
                 self._levels += 1
-                level.below[name] = following
+                level.put(name, following)
             level = following
         return level
 
@@ -102,7 +161,7 @@ class Audience:
                 return -1
             name = names[index]
             for place in places:
-                one = None if name in WILDCARDS else place.below.get(name)
+                one = None if name in WILDCARDS else place.below(name)
                 if one is not None:
                     following.append(one)
                 if index > 0 or not topic.startswith("$"):
@@ -112,23 +171,23 @@ class Audience:
                 break
         for place in places:
             found.append(place)
-            ending = place.below.get("#")  # a/# matches a too
+            ending = place.below("#")  # a/# matches a too
             if ending is not None:
                 found.append(ending)
-        return self._size([one for one in found if one.clients])
+        return self._size([one for one in found if one.count()])
 
     def _size(self, found: list[Level]) -> int:
         if not found:
             return 0
         if len(found) == 1:
-            return len(found[0].clients or ())
-        key = tuple(sorted(one.number for one in found))
+            return found[0].count()
+        key = tuple(sorted(int(one.number) for one in found))
         size = self._sizes.get(key, -1)
         if size == -1:
             clients: set[int] = set()
             for one in found:
-                clients.update(one.clients or ())
-                self.steps += len(one.clients or ())
+                clients.update(one.clients())
+                self.steps += one.count()
             size = len(clients)
             self._sizes[key] = size
         return size
@@ -136,9 +195,9 @@ class Audience:
 
 def wildcard(place: Level, found: list[Level], following: list[Level]) -> None:
     """What + and # below a place match."""
-    one = place.below.get("+")
+    one = place.below("+")
     if one is not None:
         following.append(one)
-    ending = place.below.get("#")
+    ending = place.below("#")
     if ending is not None:
         found.append(ending)

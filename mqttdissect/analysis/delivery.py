@@ -61,10 +61,10 @@ MOST_OWED: Final = 64  # subscribers of one message that are looked at
 MOST_EXPECTED: Final = 16  # messages owed to one connection that are looked at when it ends
 MOST_TOPICS: Final = 512  # whose order is watched on one connection
 UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
-    (extract.PAYLOAD_FORMAT, "Payload Format Indicator"),
-    (extract.CONTENT_TYPE, "Content Type"),
-    (extract.RESPONSE_TOPIC, "Response Topic"),
-    (extract.CORRELATION_DATA, "Correlation Data"),
+    (extract.PAYLOAD_FORMAT, "Payload Format Indicator", "[MQTT-3.3.2-4]"),
+    (extract.CONTENT_TYPE, "Content Type", "[MQTT-3.3.2-20]"),
+    (extract.RESPONSE_TOPIC, "Response Topic", "[MQTT-3.3.2-15]"),
+    (extract.CORRELATION_DATA, "Correlation Data", "[MQTT-3.3.2-16]"),
 )
 
 
@@ -415,7 +415,8 @@ class Deliveries:
         if one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
             what = f"A retained message, though Retain Handling is {one.retain_handling}"
             related = [(int(one.frame), f"SUBSCRIBE {one.filter}")]
-            self.report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related)
+            stated = "[MQTT-3.3.1-10]" if one.retain_handling == 1 else ""
+            self.report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated=stated)
 
     def _identifiers(
         self, packet: Packet, facts: Publish, standing: list[Subscription], related: list[tuple[int, str]]
@@ -512,11 +513,12 @@ class Deliveries:
         if message.properties is None and not facts.has_properties:
             return
         passed_on = extract.properties(packet, False)
-        for number, name in UNALTERED:
+        for number, name, stated in UNALTERED:
             published, passed = value_of(message.properties, number), value_of(passed_on, number)
             if published != passed:
                 how = "left out" if passed is None else "added" if published is None else "changed"
-                self.report.at(rules.DELIVERY_CHANGED, packet, f"The broker has {how} the {name}", related=related)
+                what = f"The broker has {how} the {name}"
+                self.report.at(rules.DELIVERY_CHANGED, packet, what, related=related, stated=stated)
                 return
         pairs = [value for number, value in message.properties or [] if number == extract.USER_PROPERTY]
         if pairs != [value for number, value in passed_on if number == extract.USER_PROPERTY]:

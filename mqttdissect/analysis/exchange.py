@@ -33,6 +33,7 @@ QUIET_NS: Final = 10_000_000_000  # between two reports of slow answers on one c
 QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them
 QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long
 PARTIES: Final = (CLIENT, BROKER)
+FIRST_OF_QOS_2: Final[dict[i64, str]] = {4: "[MQTT-4.3.3-1]", 5: "[MQTT-4.3.3-2]"}  # DUP 0, by version
 WHO: Final = ("the client", "the broker")
 WHOSE: Final = ("client's", "broker's")
 
@@ -59,6 +60,7 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
             "DUP is 1 in the first PUBLISH of a message",
             0,
             1,
+            stated=FIRST_OF_QOS_2.get(packet.version, "") if facts.qos == 2 and side == CLIENT_SIDE else "",
         )
     request = Request(codes.PUBLISH, facts.identifier, facts.frame, facts.time_ns)
     request.qos = facts.qos

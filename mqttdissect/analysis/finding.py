@@ -15,12 +15,13 @@ class Finding:
     what: one sentence about this very case. version: the protocol level. stream: number of the TCP stream; -1 for none.
     client: client identifier, empty if not known. packet: name of the control packet, empty for none. frame, time_ns:
     of the packet, or of what showed it. start, end: the bytes of the packet that are wrong; -1 for none.
+    stated: the statement or section that is broken, where the rule has several; empty for the rule's own.
     frames: the bytes' frames (number of each frame that carried the packet). related: (frame, what is there).
     """
 
     __slots__ = (
-        "client", "end", "fault", "frame", "frames", "packet", "related", "rule", "severity", "start", "stream",
-        "time_ns", "version", "what",
+        "client", "end", "fault", "frame", "frames", "packet", "related", "rule", "severity", "start", "stated",
+        "stream", "time_ns", "version", "what",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, severity: i64, fault: str, what: str, frame: i64, time_ns: i64) -> None:
@@ -34,6 +35,7 @@ class Finding:
         self.stream: i64 = -1
         self.client = ""
         self.packet = ""
+        self.stated = ""
         self.start: i64 = -1
         self.end: i64 = -1
         self.frames: list[int] = []
@@ -42,13 +44,13 @@ class Finding:
     @property
     def clause(self) -> str:
         """`[MQTT-3.1.0-2]`, or `MQTT 3.1, section 3.1`; empty where it is bad practice only."""
-        clause = rules.clause(self.rule, self.version, self.packet, self.fault)
+        clause = self.stated or rules.clause(self.rule, self.version, self.packet, self.fault)
         return clause if clause.startswith("[") else place(self.version, clause)
 
     @property
     def place(self) -> str:
         """The same, always with the standard: `MQTT 5.0 [MQTT-3.1.0-2]`."""
-        return place(self.version, rules.clause(self.rule, self.version, self.packet, self.fault))
+        return place(self.version, self.stated or rules.clause(self.rule, self.version, self.packet, self.fault))
 
     def __repr__(self) -> str:
         return f"Finding({self.rule.id!r}, frame={self.frame}, {self.what!r})"

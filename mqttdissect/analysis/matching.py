@@ -9,7 +9,8 @@ from mqttdissect.analysis.facts import Subscription
 
 DEEPEST: Final = 64  # levels of a filter before its first wildcard that are looked up together
 MOST_LOOKED_AT: Final = 4096  # topic names
-MOST_KNOWN: Final = 1024  # topic names whose filters are remembered
+MOST_KNOWN: Final = 4096  # topic names whose beginnings are remembered,
+LONGEST_KNOWN: Final = 256  # if they have no more characters
 
 
 def wildcard(topic_filter: str) -> i64:
@@ -112,7 +113,6 @@ class Subscribers:
 
 
 @final
-@mypyc_attr(acyclic=True)
 class Level:
     """A level of topic filters behind their first wildcard: what may follow (`one` for +, `next` for names), who
     subscribes to the filter that ends here, and who to all that follows (#)."""
@@ -195,12 +195,10 @@ class Filters:
         self._roots: dict[str, Level] = {}
         self._depths: list[int] = [0] * (DEEPEST + 1)  # how many roots have so many levels
         self._deepest: i64 = -1  # the most levels that one of them ever had
-        self._found: dict[str, list[tuple[str, Subscription]]] = {}  # by topic, since something last changed
+        self._beginnings: dict[str, list[str]] = {}  # by topic name: those of its beginnings that may be roots
 
     def add(self, who: str, subscription: Subscription) -> None:
         """In the place of the same client's subscription with the same filter, if there is one."""
-        if self._found:
-            self._found = {}
         topic = subscription.topic
         root = root_of(topic)
         if root is None:
@@ -213,6 +211,8 @@ class Filters:
         if level is None:
             level = self._roots[root] = Level()
             depth = root.count("/")
+            if self._depths[depth] == 0:
+                self._beginnings = {}
             self._depths[depth] += 1
             self._deepest = max(self._deepest, depth)
         rest = topic[len(root) :]
@@ -225,8 +225,6 @@ class Filters:
 
     def remove(self, who: str, subscription: Subscription) -> None:
         """What nobody needs any more goes too."""
-        if self._found:
-            self._found = {}
         topic = subscription.topic
         root = root_of(topic)
         if root is None:
@@ -258,15 +256,7 @@ class Filters:
             self._depths[root.count("/")] -= 1
 
     def find(self, topic: str) -> list[tuple[str, Subscription]]:
-        """(whose, subscription) of each that matches; not to be changed."""
-        known = self._found.get(topic)
-        if known is None:
-            if len(self._found) >= MOST_KNOWN:
-                self._found = {}
-            known = self._found[topic] = self._look(topic)
-        return known
-
-    def _look(self, topic: str) -> list[tuple[str, Subscription]]:
+        """(whose, subscription) of each that matches."""
         found: list[tuple[str, Subscription]] = []
         place = self._exact.get(topic)
         if place is not None:
@@ -274,23 +264,35 @@ class Filters:
         roots = self._roots
         if not roots:
             return found
+        beginnings = self._beginnings.get(topic)
+        if beginnings is None:
+            beginnings = self._begin(topic)
+        for root in beginnings:
+            level = roots.get(root)
+            if level is not None:
+                if len(root) <= len(topic):
+                    descend(level, topic[len(root) :], found)
+                elif level.rest is not None:  # a/# matches a as well
+                    level.rest.gather(found)
+        return found
+
+    def _begin(self, topic: str) -> list[str]:
+        """The beginnings of a topic name with as many levels as some root has, and itself with one level more."""
         depths = self._depths
-        level = roots.get("") if depths[0] and not topic.startswith("$") else None
-        if level is not None:
-            descend(level, topic, found)
+        found = [""] if depths[0] and not topic.startswith("$") else []
         depth: i64 = 1
         at = topic.find("/") + 1
         while at and depth <= self._deepest:
             if depths[depth]:
-                level = roots.get(topic[:at])
-                if level is not None:
-                    descend(level, topic[at:], found)
+                found.append(topic[:at])
             at = topic.find("/", at) + 1
             depth += 1
-        if at == 0 and depth <= self._deepest and depths[depth]:  # a/# matches a as well
-            level = roots.get(topic + "/")
-            if level is not None and level.rest is not None:
-                level.rest.gather(found)
+        if at == 0 and depth <= self._deepest and depths[depth]:
+            found.append(topic + "/")
+        if len(topic) <= LONGEST_KNOWN:
+            if len(self._beginnings) >= MOST_KNOWN:
+                self._beginnings = {}
+            self._beginnings[topic] = found
         return found
 
 

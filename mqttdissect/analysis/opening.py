@@ -287,6 +287,7 @@ class Opening:
                     packet,
                     "Accepted with a retained will, though Retain Available is 0",
                     related=asked,
+                    stated="[MQTT-3.2.2-13]",
                 )
 
     def session(self, link: Link, client: Client, packet: Packet) -> None:
@@ -295,34 +296,17 @@ class Opening:
         if not link.clean and link.version > 3 and client.is_known(link) and link.whole:
             over = packet.time_ns - client.ended_ns - client.expiry * SECOND  # negative: the session has not expired
             expired = client.expiry != NEVER_EXPIRES and over > 0
-            related = [(int(link.connect_frame), "CONNECT")]
+            what = ""
             if present and (not client.session or (client.expiry == 0 and client.ended_ns >= 0)):
-                self.report.at(
-                    rules.SESSION_PRESENT_WRONG,
-                    packet,
-                    "Session Present is 1, though the client's last connection left no session",
-                    2,
-                    3,
-                    related,
-                )
+                what = "Session Present is 1, though the client's last connection left no session"
             elif present and expired and over > CLOSE_NS // 2 and client.ended_ns >= 0:
-                self.report.at(
-                    rules.SESSION_PRESENT_WRONG,
-                    packet,
-                    f"Session Present is 1, though the session expired {milliseconds(over)} before",
-                    2,
-                    3,
-                    related,
-                )
+                what = f"Session Present is 1, though the session expired {milliseconds(over)} before"
             elif not present and client.session and client.ended_ns >= 0 and not expired:
-                self.report.at(
-                    rules.SESSION_PRESENT_WRONG,
-                    packet,
-                    f"Session Present is 0, though the session of stream {client.ended} has not expired",
-                    2,
-                    3,
-                    related,
-                )
+                what = f"Session Present is 0, though the session of stream {client.ended} has not expired"
+            if what:
+                related = [(int(link.connect_frame), "CONNECT")]
+                stated = "[MQTT-3.2.2-3]" if present or link.version >= 5 else "[MQTT-3.2.2-2]"
+                self.report.at(rules.SESSION_PRESENT_WRONG, packet, what, 2, 3, related, stated=stated)
         goes_on = present or (link.version == 3 and not link.clean)
         if not goes_on:
             client.forget_subscriptions()

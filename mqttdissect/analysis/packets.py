@@ -50,6 +50,7 @@ BROKER_REASONS: Final = frozenset(
         0xA2,
     ]
 )
+PLUS: Final[dict[i64, str]] = {4: "[MQTT-4.7.1-3]", 5: "[MQTT-4.7.1-2]"}  # where + may stand, by version
 WITH_WILL: Final = 0x04
 WITH_REASON_STRING: Final = frozenset([codes.CONNACK, codes.DISCONNECT])
 RESPONSE_TOPIC_SPEC: Final = BY_IDENTIFIER[extract.RESPONSE_TOPIC].value
@@ -213,6 +214,7 @@ def filters(report: Report, packet: Packet) -> None:
                         f"{name!r} is not of the form $share/NAME/FILTER",
                         field.start,
                         field.end,
+                        stated="" if parts[1] else "[MQTT-4.8.2-1]",
                     )
                     continue
             if topic and not is_valid(topic):
@@ -222,6 +224,7 @@ def filters(report: Report, packet: Packet) -> None:
                     f"A wildcard in {name!r} stands where it may not",
                     field.start,
                     field.end,
+                    stated=PLUS.get(packet.version, "") if is_valid(topic.replace("+", "-")) else "",
                 )
         elif field.spec is SUBSCRIPTION_OPTIONS and shared and extract.number(field.value) & 4:
             report.at(

@@ -37,9 +37,10 @@ class Report:
 
     def at(
         self, rule: Rule, packet: Packet, what: str, start: i64 = -1, end: i64 = -1,
-        related: list[tuple[int, str]] | None = None, fault: str = "", link: Link | None = None,
+        related: list[tuple[int, str]] | None = None, fault: str = "", link: Link | None = None, stated: str = "",
     ) -> None:  # fmt: skip
-        """`packet` shows it, in its bytes from `start` to `end`. link: the packet's, if it is not the one at hand."""
+        """`packet` shows it, in its bytes from `start` to `end`. link: the packet's, if it is not the one at hand.
+        stated: as in `Finding`."""
         if rule.id in CLOSES:
             self.closing += 1
         severity = self._severity(rule)
@@ -51,6 +52,7 @@ class Report:
         finding = self._add(rule, severity, party, what, packet.frame, packet.time_ns, related)
         finding.version = packet.version
         finding.packet = packet.name
+        finding.stated = stated
         finding.start = start
         finding.end = end
         finding.frames = [frame for _, frame in packet.frames]

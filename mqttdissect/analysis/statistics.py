@@ -11,7 +11,7 @@ PUBLISH packet: published where a client sent it, delivered where a broker did.
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.analysis.audience import Audience
 from mqttdissect.analysis.histogram import Histogram
@@ -94,6 +94,7 @@ CONNECTION_COLUMNS: Final = 3
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Members:
     """The distinct numbers of clients, as far as there is room for them."""
 
@@ -132,6 +133,7 @@ class Members:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Topic:
     """Sums of one topic name. bytes: of whole PUBLISH packets. payload: of their application messages alone.
 
@@ -163,6 +165,7 @@ class Topic:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Client:
     """Sums of one client identifier, over all its connections.
 
@@ -200,6 +203,7 @@ class Client:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Line:
     """What is known of one TCP stream, and its traffic since it was last settled. direction: from the client."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mqttdissect.cli.errors import DONE
+from mqttdissect.cli.errors import DONE, complain
 from mqttdissect.cli.inputs import Inputs, with_inputs
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class DeliveriesView:
         self.topics = topics
         self.clients = clients
         self.missed = missed
+        self._messages = 0
+        self._shown = 0
 
     def start(self) -> None:
         """Nothing comes first."""
@@ -48,6 +50,7 @@ class DeliveriesView:
             self.clock.first_ns = dissector.first_ns
         out: list[str] = []
         for message in analysis.take_messages():
+            self._messages += 1
             if self.topics and not any(matches(one, message.topic) for one in self.topics):
                 continue
             if self.missed and not message.owed:
@@ -61,13 +64,18 @@ class DeliveriesView:
                 out.append(orjson.dumps(deliveries.as_json(message)).decode() + "\n")
             else:
                 out.append(deliveries.line(message, self.clock, self.theme))
+        self._shown += len(out)
         if out:
             sys.stdout.write("".join(out))
             sys.stdout.flush()
 
     def end(self, dissector: Dissector) -> int:
-        """The capture has ended."""
+        """The capture has ended. One line if there is nothing to tell."""
         self.take([], dissector)
+        if self._messages and not self._shown:
+            complain(f"none of the {self._messages:,} messages fits the selection")
+        elif dissector.mqtt.packets and not self._messages:
+            complain(f"no messages: a client's PUBLISH or will is none of the {dissector.mqtt.packets:,} packets")
         return DONE
 
 

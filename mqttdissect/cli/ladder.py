@@ -141,8 +141,11 @@ def opened(path: str) -> AbstractContextManager[IO[str]]:
 
 
 def findings(dissector: Dissector) -> list[Finding]:
-    """Those that were made since this was last asked."""
-    return dissector.analysis.take() if dissector.analysis is not None else []
+    """Those that were made since this was last asked. Connections that have ended are let go of."""
+    if dissector.analysis is None:
+        return []
+    dissector.analysis.take_links()
+    return dissector.analysis.take()
 
 
 def say_if_empty(ladder: Ladder, dissector: Dissector) -> None:

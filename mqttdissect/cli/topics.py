@@ -76,6 +76,7 @@ class Watcher:
         return DONE
 
     def _text(self, dissector: Dissector) -> str:
+        from mqttdissect.cli.errors import complain
         from mqttdissect.output import statistics as view
 
         if self.form == "json":
@@ -87,6 +88,8 @@ class Watcher:
 
             return to_csv(view.topics(self.statistics))
         if not self.statistics.topics:
+            if self.statistics.packets:
+                complain(f"no topics: none of the {self.statistics.packets:,} packets is a PUBLISH")
             return ""
         from mqttdissect.output.page import Page, page_width
         from mqttdissect.output.theme import theme_for

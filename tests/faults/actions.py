@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from faults.packets import CONNECT, PUBLISH, Connect, Publish, body, packet, packet_identifier
@@ -180,14 +180,12 @@ def again_and_again(*seconds: float) -> Action:
     return act
 
 
-def window(side: int, size: int, seconds: float) -> Action:
-    """A side announces a TCP window of this size; the packet goes on so much later."""
-    later = late(seconds)
+def window(side: int, size: int) -> Action:
+    """A side announces a TCP window of this size from now on; the packet goes on."""
 
-    def act(link: Link, data: bytes) -> Sequence[bytes] | None:
+    def act(link: Link, data: bytes) -> None:
         assert link.record is not None
         link.record.window(side, size)
-        return later(link, data)
 
     return act
 

@@ -37,14 +37,30 @@ LOGIN = ("alice", "wonderland")
 # By broker: (rule, party): why; docs/deviations.md tells more
 DEVIATIONS: dict[str, dict[tuple[str, str], str]] = {
     "mosquitto": {},
-    "rabbitmq": {("acknowledgement-wrong", "broker"): "3.10 answers a PUBLISH of QoS 2 with PUBACK"},
+    "rabbitmq": {
+        ("acknowledgement-wrong", "broker"): "3.10 answers a PUBLISH of QoS 2 with PUBACK",
+        ("acknowledgement-order", "broker"): "3.10 acknowledges messages as its queues confirm them",
+        ("identifier-in-use", "broker"): "3.10 counts packet identifiers anew on each connection",
+        ("session-present-wrong", "broker"): "3.10 has a session only where there are subscriptions",
+    },
     "aedes": {
         ("redelivery-without-dup", "broker"): "1.2.0 sends again with DUP 0",
+        ("redelivery-order", "broker"): "1.2.0 sends again in the order of its store",
         ("pubrel-missing", "broker"): "1.2.0 sends one PUBREL twice in place of another",
+        ("acknowledgement-order", "broker"): "1.2.0 sends PUBREC and PUBREL as its store answers",
+        ("delivery-above-granted", "broker"): "1.2.0 delivers QoS 2 to a subscription of QoS 1",
     },
     "amqtt": {
         ("delivery-above-granted", "broker"): "0.12.1 delivers with the QoS of the subscription",
+        ("delivery-below-granted", "broker"): "0.12.1 delivers with the QoS of the subscription",
+        (
+            "delivery-unsubscribed",
+            "broker",
+        ): "0.12.1 sends retained messages to whoever connects",
+        ("delivered-twice", "broker"): "0.12.1 keeps the subscriptions of a Clean Session connection",
         ("session-present-wrong", "broker"): "0.12.1 keeps the session of a Clean Session connection",
+        ("suback-missing", "broker"): "0.12.1 stops to answer under load",
+        ("slow-answer", "broker"): "0.12.1 answers late under load",
         ("redelivery-missing", "broker"): "0.12.1 does not send unacknowledged messages again",
         ("delivery-missing", "broker"): "0.12.1 does not deliver to a session what came while its client was away",
         ("takeover-not-closed", "broker"): "0.12.1 leaves the older connection of a client identifier open",

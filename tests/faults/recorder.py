@@ -25,12 +25,17 @@ class Connection:
         self.stream = Stream((bytes([10, 0, 0, 1]), port), BROKER_END)
         self.finished = [False, False]
         self.reset_seen = False
+        self.windows: dict[int, int] = {}  # of sides that announce another one than usual
         for side, flags in ((CLIENT, SYN), (BROKER, SYN | ACK), (CLIENT, ACK)):
             self._write(side, b"", flags)
 
     def _write(self, side: int, data: bytes, flags: int, sequence: int | None = None) -> None:
-        if side != self.recorder.dead:
-            self.recorder.write(self.stream.segment(side, data, flags, sequence))
+        if side == self.recorder.dead:
+            return
+        frame = bytearray(self.stream.segment(side, data, flags, sequence))
+        if side in self.windows:
+            frame[WINDOW_AT : WINDOW_AT + 2] = struct.pack(">H", self.windows[side])
+        self.recorder.write(bytes(frame))
 
     def again(self, side: int, data: bytes) -> None:
         """The last bytes of a side, sent again."""
@@ -50,10 +55,9 @@ class Connection:
         self._write(1 - side, b"", ACK)
 
     def window(self, side: int, size: int) -> None:
-        """A side says how much it takes."""
-        frame = bytearray(self.stream.segment(side))
-        frame[WINDOW_AT : WINDOW_AT + 2] = struct.pack(">H", size)
-        self.recorder.write(bytes(frame))
+        """A side says how much it takes from now on."""
+        self.windows[side] = size
+        self._write(side, b"", ACK)
 
     def fin(self, side: int) -> None:
         """A side closes."""

@@ -192,6 +192,8 @@ class Ladder:
             about, topic = self._gist.delivery(packet)
             if topic:
                 shown = self._shown(topic)
+        elif kind >= codes.PUBACK and kind <= codes.PUBCOMP and len(packet.data) == 4:  # an identifier and no more
+            about = f"id {i64(packet.data[2]) << 8 | i64(packet.data[3])}"
         else:
             about = self._gist.about(packet)
         if kind == UNDECODED:

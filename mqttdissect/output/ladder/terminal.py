@@ -31,6 +31,7 @@ LONGEST_NAME: Final = 24  # columns of a name in a heading
 TAG_COLOURS: Final = (1, 2, 3, 4, 7, 8)  # of the palette: without red, for what is wrong, and cyan, for the others
 TAGS: Final[list[str]] = ["", *[f" ⟨{tag}⟩" for tag in range(1, LAST_TAG + 1)]]
 LEAST_TOPIC: Final = 20  # columns of a topic that is shortened
+MOST_CUTS: Final = 2048  # topics that are remembered as they are cut
 INDENT: Final = "   "  # of what goes on in the next line
 NOTHING: Final[list[str]] = []
 
@@ -49,6 +50,8 @@ class TerminalLadder:
         self._out: list[str] = []
         self._since_heading: i64 = HEADING_EVERY
         self._headed = ""  # the heading, as long as it stays the same
+        self._cuts: dict[str, str] = {}  # topics that are too long for a line of `_cut_to` columns
+        self._cut_to: i64 = 0
         self._last_ns: i64 = -1
         self._last_frame: i64 = -1
         self._level_styles = [theme.hidden, theme.bits, theme.bits, theme.bits, theme.error]
@@ -88,11 +91,13 @@ class TerminalLadder:
         pieces = self._pieces
         number = str(step.frame)
         time = self.clock.text(step.time_ns)
+        pad = ""
         if len(number) != pieces.number or len(time) != pieces.time:
             if pieces.stamp(len(number), len(time)):
                 self._headed = ""
-            number = pieces.pad(pieces.number - len(number)) + number
-            time = pieces.pad(pieces.time - len(time)) + time
+            pad = pieces.pad(pieces.number - len(number))
+            if len(time) != pieces.time:
+                time = pieces.pad(pieces.time - len(time)) + time
         pieces.refresh()
         self._last_frame = step.frame
         self._since_heading += 1
@@ -137,21 +142,31 @@ class TerminalLadder:
         if theme.colour:
             colour = self._tag_styles[step.tag]
             self._out.append(
-                f"{theme.frame}{number}{theme.end}  {theme.time}{time}{theme.end}  {pieces.rails[step.lane]}{colour}"
-                f"{pieces.strokes[start]}{theme.value}{name}{theme.end}{colour}{tag}{more}{tail}"
+                f"{theme.frame}{pad}{number}{theme.end}  {theme.time}{time}{theme.end}  {pieces.rails[step.lane]}"
+                f"{colour}{pieces.strokes[start]}{theme.value}{name}{theme.end}{colour}{tag}{more}{tail}"
             )
             for index in range(1, len(further)):
                 self._beside(f"{INDENT}{theme.paint(colour, further[index])}", 3 + cells(further[index]))
         else:
-            self._out.append(f"{number}  {time}{pieces.starts[start]}{name}{tag}{more}{tail}")
+            self._out.append(f"{pad}{number}  {time}{pieces.starts[start]}{name}{tag}{more}{tail}")
             for index in range(1, len(further)):
                 self._beside(f"{INDENT}{further[index]}", 3 + cells(further[index]))
         if below:
             width = step.width
             if width >= room:
-                topic = abbreviated(topic, room - 1)
-                width = cells(topic)
+                topic = self._cut(topic, room - 1)
+                width = room - 1 if topic.isascii() else cells(topic)
             self._beside(f"{INDENT}{theme.paint(self._tag_styles[step.tag], topic)}", 3 + width)
+
+    def _cut(self, topic: str, room: i64) -> str:
+        """A topic that is too long for a line; most come again and again."""
+        if room != self._cut_to or len(self._cuts) >= MOST_CUTS:
+            self._cuts = {}
+            self._cut_to = room
+        known = self._cuts.get(topic)
+        if known is None:
+            known = self._cuts[topic] = abbreviated(topic, room)
+        return known
 
     def _split(self, more: str, width: i64, used: i64) -> list[str]:
         """What follows the name of an arrow that is too long for its line: in this line, and in those below. width: of
