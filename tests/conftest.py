@@ -46,7 +46,7 @@ def mqttdissect(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
             capture_output=True,
             cwd=tmp_path,
             timeout=120,
-            env={**os.environ, "PYTHONUTF8": "1", **environment},
+            env={**os.environ, "COLUMNS": "", "PYTHONUTF8": "1", **environment},
         )
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
