@@ -244,7 +244,7 @@ class Deliveries:
             same.append(message)
         window = self._window
         window.append((broker, key, message))
-        while len(window) > MOST_MESSAGES or now_ns - window[0][2].time_ns > WINDOW_NS:
+        while window and (len(window) > MOST_MESSAGES or now_ns - window[0][2].time_ns > WINDOW_NS):
             old_broker, old_key, old = window.popleft()
             old.settled = True
             old.dropped = True
