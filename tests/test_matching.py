@@ -59,8 +59,9 @@ def test_matches(topic_filter: str, topic: str, yes: bool) -> None:
 
 @given(FILTERS, TOPICS)
 def test_matches_as_the_plain_way(topic_filter: str, topic: str) -> None:
-    """Short cuts change nothing."""
-    assert matches(topic_filter, topic) == plainly_matches(topic_filter, topic)
+    """Short cuts change nothing, of filters that are valid."""
+    if is_valid(topic_filter):
+        assert matches(topic_filter, topic) == plainly_matches(topic_filter, topic)
     levels = topic_filter.split("/")
     assert is_valid(topic_filter) == (
         topic_filter != ""
