@@ -19,7 +19,7 @@ from mqttdissect.net.fragments import Fragments
 from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.overlap import FIRST
 from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Chunk, Reassembler
-from mqttdissect.transport.detect import MQTT_PORT, Transport
+from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport
 
 
 @final
@@ -121,11 +121,18 @@ class Dissector:
 
     def _chunks(self, chunks: list[Chunk], packets: list[Packet]) -> None:
         for chunk in chunks:
-            for mqtt in self.transport.feed(chunk):
-                if self._following:
-                    self.mqtt.follow(mqtt)
-                    continue
-                found = self.mqtt.feed(mqtt)
-                if self.analysis is not None:
-                    self.analysis.chunk(mqtt, found)
-                packets.extend(found)
+            if chunk.stream.transport is IS_MQTT:
+                self._mqtt(chunk, packets)
+            else:
+                for held in self.transport.feed(chunk):
+                    self._mqtt(held, packets)
+
+    def _mqtt(self, chunk: Chunk, packets: list[Packet]) -> None:
+        """A chunk of a stream that carries MQTT."""
+        if self._following:
+            self.mqtt.follow(chunk)
+            return
+        found = self.mqtt.feed(chunk)
+        if self.analysis is not None:
+            self.analysis.chunk(chunk, found)
+        packets.extend(found)

@@ -18,7 +18,7 @@ from mqttdissect.net.checksum import tcp_is_right
 from mqttdissect.net.fallback import ip_packet
 from mqttdissect.net.fragments import LONGEST, Fragments
 from mqttdissect.net.layers import CARRIERS, walk
-from mqttdissect.net.link import RAW, network_offset
+from mqttdissect.net.link import ETHERNET, RAW, network_offset
 from mqttdissect.net.place import (
     CUT_SHORT,
     ENCRYPTED,
@@ -90,7 +90,9 @@ class Unwrapper:
             self.more = []
         data = frame.data
         size: i64 = len(data)
-        at = network_offset(frame.link_type, data)
+        at: i64 = 14
+        if size < 34 or frame.link_type != ETHERNET or data[12] != 8 or data[13]:  # nearly always, all there is to see
+            at = network_offset(frame.link_type, data)
         if 0 <= at < size:
             version = i64(data[at]) >> 4
             if version == 4:

@@ -26,7 +26,7 @@ from mqttdissect.output.text import printable_ascii
 from mqttdissect.output.writer import Writer
 
 VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
-KEPT: Final = 4096  # texts that are kept as JSON
+KEPT: Final = 1024  # texts, and numbers of each field, that are kept as JSON
 LONGEST_KEPT: Final = 200  # characters of such a text
 BLANK: Final = b'""'
 COMMA: Final = b","
