@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 
 from mqttdissect.cli.build import build
 
+os.environ["PYTHONSAFEPATH"] = "1"  # what tests start is what is installed, not the checkout that they are started in
+
 CAPTURES = Path(__file__).parent.parent / "captures"
 
 settings.register_profile("ci", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -17,8 +17,8 @@ GENERATE = Path(__file__).parent.parent / "bench" / "generate.py"
 FRAMES = 60_000
 ROUNDS = 5
 LEAST = 1.5
-"""Times as fast as tshark, summaries with one process. `docs/performance.md` has three times that and more, from a
-quiet machine and a longer capture, on which the start of both counts less."""
+"""Times as fast as tshark, summaries with one process. `docs/performance.md` has four times that, from a quiet
+machine and a longer capture, on which the start of both counts less."""
 
 pytestmark = [
     pytest.mark.skipif(not build().startswith("compiled"), reason="only the compiled build is meant to be fast"),

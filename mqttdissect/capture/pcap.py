@@ -89,13 +89,17 @@ class PcapReader:
         self._big, unit = MAGICS[data[:4]]
         self._unit = unit
         self._modified = data[:4] in MODIFIED
-        u32 = u32be(data, 20) if self._big else u32le(data, 20)
-        snap = u32be(data, 16) if self._big else u32le(data, 16)
-        self._link = u32 & 0xFFFF  # the upper half is about the frame check sequence
+        snap = self._u32(16)
+        self._link = self._u32(20) & 0xFFFF  # the upper half is about the frame check sequence
         self.interfaces.append(Interface(self._link, snap, 6 if unit == 1000 else 9))
         if 0 < snap <= LIKELY:
             self._limit = LIKELY
         self._buffer.position = HEADER
+
+    def _u32(self, at: i64) -> i64:
+        """Four bytes of what is in the buffer, in the file's byte order."""
+        data = self._buffer.data
+        return u32be(data, at) if self._big else u32le(data, at)
 
     def _kind(self, last: bool) -> i64:
         """Bytes that a record's header has, from the first record; 0 while more of the file is needed to tell."""
@@ -107,7 +111,7 @@ class PcapReader:
             buffer.need = RECORD
             return RECORD if last else 0
         if not self._modified:
-            length = u32be(data, at + 8) if self._big else u32le(data, at + 8)
+            length = self._u32(at + 8)
             if length < RECORD_MODIFIED - RECORD:
                 return RECORD
             if left < RECORD_MODIFIED:
@@ -122,14 +126,13 @@ class PcapReader:
         if left < other + length + RECORD and not last:
             buffer.need = other + length + RECORD
             return 0
-        self._seconds = u32be(data, at) if self._big else u32le(data, at)
+        self._seconds = self._u32(at)
         return other if self._followed(at + other + length) and not self._followed(at + usual + length) else usual
 
     def _appended(self, at: i64) -> bool:
         """Can these eight bytes be what Kuznetzov appended: a small index, any protocol, a packet type up to 7, 0?"""
         data = self._buffer.data
-        index = u32be(data, at) if self._big else u32le(data, at)
-        return index < 65536 and data[at + 6] < 8 and data[at + 7] == 0
+        return self._u32(at) < 65536 and data[at + 6] < 8 and data[at + 7] == 0
 
     def _followed(self, at: i64) -> bool:
         """Does the file end here, or can a record's header stand here?"""
@@ -207,8 +210,7 @@ class PcapReader:
         oddity &= ~self._usual
         if oddity == 0 or len(self._buffer.data) - end < RECORD:
             return True
-        seconds = u32be(self._buffer.data, at) if self._big else u32le(self._buffer.data, at)
-        following = self._oddity(end, seconds) & ~self._usual
+        following = self._oddity(end, self._u32(at)) & ~self._usual
         both = oddity | following
         if following and both & (both - 1):
             return False
@@ -218,13 +220,8 @@ class PcapReader:
 
     def _oddity(self, at: i64, before: i64) -> i64:
         """What is odd about the header at `at`, in bits. before: seconds of the record before it; -1 for none."""
-        data = self._buffer.data
-        if self._big:
-            seconds, fraction = u32be(data, at), u32be(data, at + 4)
-            length, original = u32be(data, at + 8), u32be(data, at + 12)
-        else:
-            seconds, fraction = u32le(data, at), u32le(data, at + 4)
-            length, original = u32le(data, at + 8), u32le(data, at + 12)
+        seconds, fraction = self._u32(at), self._u32(at + 4)
+        length, original = self._u32(at + 8), self._u32(at + 12)
         odd: i64 = 0
         if length == 0:
             odd |= 1
@@ -262,13 +259,8 @@ class PcapReader:
 
     def _plausible(self, at: i64) -> i64:
         """The captured length if a record header may stand here, else -1."""
-        data = self._buffer.data
-        if self._big:
-            seconds, fraction = u32be(data, at), u32be(data, at + 4)
-            length, original = u32be(data, at + 8), u32be(data, at + 12)
-        else:
-            seconds, fraction = u32le(data, at), u32le(data, at + 4)
-            length, original = u32le(data, at + 8), u32le(data, at + 12)
+        seconds, fraction = self._u32(at), self._u32(at + 4)
+        length, original = self._u32(at + 8), self._u32(at + 12)
         if length == 0 or length > LIKELY or original < length or original > LONGEST:
             return -1
         if fraction * self._unit >= 1_000_000_000:

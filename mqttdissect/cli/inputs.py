@@ -25,7 +25,13 @@ OVERLAPS = ("first", "last", "bsd", "linux", "windows")  # numbered as in net.ov
 Command = TypeVar("Command", bound="Callable[..., object]")
 
 
-class DecodeAs(click.ParamType[int]):
+if TYPE_CHECKING:
+    Port = click.ParamType[int]
+else:
+    Port = click.ParamType  # which older versions of click do not subscript
+
+
+class DecodeAs(Port):
     """tcp.port==N,mqtt"""
 
     name = "tcp.port==N,mqtt"
@@ -36,6 +42,15 @@ class DecodeAs(click.ParamType[int]):
         if not match or not 0 < int(match[1]) < 65536:
             self.fail(f"{value!r} is not of the form tcp.port==1884,mqtt", param, ctx)
         return int(match[1])
+
+
+def bound(
+    name: str, unit: str, default: int, about: str, values: click.ParamType[float] | None = None
+) -> Callable[[Command], Command]:
+    """An option for a limit. values: those that it takes, whole numbers above 0 if nothing is said."""
+    return click.option(
+        name, type=values or click.IntRange(1), default=default, metavar=unit, help=f"{about} at most ({default})."
+    )
 
 
 OPTIONS = [
@@ -72,43 +87,13 @@ OPTIONS = [
         default="first",
         help="Whose bytes count where copies of a segment differ: the first or last, or as these systems do (first).",
     ),
-    click.option(
-        "--max-streams", type=click.IntRange(16), default=32768, metavar="N", help="TCP streams at a time (32768)."
-    ),
-    click.option(
-        "--max-waiting",
-        type=click.IntRange(1),
-        default=64,
-        metavar="MIB",
-        help="MiB that wait behind lost segments (64).",
-    ),
-    click.option(
-        "--max-incomplete",
-        type=click.IntRange(1),
-        default=512,
-        metavar="MIB",
-        help="MiB of MQTT packets that are not whole yet (512).",
-    ),
-    click.option(
-        "--max-fragments",
-        type=click.IntRange(1),
-        default=1024,
-        metavar="N",
-        help="IP packets of which fragments wait for the rest (1024).",
-    ),
-    click.option(
-        "--max-fragment-memory",
-        type=click.IntRange(1),
-        default=4,
-        metavar="MIB",
-        help="MiB of IP fragments that wait (4).",
-    ),
-    click.option(
-        "--max-fragment-age",
-        type=click.FloatRange(0, 1e9, min_open=True),
-        default=30,
-        metavar="S",
-        help="Seconds of capture time that they wait at most (30).",
+    bound("--max-streams", "N", 32768, "TCP streams at a time", click.IntRange(16)),
+    bound("--max-waiting", "MIB", 64, "MiB that wait behind lost segments"),
+    bound("--max-incomplete", "MIB", 512, "MiB of MQTT packets that are not whole yet"),
+    bound("--max-fragments", "N", 1024, "IP packets of which fragments wait for the rest"),
+    bound("--max-fragment-memory", "MIB", 4, "MiB of IP fragments that wait"),
+    bound(
+        "--max-fragment-age", "S", 30, "Seconds of capture time that they wait", click.FloatRange(0, 1e9, min_open=True)
     ),
     click.option(
         "--mqtt-version",

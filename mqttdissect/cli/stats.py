@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from mqttdissect.output.theme import Theme
     from mqttdissect.pipeline import Dissector
 
+    Names = click.ParamType[tuple[str, ...]]
+else:
+    Names = click.ParamType  # which older versions of click do not subscript
+
 TABLES = ("capture", "types", "rates", "topics", "clients", "qos", "connections", "sizes", "times", "talkers")
 FORMATS = ("text", "json", "csv")
 PICTURES = ("svg", "png")
 TOP = {"overview": 10, "text": 20}  # rows, unless the user says otherwise
 
 
-class TableNames(click.ParamType[tuple[str, ...]]):
+class TableNames(Names):
     """types,topics"""
 
     name = "table[,table]"

@@ -26,8 +26,10 @@ from mqttdissect.output.text import printable_ascii
 from mqttdissect.output.writer import Writer
 
 VERSION_SOURCES: Final = ("connect", "inferred", "option", "assumed")
-KEPT: Final = 1024  # texts, and numbers of each field, that are kept as JSON
-LONGEST_KEPT: Final = 200  # characters of such a text
+KEPT: Final = 1024  # numbers below it are kept as JSON, with the field that they stand in
+LONGEST_KEPT: Final = 200  # characters of a text that is kept
+MOST_KEPT: Final = 4 * 1024 * 1024  # bytes of all that is kept
+COST: Final = 128  # bytes that each of it takes besides its own
 BLANK: Final = b'""'
 COMMA: Final = b","
 QUOTE: Final = b'"'
@@ -77,6 +79,7 @@ class JsonWriter(Writer):
         self._entries: dict[FieldSpec, Entry] = {}
         self._hosts = Hosts(self.about.hosts)  # keeps the addresses of both directions
         self._texts: dict[str, bytes] = {}
+        self._kept: i64 = 0  # bytes that both keep
         self._second: i64 = -1  # of the last packet, and what stands around it
         self._time = b""
         self._kinds = [self._kind(name, version) for version in range(6) for name in PACKET_TYPES.values()]
@@ -264,10 +267,17 @@ class JsonWriter(Writer):
         known = entry.numbers.get(place)
         if known is None:
             known = self._written(field, entry, value)
-            if len(entry.numbers) >= KEPT:
-                entry.numbers.clear()
             entry.numbers[place] = known
+            self._keep(known)
         fields.append(known)
+
+    def _keep(self, text: bytes) -> None:
+        """Something more is kept; when there is no room for it, all of it is forgotten."""
+        self._kept += len(text) + COST
+        if self._kept > MOST_KEPT:
+            self._entries.clear()
+            self._texts.clear()
+            self._kept = 0
 
     def _written(self, field: Field, entry: Entry, value: int) -> bytes:
         """The entry of a number, up to the closing brace."""
@@ -291,9 +301,8 @@ class JsonWriter(Writer):
                 return text, text
             text = quoted(value)
             if value.isprintable():  # it is displayed as it is
-                if len(self._texts) >= KEPT:
-                    self._texts.clear()
                 self._texts[value] = text
+                self._keep(text)
                 return text, text
         elif isinstance(value, bytes) and not field.spec.secret and field.spec.kind != TEXT and not field.spec.text:
             text = QUOTE + hexlify(value) + QUOTE

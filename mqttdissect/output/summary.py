@@ -94,4 +94,4 @@ class SummaryWriter(Writer):
 
 
 WIDEST: Final = 11
-NAMES: Final = [*[PACKET_TYPES[number] for number in range(16)], "UNDECODED"]  # the last one as [-1]
+NAMES: Final = [*PACKET_TYPES.values(), "UNDECODED"]  # the last one as [-1]

@@ -32,10 +32,10 @@ MOST_SPANS: Final = 6
 BLANK_OFFSET: Final = b"      "
 BLANK_BITS: Final = b"        "  # between a byte and its bits
 NO_HEX: Final = b" " * HEX_WIDTH
-KEPT: Final = 1024  # offsets, and numbers of each field, that are kept once written: so many stay in a cache
-MOST_TEXTS: Final = 2048  # that are kept of one field in one place, and places
-MOST_PLACES: Final = 4
-LONGEST_KEPT: Final = 200  # characters of such a text
+KEPT: Final = 1024  # offsets and numbers below it are kept once written, with the field that they stand in
+LONGEST_KEPT: Final = 200  # characters of a text that is kept
+MOST_KEPT: Final = 4 * 1024 * 1024  # bytes of all that is kept
+COST: Final = 128  # bytes that each of it takes besides its own
 
 
 @final
@@ -94,6 +94,7 @@ class TreeWriter(Writer):
         self.fold = fold
         self.secrets = secrets
         self._specs: dict[FieldSpec, Shown] = {}
+        self._kept: i64 = 0  # bytes that they keep
         self._hosts = Hosts(self.about.hosts)  # keeps the addresses of both directions
         self._offsets: list[bytes] = [b""] * KEPT
         self._leaf: i64 = 0
@@ -248,69 +249,67 @@ class TreeWriter(Writer):
     def _field(self, packet: Packet, field: Field, guide: Guide, last: bool, out: list[bytes]) -> None:
         """One leaf. Numbers and texts are mostly those that stood in the same place of a packet before."""
         spec = field.spec
+        if spec.kind == DERIVED:
+            self._derived(field, guide.elbow if last else guide.tee, out)
+            return
         shown = self._specs.get(spec)
         if shown is None:
             self._specs[spec] = shown = Shown(spec)
         leaf = self._leaf % len(self._styles)
+        self._leaf += 1
+        style = self._styles[leaf]
         value = field.value
         start = field.start
         place = (start << 5 | (guide.number + last)) << 5 | leaf
-        if isinstance(value, int):
-            if value < KEPT and start < KEPT and spec.kind != DERIVED:
-                key = (place << 2 | (field.end - start) & 3) << 12 | value
-                known = shown.numbers.get(int(key))
-                if known is None:
-                    known = self._new(packet, field, shown, guide, last)
-                    if len(shown.numbers) >= KEPT:
-                        shown.numbers.clear()
-                    shown.numbers[int(key)] = known
-                self._leaf += 1
-                out.append(known)
-                return
+        if isinstance(value, int) and value < KEPT and start < KEPT:
+            key = int((place << 2 | (field.end - start) & 3) << 12 | value)
+            known = shown.numbers.get(key)
+            if known is None:
+                known = self._written(packet, field, shown, style, guide, last)
+                shown.numbers[key] = known
+            out.append(known)
         elif isinstance(value, str) and len(value) <= LONGEST_KEPT and spec.kind == TEXT:
             texts = shown.texts.get(int(place))
             if texts is None:
-                if len(shown.texts) >= MOST_PLACES:
-                    shown.texts.clear()
                 shown.texts[int(place)] = texts = {}
             known = texts.get(value)
             if known is None:
-                known = self._new(packet, field, shown, guide, last)
-                if len(texts) >= MOST_TEXTS:
-                    texts.clear()
+                known = self._written(packet, field, shown, style, guide, last)
                 texts[value] = known
-            self._leaf += 1
             out.append(known)
-            return
-        self._leaf_lines(packet, field, shown, guide, last, out)
+        else:
+            self._lines(packet, field, shown, style, guide, last, out)
 
-    def _new(self, packet: Packet, field: Field, shown: Shown, guide: Guide, last: bool) -> bytes:
-        """A leaf in one piece; it does not count as one."""
+    def _written(self, packet: Packet, field: Field, shown: Shown, style: bytes, guide: Guide, last: bool) -> bytes:
+        """A leaf in one piece, to keep; when there is no room for it, all that is kept is forgotten."""
         out: list[bytes] = []
-        self._leaf_lines(packet, field, shown, guide, last, out)
-        self._leaf -= 1
-        return b"".join(out)
+        self._lines(packet, field, shown, style, guide, last, out)
+        text = b"".join(out)
+        self._kept += len(text) + COST
+        if self._kept > MOST_KEPT:
+            self._specs.clear()
+            self._kept = 0
+        return text
 
-    def _leaf_lines(
-        self, packet: Packet, field: Field, shown: Shown, guide: Guide, last: bool, out: list[bytes]
+    def _derived(self, field: Field, before: bytes, out: list[bytes]) -> None:
+        """A leaf that no bytes hold."""
+        text = f"[{field.spec.label}]  ".ljust(LABEL_WIDTH) + values.display(field, self.secrets)
+        out.append(before)
+        out.append(BLANK_OFFSET)
+        out.append(NO_HEX)
+        out.append(f"{self.theme.paint(self.theme.derived, text)}\n".encode())
+
+    def _lines(
+        self, packet: Packet, field: Field, shown: Shown, style: bytes, guide: Guide, last: bool, out: list[bytes]
     ) -> None:
         """All lines of a leaf."""
         spec = field.spec
         out.append(guide.elbow if last else guide.tee)
-        kind = spec.kind
-        if kind == DERIVED:
-            out.append(BLANK_OFFSET)
-            out.append(NO_HEX)
-            text = f"[{spec.label}]  ".ljust(LABEL_WIDTH) + values.display(field, self.secrets)
-            out.append(f"{self.theme.paint(self.theme.derived, text)}\n".encode())
-            return
-        style = self._styles[self._leaf % len(self._styles)]
-        self._leaf += 1
         out.append(self._offset(field.start))
         more = guide.more_last if last else guide.more
-        if kind == BYTE and spec.bits:
+        if spec.kind == BYTE and spec.bits:
             self._byte(packet.data[field.start], spec, style, more, out)
-        elif kind == VARINT:
+        elif spec.kind == VARINT:
             self._varint(packet.data, field, shown, style, more, out)
         else:
             self._rows(packet.data, field, shown, style, more, out)
