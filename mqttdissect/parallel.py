@@ -8,8 +8,10 @@ but of the packets in the blocks of others it only finds the ends (`Dissector.fo
 the time that decoding and writing them would. A block is a list of frames as the source hands it out, and they are
 dealt out in turn. No process tells the others anything, and all of them come to the same state.
 
-The leader, which is the process that the user started, is one of them. Its helpers send their text through pipes, a
-block after a `HEAD`; the leader puts all of it in order, and it alone touches standard output and standard error.
+The leader, which is the process that the user started, is one of them. Its helpers send their text through pipes: of
+each block a `HEAD`, and then parts, a `SIZE` before each, and one of 0 behind the last. The leader puts all of it in
+order, and it alone touches standard output and standard error. Parts are as small as they are made, so that they are in
+a core's cache all the way.
 A pipe bounds how far a helper can get ahead, `MOST_HELD` how much the leader keeps while it waits for one.
 
 A helper ends with its part of the capture, when the leader has gone (its pipe breaks), or when the leader ends it.
@@ -24,12 +26,15 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 WORTHWHILE = 2 * 1024 * 1024  # bytes of captures; fewer are dissected before a second process has started
 MOST_BY_DEFAULT = 8  # processes; more gain little, since each reads everything
 MOST_HELD = 1024 * 1024  # bytes of text that the leader keeps while an earlier block is not there
 PIPE = 1024 * 1024  # bytes in a helper's pipe, if the system grants that
-HEAD = struct.Struct("=QQQQ")  # of a block: number of its first frame, packets, malformed ones, bytes of text
+READ = 128 * 1024  # bytes at once
+HEAD = struct.Struct("=QQQ")  # of a block: number of its first frame, packets, malformed ones
+SIZE = struct.Struct("=Q")  # of a part, in bytes
 
 
 class HelperEnded(Exception):
@@ -55,11 +60,55 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class Later:
-    """Text of the leader's own that is not known yet."""
+class Sink(Protocol):
+    """Takes the text of one block."""
 
-    def __init__(self) -> None:
-        self.text: bytes | None = None
+    def write(self, part: bytes) -> None:
+        """The next part of it."""
+
+    def end(self) -> None:
+        """That was all."""
+
+
+class Place:
+    """Where a block of the leader's own belongs."""
+
+    def __init__(self, leader: Leader) -> None:
+        self.parts: list[bytes] = []
+        self.ended = False
+        self._leader = leader
+
+    def write(self, part: bytes) -> None:
+        """The next part, which leaves at once if it can."""
+        self._leader.pass_on(self, part)
+
+    def end(self) -> None:
+        """That was all."""
+        self.ended = True
+
+
+class Sending:
+    """A block of a helper, on its way to the leader. number: of its first frame."""
+
+    def __init__(self, descriptor: int, number: int, packets: int, malformed: int) -> None:
+        self._descriptor = descriptor
+        self._head = HEAD.pack(number, packets, malformed)
+
+    def write(self, part: bytes) -> None:
+        """The next part."""
+        if part:
+            self._write(self._head + SIZE.pack(len(part)))
+            self._write(part)
+            self._head = b""
+
+    def end(self) -> None:
+        """That was all."""
+        self._write(self._head + SIZE.pack(0))
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
 
 
 class Turns:
@@ -77,36 +126,34 @@ class Turns:
 
 
 class Helper:
-    """A process as it sees itself: `send` the text of each of its own blocks."""
+    """A process as it sees itself: `send` each of its own blocks."""
 
     def __init__(self, turns: Turns, descriptor: int) -> None:
         self.turns = turns
         self._descriptor = descriptor
 
-    def send(self, number: int, packets: int, malformed: int, text: bytes) -> None:
-        """A block, of which `number` is the first frame's."""
-        for data in (HEAD.pack(number, packets, malformed, len(text)), text):
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+    def send(self, number: int, packets: int, malformed: int) -> Sink:
+        """What takes the text of the block of which `number` is the first frame's."""
+        return Sending(self._descriptor, number, packets, malformed)
 
 
 class Leader:
-    """The process that the user started. `reserve` the place of what it has itself and `write` it, `expect` the blocks
-    of helpers: `put` is handed all of it, in that order, when `settle` finds that it is there. packets, malformed:
-    those of helpers, so far.
+    """The process that the user started. `reserve` the place of what it has itself, `expect` the blocks of helpers:
+    `put` is handed all of it, in that order, when `settle` finds that it is there. packets, malformed: those of
+    helpers, so far.
 
     Raises `HelperEnded`, and what `put` raises.
     """
 
-    def __init__(self, size: int, work: Callable[[Helper], None], put: Callable[[bytes], object]) -> None:
+    def __init__(self, size: int, work: Callable[[Helper], None], put: Callable[[bytes | memoryview], object]) -> None:
         self.turns = Turns(0, size)
         self.packets = 0
         self.malformed = 0
         self._put = put
-        self._queue: deque[Later | tuple[int, int]] = deque()  # text, or a helper and its block's first frame
+        self._queue: deque[Place | tuple[int, int]] = deque()  # a helper and its block's first frame
         self._held = 0
         self._helpers: list[tuple[int, int]] = []  # process, pipe
+        self._buffer = memoryview(bytearray(READ))
         self._poll = select.poll()
         interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # helpers leave Ctrl-C to the leader
         try:
@@ -118,16 +165,19 @@ class Leader:
         finally:
             signal.signal(signal.SIGINT, interrupt)
 
-    def reserve(self) -> Later:
+    def reserve(self) -> Place:
         """Here belongs the block that is this process's own."""
-        later = Later()
-        self._queue.append(later)
-        return later
+        place = Place(self)
+        self._queue.append(place)
+        return place
 
-    def write(self, later: Later, text: bytes) -> None:
-        """Its text."""
-        later.text = text
-        self._held += len(text)
+    def pass_on(self, place: Place, part: bytes) -> None:
+        """The next part of what belongs there."""
+        if self._queue[0] is place and not place.parts:
+            self._put(part)
+        else:
+            place.parts.append(part)
+            self._held += len(part)
 
     def expect(self, number: int) -> None:
         """Here belongs the block of another process, of which `number` is the first frame's."""
@@ -138,13 +188,15 @@ class Leader:
         queue = self._queue
         while queue:
             head = queue[0]
-            if isinstance(head, Later):
-                if head.text is None:
+            if isinstance(head, Place):
+                for part in head.parts:
+                    self._held -= len(part)
+                    self._put(part)
+                head.parts = []
+                if not head.ended:
                     return
-                self._held -= len(head.text)
-                self._put(head.text)
             elif wait or self._held > MOST_HELD or self._ready(head[0]):
-                self._pass_on(*head)
+                self._receive(*head)
             else:
                 return
             queue.popleft()
@@ -184,26 +236,35 @@ class Leader:
         finally:
             self._poll.unregister(descriptor)
 
-    def _pass_on(self, helper: int, number: int) -> None:
+    def _receive(self, helper: int, number: int) -> None:
         """The next block of a helper, piece by piece."""
-        head = b""
-        while len(head) < HEAD.size:
-            head += self._read(helper, HEAD.size - len(head))
-        found, packets, malformed, left = HEAD.unpack(head)
+        found, packets, malformed = self._unpacked(helper, HEAD)
         if found != number:
             raise HelperEnded("the captures have changed while they were read")
         self.packets += packets
         self.malformed += malformed
-        while left:
-            piece = self._read(helper, min(left, PIPE))
-            left -= len(piece)
-            self._put(piece)
+        while True:
+            (left,) = self._unpacked(helper, SIZE)
+            if not left:
+                return
+            while left:
+                size = self._read(helper, self._buffer[:left])
+                left -= size
+                self._put(self._buffer[:size])
 
-    def _read(self, helper: int, size: int) -> bytes:
+    def _unpacked(self, helper: int, form: struct.Struct) -> tuple[int, ...]:
+        """The next numbers of a helper."""
+        have = 0
+        while have < form.size:
+            have += self._read(helper, self._buffer[have : form.size])
+        return form.unpack_from(self._buffer)
+
+    def _read(self, helper: int, into: memoryview) -> int:
+        """Bytes that were read, at least one."""
         process, descriptor = self._helpers[helper]
-        data = os.read(descriptor, size)
-        if data:
-            return data
+        size = os.readv(descriptor, [into])
+        if size:
+            return size
         del self._helpers[helper]
         os.close(descriptor)
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])

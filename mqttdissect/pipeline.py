@@ -110,29 +110,35 @@ class Dissector:
                 file = frame.file
             segment = unwrapper.segment(frame)
             if segment is not None:
-                tcp.take(segment, chunks)
-                if unwrapper.more:  # an A-MSDU has several
-                    for other in unwrapper.more:
-                        tcp.take(other, chunks)
-                if chunks:
+                chunk = tcp.take(segment, chunks)
+                if chunk is not None:
+                    self._chunk(chunk, packets)
+                elif chunks:
                     self._chunks(chunks, packets)
                     chunks.clear()
+                if unwrapper.more:  # an A-MSDU has several
+                    for other in unwrapper.more:
+                        self._chunks(tcp.feed(other), packets)
         return packets
 
     def _chunks(self, chunks: list[Chunk], packets: list[Packet]) -> None:
         for chunk in chunks:
-            if chunk.stream.transport is IS_MQTT:
-                self._mqtt(chunk, packets)
-            else:
-                for held in self.transport.feed(chunk):
-                    self._mqtt(held, packets)
+            self._chunk(chunk, packets)
+
+    def _chunk(self, chunk: Chunk, packets: list[Packet]) -> None:
+        if chunk.stream.transport is IS_MQTT:
+            self._mqtt(chunk, packets)
+        else:
+            for held in self.transport.feed(chunk):
+                self._mqtt(held, packets)
 
     def _mqtt(self, chunk: Chunk, packets: list[Packet]) -> None:
         """A chunk of a stream that carries MQTT."""
         if self._following:
             self.mqtt.follow(chunk)
-            return
-        found = self.mqtt.feed(chunk)
-        if self.analysis is not None:
+        elif self.analysis is None:
+            self.mqtt.take(chunk, packets)
+        else:
+            found = self.mqtt.feed(chunk)
             self.analysis.chunk(chunk, found)
-        packets.extend(found)
+            packets.extend(found)

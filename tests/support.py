@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
+from mqttdissect.capture.frame import Frame
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.pipeline import Dissector
 
@@ -76,6 +77,13 @@ def ip(source: bytes, destination: bytes, payload: bytes, protocol: int = 6) -> 
 def ethernet(packet: bytes) -> bytes:
     """An Ethernet frame around an IP packet."""
     return bytes(12) + (b"\x08\x00" if packet[0] >> 4 == 4 else b"\x86\xdd") + packet
+
+
+def framed(data: bytes, link_type: int = 1, original: int | None = None) -> Frame:
+    """A frame in the middle of a block, whose other bytes could belong to it as well."""
+    before, behind = b"\x08\x00\x45" * 7, b"\x00\x45\x06\x10" * 64
+    end = len(before) + len(data)
+    return Frame(7, 123, link_type, before + data + behind, original or len(data), 0, len(before), end)
 
 
 @dataclass

@@ -40,6 +40,7 @@ from support import (
     connect,
     enhanced,
     ethernet,
+    framed,
     interface,
     ip,
     publish,
@@ -88,7 +89,7 @@ EXPECTED = ["1", "2", "3", "3", "14"]  # CONNECT, CONNACK, PUBLISH both ways, DI
 def unwrap(data: bytes, link_type: int = ETHERNET) -> tuple[Segment | None, Unwrapper]:
     """The segment in a frame, and who found it."""
     unwrapper = Unwrapper()
-    return unwrapper.segment(Frame(7, 123, link_type, data, len(data), 0)), unwrapper
+    return unwrapper.segment(framed(data, link_type)), unwrapper
 
 
 # --- each of them ---------------------------------------------------------------------------------------------------
@@ -270,7 +271,7 @@ def test_a_frame_cut_at_any_place(name: str) -> None:
     frame = wrap(packet)
     seen = 0
     for size in range(len(frame)):
-        found = Unwrapper().segment(Frame(1, 0, link_type, frame[:size], len(frame), 0))
+        found = Unwrapper().segment(framed(frame[:size], link_type, len(frame)))
         if found is not None:
             seen += 1
             assert (found.length, found.data) == (5, b"hello"[: len(found.data)])
@@ -385,7 +386,7 @@ def check(found: Segment | None, unwrapper: Unwrapper, link_type: int) -> None:
 def test_any_bytes_of_any_link_type(link_type: int, data: bytes, original: int) -> None:
     """Nothing raises."""
     unwrapper = Unwrapper()
-    check(unwrapper.segment(Frame(1, 0, link_type, data, original, 0)), unwrapper, link_type)
+    check(unwrapper.segment(framed(data, link_type, original)), unwrapper, link_type)
     unwrapper.close()
 
 
@@ -403,7 +404,7 @@ def test_any_bytes_changed_in_any_encapsulation(
         if at < len(data):
             data = with_byte(data, at, value)
     unwrapper = Unwrapper()
-    check(unwrapper.segment(Frame(1, 0, link_type, data[:size], len(data), 0)), unwrapper, link_type)
+    check(unwrapper.segment(framed(data[:size], link_type, len(data))), unwrapper, link_type)
 
 
 HOSTILE = {

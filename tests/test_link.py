@@ -19,7 +19,7 @@ from scapy.layers.inet6 import (
 from scapy.layers.ipsec import AH
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Dot1AD, Dot1Q, Ether, Loopback
 from scapy.packet import Packet, Raw
-from support import ACK, CLIENT, PSH, SERVER, SYN, ethernet, ip, tcp
+from support import ACK, CLIENT, PSH, SERVER, SYN, ethernet, framed, ip, tcp
 
 from mqttdissect.capture.frame import Frame
 from mqttdissect.net.address import address, endpoint, port
@@ -39,7 +39,7 @@ UDP, NO_NEXT_HEADER = 17, 59
 def unwrap(data: bytes, link_type: int = ETHERNET, original: int | None = None) -> tuple[Segment | None, Unwrapper]:
     """The segment in a frame, and who found it, for what was counted."""
     unwrapper = Unwrapper()
-    return unwrapper.segment(Frame(7, 123, link_type, data, original or len(data), 0)), unwrapper
+    return unwrapper.segment(framed(data, link_type, original)), unwrapper
 
 
 def segment(data: bytes, link_type: int = ETHERNET, original: int | None = None) -> Segment:
@@ -502,6 +502,6 @@ def test_options_cut_by_the_snap_length() -> None:
     header[12] = 7 << 4
     frame = ethernet(ip(CLIENT[0], SERVER[0], bytes(header) + bytes.fromhex("01 03 03 05 01 01 01 01")))
     for size, scale in ((len(frame) - 4, 5), (len(frame) - 5, -1), (len(frame) - 8, -1)):
-        segment = Unwrapper().segment(Frame(1, 0, 1, frame[:size], len(frame), 0))
+        segment = Unwrapper().segment(framed(frame[:size], 1, len(frame)))
         assert segment is not None
         assert segment.scale == scale

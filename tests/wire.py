@@ -47,7 +47,12 @@ class Wire:
             self.now,
         )
         segment.scale = scale
-        return self.reassembler.feed(segment)
+        chunks: list[Chunk] = []
+        only = self.reassembler.take(segment, chunks)
+        if only is None:
+            return chunks
+        assert not chunks  # they would come before it
+        return [only]
 
     client = partialmethod(send, CLIENT)
     server = partialmethod(send, SERVER)

@@ -184,7 +184,7 @@ class PcapReader:
                     continue
             number += 1
             time_ns = seconds * 1_000_000_000 + fraction * unit
-            frames.append(Frame(number, time_ns, link, data[position + header : end], original, 0))
+            frames.append(Frame(number, time_ns, link, data, original, 0, position + header, end))
             self._seconds = seconds
             position = end
         self.frames = number

@@ -297,8 +297,10 @@ class PcapngReader:
         self._time_ns = time_ns
         self.frames += 1
         start = at + head
-        data = self._buffer.data[start : start + captured]
-        frame = Frame(self.frames, time_ns, self.interfaces[index].link_type, data, original, index)
+        frame = Frame(
+            self.frames, time_ns, self.interfaces[index].link_type, self._buffer.data, original, index,
+            start, start + captured,
+        )  # fmt: skip
         padded = head + (captured + 3) // 4 * 4
         if padded + 4 < length and head == 28:
             self._options(frame, at + padded, at + length - 4, index)

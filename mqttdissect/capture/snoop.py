@@ -128,8 +128,8 @@ class SnoopReader:
             self.frames += 1
             self._seconds = u32be(data, at + 16)
             time_ns = self._seconds * 1_000_000_000 + u32be(data, at + 20) * 1000
-            frame = data[at + RECORD : at + RECORD + length]
-            frames.append(Frame(self.frames, time_ns, self._link, frame, u32be(data, at), 0))
+            start = at + RECORD
+            frames.append(Frame(self.frames, time_ns, self._link, data, u32be(data, at), 0, start, start + length))
             self.interfaces[0].dropped = u32be(data, at + 12)
             buffer.position = at + whole
         return frames

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
-from functools import partial
 
 import click
 
@@ -16,16 +14,16 @@ from mqttdissect.files import Captures, Source
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.output.links import Holder, is_open
-from mqttdissect.parallel import Helper, HelperEnded, Leader, processes
+from mqttdissect.parallel import Helper, HelperEnded, Leader, Sink, processes
 from mqttdissect.pipeline import Dissector
 
 
 class Block:
-    """Packets of one block of frames, and who takes their text once it is known what answers them."""
+    """Packets of one block of frames, and what takes their text once it is known what answers them."""
 
-    def __init__(self, packets: list[Packet], done: Callable[[bytes], None]) -> None:
+    def __init__(self, packets: list[Packet], sink: Sink) -> None:
         self.packets = packets
-        self.done = done
+        self.sink = sink
         self._at = 0  # all before it are settled
 
     def is_open(self, cost: int) -> bool:
@@ -86,8 +84,7 @@ class SharedSession(Session):
         if leader is None:
             super()._hand_on(packets)
             return
-        place = leader.reserve()
-        self._queue.append(Block(packets, lambda text: leader.write(place, text)))
+        self._queue.append(Block(packets, leader.reserve()))
         self._advance()
         leader.settle()
 
@@ -98,7 +95,7 @@ class SharedSession(Session):
             self._leader.settle(True)
         super()._say(line)
 
-    def _put(self, text: bytes) -> None:
+    def _put(self, text: bytes | memoryview) -> None:
         self._progress.make_way()
         sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
@@ -118,7 +115,9 @@ class SharedSession(Session):
             elif self._holder is not None and not ended and head.is_open(int(dissector.mqtt.cost)):
                 return
             else:
-                head.done(b"".join(printer.texts(head.packets, dissector)))
+                for part in printer.texts(head.packets, dissector):
+                    head.sink.write(part)
+                head.sink.end()
             queue.popleft()
 
     def _help(self, captures: Captures, helper: Helper) -> None:
@@ -131,7 +130,7 @@ class SharedSession(Session):
                 packets, malformed = int(mqtt.packets), int(mqtt.malformed)
                 found = dissector.feed_frames(frames)
                 counts = int(mqtt.packets) - packets, int(mqtt.malformed) - malformed
-                self._queue.append(Block(found, partial(helper.send, int(frames[0].number), *counts)))
+                self._queue.append(Block(found, helper.send(int(frames[0].number), *counts)))
                 self._advance()
             else:
                 self._follow(frames)

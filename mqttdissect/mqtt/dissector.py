@@ -44,30 +44,40 @@ class MqttDissector:
         self.cost: i64 = 0
         self.room = Room(most_incomplete)
         self._version = version
+        self._followed: list[Packet] = []  # of one chunk
 
     def feed(self, chunk: Chunk) -> list[Packet]:
         """The packets that `chunk` completes."""
+        packets: list[Packet] = []
+        self.take(chunk, packets)
+        return packets
+
+    def take(self, chunk: Chunk, out: list[Packet]) -> None:
+        """Add the same to `out`."""
         conversation = self._conversation(chunk.stream)
-        packets = conversation.framers[chunk.direction].feed(chunk)
-        for packet in packets:
+        before: i64 = len(out)
+        conversation.framers[chunk.direction].take(chunk, out)
+        count: i64 = len(out)
+        for index in range(before, count):
+            packet = out[index]
             if packet.type != UNDECODED:
                 self.packets += 1
                 if packet.notes is not None:
                     self.malformed += 1
-        if packets:
+        if count > before:
             self.passing.last_ns = chunk.time_ns
         if self.links:
-            self._tie(conversation, chunk, packets, 0)
-        return packets
+            self._tie(conversation, chunk, out, before, 0)
 
     def follow(self, chunk: Chunk) -> None:
         """Come to the same state as with `feed`; what matters of the packets is then in `passing`."""
         passing = self.passing
         before = passing.count
         conversation = self._conversation(chunk.stream)
+        packets = self._followed
         passing.active = True
         passing.links = self.links
-        packets = conversation.framers[chunk.direction].feed(chunk)
+        conversation.framers[chunk.direction].take(chunk, packets)
         passing.active = False
         if packets or passing.count != before:
             passing.add(chunk)
@@ -75,14 +85,17 @@ class MqttDissector:
                 conversation.named = True
                 passing.flows.append(chunk.stream.flow)
         if self.links:
-            self._tie(conversation, chunk, packets, passing.count - before)
+            self._tie(conversation, chunk, packets, 0, passing.count - before)
+        if packets:
+            packets.clear()
 
-    def _tie(self, conversation: Conversation, chunk: Chunk, packets: list[Packet], passed: i64) -> None:
-        """Tie packets of a chunk, which has as many others that were passed over."""
+    def _tie(self, conversation: Conversation, chunk: Chunk, packets: list[Packet], at: i64, passed: i64) -> None:
+        """Tie packets of a chunk, from index `at` on; it has as many others that were passed over."""
         answers = conversation.answers
-        for packet in packets:
-            answers.take(packet, self.cost)
-        self.cost += len(chunk.data) + PACKET_COST * (len(packets) + passed)
+        count: i64 = len(packets)
+        for index in range(at, count):
+            answers.take(packets[index], self.cost)
+        self.cost += len(chunk.data) + PACKET_COST * (count - at + passed)
 
     def _conversation(self, stream: Stream) -> Conversation:
         state = stream.application

@@ -93,7 +93,7 @@ class Room:
 
 @final
 class Framer:
-    """One direction of a connection: `feed` it chunks; it returns decoded packets. Raises nothing.
+    """One direction of a connection: it takes chunks and adds decoded packets. Raises nothing.
 
     While `passing` is active, packets that change nothing for later ones are counted there instead.
     """
@@ -123,16 +123,15 @@ class Framer:
         self._gap_bytes: i64 = 0  # before the next packet, and the frame before them
         self._gap_after: i64 = 0
 
-    def feed(self, chunk: Chunk) -> list[Packet]:
-        """The packets that `chunk` completes."""
-        out: list[Packet] = []
+    def take(self, chunk: Chunk, out: list[Packet]) -> None:
+        """Add the packets that `chunk` completes to `out`."""
         if chunk.gap and not self._gap(chunk, out):
             self._gap_bytes += chunk.gap
             self._gap_after = chunk.before
         following: i64 = len(out)  # index of the first packet behind the gap
         if chunk.ending != OPEN:
             self._end(chunk, out)
-            return out
+            return
         if not self._started:
             self._started = True
             if not chunk.stream.handshake and chunk.data[0] != 0x10:
@@ -150,7 +149,6 @@ class Framer:
             out[following].gap_bytes = self._gap_bytes
             out[following].gap_after = self._gap_after
             self._gap_bytes = 0
-        return out
 
     def _cut(self, data: bytes, at: i64, chunk: Chunk, out: list[Packet]) -> None:
         """Cut `data`, which belongs to the frame of `chunk`, into packets from `at` on; keep what is left over."""
@@ -393,7 +391,7 @@ class Framer:
             end = spans[index + 1][0] if index + 1 < len(spans) else len(data)
             piece = data[start:end]
             part = Chunk(chunk.stream, self._direction, piece, frame, chunk.arrival, chunk.time_ns, 0, OPEN)
-            out.extend(self.feed(part))
+            self.take(part, out)
 
     def _undecoded(self, data: bytes, spans: list[tuple[int, int]], chunk: Chunk, out: list[Packet]) -> None:
         """Hand on bytes that are no packet."""

@@ -88,20 +88,26 @@ class Unwrapper:
         """The TCP segment that `frame` carries or completes, or None."""
         if self.more:
             self.more = []
-        data = frame.data
-        size: i64 = len(data)
-        at: i64 = 14
-        if size < 34 or frame.link_type != ETHERNET or data[12] != 8 or data[13]:  # nearly always, all there is to see
+        data = frame.block
+        at = frame.start
+        size = frame.end
+        limit = at + max(frame.original_length, size - at)
+        if frame.link_type != ETHERNET or size - at < 34 or data[at + 12] != 8 or data[at + 13]:
+            data = frame.data
+            size -= at
+            limit -= at
             at = network_offset(frame.link_type, data)
+        else:  # nearly always
+            at += 14
         if 0 <= at < size:
             version = i64(data[at]) >> 4
             if version == 4:
-                return self._ipv4(frame, data, at, size, wire_length(frame), 0)
+                return self._ipv4(frame, data, at, size, limit, 0)
             if version == 6:
-                return self._ipv6(frame, data, at, size, wire_length(frame), 0)
+                return self._ipv6(frame, data, at, size, limit, 0)
             self.broken += 1
             return None
-        place = Place(frame.link_type, data, 0, size, wire_length(frame))
+        place = Place(frame.link_type, data, 0, size, limit)
         if not 0 <= frame.link_type < ETHERTYPES:
             place.layer = UNKNOWN_LINK
             place.found = frame.link_type
@@ -308,8 +314,3 @@ def window_scale(data: bytes, at: i64, end: i64) -> i64:
             return -1
         at += length
     return -1
-
-
-def wire_length(frame: Frame) -> i64:
-    """Bytes of the frame as it was on the wire."""
-    return max(frame.original_length, len(frame.data))

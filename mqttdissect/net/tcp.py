@@ -297,11 +297,14 @@ class Reassembler:
     def feed(self, segment: Segment) -> list[Chunk]:
         """The chunks that `segment` completes: of its own stream, or of others whose holes are overdue."""
         out: list[Chunk] = []
-        self.take(segment, out)
+        chunk = self.take(segment, out)
+        if chunk is not None:
+            out.append(chunk)
         return out
 
-    def take(self, segment: Segment, out: list[Chunk]) -> None:
-        """Add the same to `out`."""
+    def take(self, segment: Segment, out: list[Chunk]) -> Chunk | None:
+        """The same: the chunk, if it is the only one, as it nearly always is; else None, and those that there are are
+        added to `out`, which has to be empty."""
         self._frame = segment.frame
         self._time_ns = segment.time_ns
         flags = segment.flags
@@ -317,7 +320,7 @@ class Reassembler:
                 if flags & (FIN | RST):
                     closes(stream, half, segment)
                     self._end_ignored(stream)
-                return
+                return None
             if (flags & SYN or segment.length or half.ending != OPEN) and not same_stream(half, segment):
                 self._finish_stream(stream, REPLACED, out)
                 self._live -= 1
@@ -343,7 +346,15 @@ class Reassembler:
                 half.known = True
                 half.next = position
             if segment.length:
-                self._data(stream, half, position, segment, out)
+                if position == half.next and half.finish == -1 and half.beyond is None:
+                    end = position + segment.length
+                    chunk = self._deliver(stream, half, end, segment.data, segment.frame, segment.time_ns)
+                    if chunk is not None:
+                        if not flags & FIN and not self._holes and not out:
+                            return chunk
+                        out.append(chunk)
+                else:
+                    self._data(stream, half, position, segment, out)
             if flags & FIN and half.ending == OPEN:
                 closes(stream, half, segment)
                 half.finish = position + segment.length
@@ -351,6 +362,7 @@ class Reassembler:
                 self._end(stream, half, FINISHED, out)
         if self._holes:
             self._sweep(segment, out)
+        return None
 
     def close(self) -> list[Chunk]:
         """The capture has ended: what waits is handed on with its gaps, and every open direction ends."""
@@ -399,17 +411,18 @@ class Reassembler:
                     half.retransmitted_ns = segment.time_ns
                 return
             data = data[half.next - position :]
-        self._deliver(stream, half, end, data, segment.frame, segment.time_ns, out)
+        chunk = self._deliver(stream, half, end, data, segment.frame, segment.time_ns)
+        if chunk is not None:
+            out.append(chunk)
         beyond = half.beyond
         if beyond is not None:
             beyond.acknowledged_ns = -1
             self._drain(stream, half, beyond, out)
 
-    def _deliver(
-        self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64, out: list[Chunk]
-    ) -> None:
-        """Hand on `data`, which was captured of the bytes from `half.next` to `end`."""
+    def _deliver(self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64) -> Chunk | None:
+        """Hand on `data`, which was captured of the bytes from `half.next` to `end`; None if none were."""
         captured: i64 = len(data)
+        chunk: Chunk | None = None
         if half.ending != OPEN:  # bytes behind a RST that nobody heeded, or behind a FIN: on the wire all the same
             half.ending = OPEN
             half.finish = -1
@@ -422,7 +435,6 @@ class Reassembler:
             chunk = Chunk(stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN)
             chunk.before = half.carried
             half.carried = frame
-            out.append(chunk)
             half.missing = 0
             half.delivered = True
             half.recent = data
@@ -431,6 +443,7 @@ class Reassembler:
         if cut:
             self._give_up(half, cut)
         half.next = end
+        return chunk
 
     def _wait(self, stream: Stream, half: Half, position: i64, segment: Segment) -> None:
         beyond = half.beyond
@@ -495,7 +508,9 @@ class Reassembler:
             end = position + held.length
             if end > half.next:
                 data = held.data[half.next - position :] if position < half.next else held.data
-                self._deliver(stream, half, end, data, held.frame, held.time_ns, out)
+                chunk = self._deliver(stream, half, end, data, held.frame, held.time_ns)
+                if chunk is not None:
+                    out.append(chunk)
         if not order:
             half.beyond = None
             self._holes.pop(half, None)
