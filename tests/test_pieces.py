@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mqttdissect.output.clock import FORMATS, Clock
 from mqttdissect.output.links import duration
 from mqttdissect.output.ndjson import quoted
-from mqttdissect.output.pieces import aligned, decimal, digits, number, spaces
+from mqttdissect.output.pieces import Column, aligned, decimal, digits, number, spaces
 from mqttdissect.output.text import printable, printable_ascii
 from mqttdissect.output.values import LONGEST, payload
 
@@ -30,6 +30,32 @@ def test_an_aligned_number(value: int, width: int) -> None:
     assert aligned(value, width, out) == max(width, len(str(value)))
     assert b"".join(out) == str(value).rjust(width).encode()
     assert digits(value) == len(str(value))
+
+
+@given(st.lists(st.tuples(counts, st.integers(0, 3000)), max_size=8), st.integers(0, 12))
+def test_a_column_of_numbers(values: list[tuple[int, int]], width: int) -> None:
+    """Numbers near each other and far apart; the column may be widened in between."""
+    column = Column(width)
+    for value, step in values:
+        for one in (value, max(value - step, 0), value):
+            width = max(width, len(str(one)))
+            out: list[bytes] = []
+            column.write(one, out)
+            assert b"".join(out) == str(one).rjust(width).encode()
+        width = column.width = width + step % 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**13), st.integers(0, 3 * 10**9), st.integers(0, 20)), max_size=8))
+def test_stamps_one_after_the_other(stamps: list[tuple[int, int, int]]) -> None:
+    """Each looks as on its own, whatever was written before it."""
+    clock = Clock()
+    clock.first_ns = 0
+    for time_ns, step, width in stamps:
+        for one in (time_ns, time_ns + step):
+            text = clock.text(one)
+            out: list[bytes] = []
+            assert clock.write(one, width, out) == max(width, len(text))
+            assert b"".join(out) == text.rjust(width).encode()
 
 
 def test_digits_change_at_powers_of_ten() -> None:

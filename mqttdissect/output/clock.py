@@ -30,6 +30,10 @@ class Clock:
         self.form = form
         self.first_ns: i64 = -1
         self._before_ns: i64 = -1
+        self._whole: i64 = -1  # seconds of the stamp that was written last
+        self._asked: i64 = 0  # the width that it was to have, and the one that it took
+        self._taken: i64 = 0
+        self._second = b""  # its seconds as written
 
     def text(self, time_ns: i64) -> str:
         """The stamp of the next packet."""
@@ -54,10 +58,16 @@ class Clock:
             micros = since // 1000
             whole = micros // 1_000_000
             micros -= whole * 1_000_000
-            width = aligned(whole, width - 7, out) + 7
-            out.append(POINT_THREE[micros // 1000])
-            out.append(THREE[micros % 1000])
-            return width
+            if whole != self._whole or width != self._asked:
+                pieces: list[bytes] = []
+                self._taken = aligned(whole, width - 7, pieces) + 7
+                self._second = b"".join(pieces)
+                self._whole, self._asked = whole, width
+            millis = micros // 1000
+            out.append(self._second)
+            out.append(POINT_THREE[millis])
+            out.append(THREE[micros - millis * 1000])
+            return self._taken
         text = self.text(time_ns).encode()
         length: i64 = len(text)
         if length < width:

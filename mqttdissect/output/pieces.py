@@ -1,6 +1,6 @@
 """Numbers, spaces and bytes as pieces of output (`writer`): those that are common are made once."""
 
-from typing import Final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -44,6 +44,35 @@ def aligned(value: i64, width: i64, out: list[bytes]) -> i64:
     else:
         out.append(str(value).encode())
     return width
+
+
+@final
+class Column:
+    """Numbers that are not negative, on the right of a column that never shrinks. width: of the column.
+
+    Each is mostly near the one before, so that all but its last three digits are kept as they were written.
+    """
+
+    def __init__(self, width: i64) -> None:
+        self.width = width
+        self._thousands: i64 = 0
+        self._start = b""  # they, in a column of `_start_width`
+        self._start_width: i64 = 0
+
+    def write(self, value: i64, out: list[bytes]) -> None:
+        """Add a number."""
+        thousands = value // 1000
+        if thousands == 0:
+            self.width = aligned(value, self.width, out)
+            return
+        if thousands != self._thousands or self.width != self._start_width:
+            pieces: list[bytes] = []
+            self.width = aligned(thousands, self.width - 3, pieces) + 3
+            self._start = b"".join(pieces)
+            self._start_width = self.width
+            self._thousands = thousands
+        out.append(self._start)
+        out.append(THREE[value - thousands * 1000])
 
 
 def spaces(count: i64) -> bytes:

@@ -15,7 +15,7 @@ from mqttdissect.output.gist import Gist
 from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.links import NO_LINKS
 from mqttdissect.output.links import lines as link_lines
-from mqttdissect.output.pieces import aligned, digits
+from mqttdissect.output.pieces import Column, digits
 from mqttdissect.output.text import cells
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.writer import Writer
@@ -32,7 +32,7 @@ class SummaryWriter(Writer):
         self.theme = theme
         self.clock = clock
         self.gist = Gist(theme)
-        self._number_width: i64 = 5
+        self._numbers = Column(5)
         self._time_width: i64 = 10
         self._width = 15  # of an address
         self._hosts = Hosts(names)  # keeps the addresses of both directions, as wide as the columns are now
@@ -52,7 +52,7 @@ class SummaryWriter(Writer):
         """One line."""
         if self._start:
             out.append(self._start)
-        self._number_width = aligned(packet.frame, self._number_width, out)
+        self._numbers.write(packet.frame, out)
         out.append(self._to_time)
         self._time_width = self.clock.write(packet.time_ns, self._time_width, out)
         out.append(self._to_address)
@@ -73,7 +73,7 @@ class SummaryWriter(Writer):
 
     def follow(self, passing: Passing) -> None:
         """Grow the columns for packets that go by."""
-        self._number_width = max(self._number_width, digits(passing.frame))
+        self._numbers.width = max(self._numbers.width, digits(passing.frame))
         self._time_width = max(self._time_width, self.clock.width(passing))
         for flow in passing.flows:
             if self._hosts.kept(flow) is None:
