@@ -30,7 +30,7 @@ from typing import Protocol
 
 WORTHWHILE = 2 * 1024 * 1024  # bytes of captures; fewer are dissected before a second process has started
 MOST_BY_DEFAULT = 8  # processes; more gain little, since each reads everything
-MOST_HELD = 1024 * 1024  # bytes of text that the leader keeps while an earlier block is not there
+MOST_HELD = 4 * 1024 * 1024  # bytes of text that the leader keeps while an earlier block is not there
 PIPE = 1024 * 1024  # bytes in a helper's pipe, if the system grants that
 READ = 128 * 1024  # bytes at once
 HEAD = struct.Struct("=QQQ")  # of a block: number of its first frame, packets, malformed ones

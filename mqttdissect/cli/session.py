@@ -29,7 +29,7 @@ from mqttdissect.pipeline import Dissector
 from mqttdissect.source import STOP
 
 COLLECT_EVERY = 500_000  # objects; nearly none of ours are in cycles, so the collector mostly finds nothing
-PIECES_AT_ONCE = 2048  # in one write; to join more takes more memory than a core's cache has
+PIECES_AT_ONCE = 6000  # in one write; to join many more takes more memory than a core's cache has
 MOST_DAMAGE = 10  # lines about the damage of one capture
 
 
