@@ -83,7 +83,9 @@ def framed(data: bytes, link_type: int = 1, original: int | None = None) -> Fram
     """A frame in the middle of a block, whose other bytes could belong to it as well."""
     before, behind = b"\x08\x00\x45" * 7, b"\x00\x45\x06\x10" * 64
     end = len(before) + len(data)
-    return Frame(7, 123, link_type, before + data + behind, original or len(data), 0, len(before), end)
+    return Frame(
+        7, 123, link_type, before + data + behind, len(data) if original is None else original, 0, len(before), end
+    )
 
 
 @dataclass

@@ -22,24 +22,25 @@ class Frame:
     """One captured frame.
 
     number: from 1, in the order of the file. time_ns: nanoseconds since 1970-01-01 UTC. link_type: the LINKTYPE_ value
-    of its interface. block, start, end: where in what was read at once the captured bytes lie, which a snap length may
-    have cut. original_length: bytes on the wire. interface: index into the reader's `interfaces`. comments: what
-    somebody wrote about it (pcapng). file: index of its file where several are read as one.
+    of its interface. data: the bytes captured, perhaps cut by a snap length; they lie in `block`, which was read at
+    once and lives as long as the frame, from `start` to `end`. original_length: bytes on the wire. interface: index
+    into the reader's `interfaces`. comments: what somebody wrote about it (pcapng). file: index of its file where
+    several are read as one.
     """
 
     __slots__ = ("block", "comments", "end", "file", "interface", "link_type", "number", "original_length", "start",
                  "time_ns")  # fmt: skip
 
     def __init__(
-        self, number: i64, time_ns: i64, link_type: i64, block: bytes, original_length: i64, interface: i64,
+        self, number: i64, time_ns: i64, link_type: i64, data: bytes, original_length: i64, interface: i64,
         start: i64 = 0, end: i64 = -1,
     ) -> None:  # fmt: skip
         self.number = number
         self.time_ns = time_ns
         self.link_type = link_type
-        self.block = block
+        self.block = data
         self.start = start
-        self.end: i64 = end if end >= 0 else len(block)
+        self.end: i64 = end if end >= 0 else len(data)
         self.original_length = original_length
         self.interface = interface
         self.comments: list[str] | None = None
