@@ -334,35 +334,43 @@ class Reassembler:
             watch_handshake(stream, half, segment)
         if flags & ACK:
             acknowledge(stream.half(1 - half.direction), segment)
+        chunk: Chunk | None = None
         if flags & RST:
             self._reset(stream, half, segment, out)
         else:
-            position = unfold(segment.sequence, half.next) if half.known else segment.sequence
-            if flags & SYN:
-                position += 1
-                half.initial = segment.sequence
-                half.scale = segment.scale
-            if not half.known:
-                half.known = True
-                half.next = position
-            if segment.length:
-                if position == half.next and half.finish == -1 and half.beyond is None:
-                    end = position + segment.length
-                    chunk = self._deliver(stream, half, end, segment.data, segment.frame, segment.time_ns)
-                    if chunk is not None:
-                        if not flags & FIN and not self._holes and not out:
-                            return chunk
-                        out.append(chunk)
-                else:
-                    self._data(stream, half, position, segment, out)
-            if flags & FIN and half.ending == OPEN:
-                closes(stream, half, segment)
-                half.finish = position + segment.length
-            if half.finish == half.next and half.ending == OPEN:
-                self._end(stream, half, FINISHED, out)
-        if self._holes:
-            self._sweep(segment, out)
-        return None
+            chunk = self._ordered(stream, half, segment, out)
+        if out or self._holes:
+            if chunk is not None:
+                out.append(chunk)
+            if self._holes:
+                self._sweep(segment, out)
+            return None
+        return chunk
+
+    def _ordered(self, stream: Stream, half: Half, segment: Segment, out: list[Chunk]) -> Chunk | None:
+        """Put a segment in its place: SYN, payload and FIN. The chunk that is the last it makes, if there is one; those
+        before it are added to `out`."""
+        flags = segment.flags
+        position = unfold(segment.sequence, half.next) if half.known else segment.sequence
+        if flags & SYN:
+            position += 1
+            half.initial = segment.sequence
+            half.scale = segment.scale
+        if not half.known:
+            half.known = True
+            half.next = position
+        chunk: Chunk | None = None
+        if segment.length:
+            chunk = self._data(stream, half, position, segment, out)
+        if flags & FIN and half.ending == OPEN:
+            closes(stream, half, segment)
+            half.finish = position + segment.length
+        if half.finish == half.next and half.ending == OPEN:
+            if chunk is not None:
+                out.append(chunk)
+            self._end(stream, half, FINISHED, out)
+            return None
+        return chunk
 
     def close(self) -> list[Chunk]:
         """The capture has ended: what waits is handed on with its gaps, and every open direction ends."""
@@ -392,13 +400,13 @@ class Reassembler:
         self._table[back] = stream
         return stream
 
-    def _data(self, stream: Stream, half: Half, position: i64, segment: Segment, out: list[Chunk]) -> None:
-        """A segment with payload, which starts at `position`."""
+    def _data(self, stream: Stream, half: Half, position: i64, segment: Segment, out: list[Chunk]) -> Chunk | None:
+        """The same for a payload, which starts at `position`."""
         if not half.delivered and half.initial == -1 and position == half.next + 1 and half.beyond is None:
             half.next = position  # the stream was joined at a keep-alive probe, which lies one byte back
         if position > half.next:
             self._wait(stream, half, position, segment)
-            return
+            return None
         end = position + segment.length
         data = segment.data
         if position < half.next:
@@ -409,15 +417,17 @@ class Reassembler:
                 if not probe:
                     half.retransmissions += 1
                     half.retransmitted_ns = segment.time_ns
-                return
+                return None
             data = data[half.next - position :]
         chunk = self._deliver(stream, half, end, data, segment.frame, segment.time_ns)
+        beyond = half.beyond
+        if beyond is None:
+            return chunk
         if chunk is not None:
             out.append(chunk)
-        beyond = half.beyond
-        if beyond is not None:
-            beyond.acknowledged_ns = -1
-            self._drain(stream, half, beyond, out)
+        beyond.acknowledged_ns = -1
+        self._drain(stream, half, beyond, out)
+        return None
 
     def _deliver(self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64) -> Chunk | None:
         """Hand on `data`, which was captured of the bytes from `half.next` to `end`; None if none were."""
