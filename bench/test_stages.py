@@ -29,7 +29,8 @@ from mqttdissect.mqtt.dissector import MqttDissector
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.segment import Segment
-from mqttdissect.net.tcp import Chunk, Reassembler
+from mqttdissect.net.stream import Chunk
+from mqttdissect.net.tcp import Reassembler
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.columns import Columns, FieldsWriter
 from mqttdissect.output.hexdump import WithDump

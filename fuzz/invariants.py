@@ -25,7 +25,7 @@ from mqttdissect.capture.compressed import Decompressor
 from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP
 from mqttdissect.net.fragments import Fragments
-from mqttdissect.net.tcp import Chunk
+from mqttdissect.net.stream import Chunk
 from mqttdissect.output import deliveries, sessions
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.columns import ABOUT_FRAMES, Columns, FieldsWriter, specs

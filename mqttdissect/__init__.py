@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mqttdissect.mqtt.fields import Field, FieldSpec
     from mqttdissect.mqtt.packet import Note, Packet
     from mqttdissect.net.segment import Segment
-    from mqttdissect.net.tcp import Chunk, Stream
+    from mqttdissect.net.stream import Chunk, Stream
     from mqttdissect.pipeline import Dissector
 
 _HOMES = {

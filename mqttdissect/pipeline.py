@@ -18,7 +18,8 @@ from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.fragments import Fragments
 from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.overlap import FIRST
-from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Chunk, Reassembler
+from mqttdissect.net.stream import Chunk
+from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Reassembler
 from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport
 
 

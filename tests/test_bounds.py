@@ -16,7 +16,7 @@ from support import ACK, CONNACK, PINGREQ, PSH, RST, SYN, Stream, connect, disse
 from mqttdissect.mqtt.connection import ALIAS_COST, MOST_ALIAS_TEXT, Connection
 from mqttdissect.mqtt.registry import TOPIC_NAME, TOPIC_OF_ALIAS
 from mqttdissect.net.overlap import POLICIES
-from mqttdissect.net.tcp import Stream as TcpStream
+from mqttdissect.net.stream import Stream as TcpStream
 from mqttdissect.pipeline import Dissector
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

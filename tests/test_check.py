@@ -21,7 +21,7 @@ from mqttdissect.analysis.rule import CLIENT, ERROR, SEVERITIES, Rule
 from mqttdissect.analysis.rules import RULES
 from mqttdissect.analysis.statements import STATEMENTS
 from mqttdissect.capture.notes import FrameNotes
-from mqttdissect.net.tcp import Stream as TcpStream
+from mqttdissect.net.stream import Stream as TcpStream
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.findings import MOST_PARTIAL, JsonView, Limiter, Tally, TextView
 from mqttdissect.output.junit import JunitView

@@ -22,7 +22,8 @@ from wire import CLIENT, FLOWS, MS, SERVER, TO_SERVER, Wire, ends, told
 from mqttdissect.net import tcp
 from mqttdissect.net.segment import Segment, reverse
 from mqttdissect.net.sequence import unfold
-from mqttdissect.net.tcp import OPEN, Chunk, Reassembler
+from mqttdissect.net.stream import CAPTURE_ENDED, FINISHED, OPEN, REPLACED, RESET, Chunk
+from mqttdissect.net.tcp import Reassembler
 
 # --- sequence numbers -----------------------------------------------------------------------------------------------
 
@@ -179,7 +180,7 @@ def test_a_new_syn_reuses_the_ports() -> None:
     wire = Wire().handshake()
     wire.client(0, b"old")
     wire.first = [200_000, 900_000]
-    assert ends(wire.client(-1, flags=SYN)) == [(CLIENT, tcp.REPLACED), (SERVER, tcp.REPLACED)]
+    assert ends(wire.client(-1, flags=SYN)) == [(CLIENT, REPLACED), (SERVER, REPLACED)]
     (chunk,) = wire.client(0, b"new")
     assert (chunk.stream.number, chunk.data) == (1, b"new")
 
@@ -189,7 +190,7 @@ def test_data_far_away_is_a_new_stream() -> None:
     wire = Wire().handshake()
     wire.client(0, b"old")
     *ending, chunk = wire.client(-(2**31) + 100, b"new")
-    assert ends(ending) == [(CLIENT, tcp.REPLACED), (SERVER, tcp.REPLACED)]
+    assert ends(ending) == [(CLIENT, REPLACED), (SERVER, REPLACED)]
     assert (chunk.stream.number, chunk.data, chunk.gap) == (1, b"new", 0)
 
 
@@ -200,9 +201,9 @@ def test_each_side_closes_for_itself() -> None:
     """A FIN ends its own direction; the other may go on."""
     wire = Wire().handshake()
     (end,) = wire.client(0, flags=FIN, ack=0)
-    assert (end.direction, end.ending, end.data, end.gap, end.frame) == (CLIENT, tcp.FINISHED, b"", 0, 4)
+    assert (end.direction, end.ending, end.data, end.gap, end.frame) == (CLIENT, FINISHED, b"", 0, 4)
     assert told(wire.server(0, b"goodbye", ack=1)) == [(0, b"goodbye")]
-    assert ends(wire.server(7, flags=FIN, ack=1)) == [(SERVER, tcp.FINISHED)]
+    assert ends(wire.server(7, flags=FIN, ack=1)) == [(SERVER, FINISHED)]
     assert wire.client(1, ack=8) == []
     assert wire.close() == []
 
@@ -210,7 +211,7 @@ def test_each_side_closes_for_itself() -> None:
 def test_a_fin_with_data() -> None:
     """The data come first."""
     data, end = Wire().handshake().client(0, b"bye", flags=FIN | PSH, ack=0)
-    assert (data.data, data.ending, end.data, end.ending) == (b"bye", OPEN, b"", tcp.FINISHED)
+    assert (data.data, data.ending, end.data, end.ending) == (b"bye", OPEN, b"", FINISHED)
 
 
 def test_a_repeated_fin_ends_nothing_twice() -> None:
@@ -228,14 +229,14 @@ def test_a_fin_before_the_missing_data(last: bytes) -> None:
     assert wire.client(6, last, flags=FIN) == []
     chunks = wire.client(3, b"def")
     assert b"".join(chunk.data for chunk in chunks) == b"def" + last
-    assert ends(chunks) == [(CLIENT, tcp.FINISHED)]
+    assert ends(chunks) == [(CLIENT, FINISHED)]
 
 
 def test_a_reset_ends_both_directions() -> None:
     """Nothing follows from either side."""
     wire = Wire().handshake()
     wire.client(0, b"abc")
-    assert ends(wire.server(0, flags=RST, ack=3)) == [(CLIENT, tcp.RESET), (SERVER, tcp.RESET)]
+    assert ends(wire.server(0, flags=RST, ack=3)) == [(CLIENT, RESET), (SERVER, RESET)]
     assert wire.close() == []
 
 
@@ -251,22 +252,22 @@ def test_a_refused_connection() -> None:
     """A SYN, and a RST with sequence number 0 in answer."""
     wire = Wire(first=(1000, 0))
     wire.client(-1, flags=SYN)
-    assert ends(wire.server(0, flags=RST, ack=0)) == [(CLIENT, tcp.RESET), (SERVER, tcp.RESET)]
+    assert ends(wire.server(0, flags=RST, ack=0)) == [(CLIENT, RESET), (SERVER, RESET)]
 
 
 def test_data_under_way_when_the_other_side_resets() -> None:
     """They were sent before the RST arrived, and are on the wire: they are handed on, and the direction ends again."""
     wire = Wire().handshake()
     wire.server(0, b"one", ack=0)
-    assert ends(wire.client(0, flags=RST, ack=3)) == [(CLIENT, tcp.RESET), (SERVER, tcp.RESET)]
+    assert ends(wire.client(0, flags=RST, ack=3)) == [(CLIENT, RESET), (SERVER, RESET)]
     assert told(wire.server(3, b"two", ack=0)) == [(0, b"two")]
-    assert ends(wire.close()) == [(SERVER, tcp.CAPTURE_ENDED)]
+    assert ends(wire.close()) == [(SERVER, CAPTURE_ENDED)]
 
 
 def test_data_behind_a_fin() -> None:
     """No sender may do this; what it did is shown all the same."""
     wire = Wire().handshake()
-    assert ends(wire.client(0, b"bye", flags=FIN)) == [(CLIENT, tcp.FINISHED)]
+    assert ends(wire.client(0, b"bye", flags=FIN)) == [(CLIENT, FINISHED)]
     assert told(wire.client(3, b"more")) == [(0, b"more")]
 
 
@@ -274,7 +275,7 @@ def test_the_capture_ends() -> None:
     """Every direction that was open says so, of every stream, once."""
     wire = Wire().handshake()
     wire.client(0, b"abc", flags=FIN)
-    assert ends(wire.close()) == [(SERVER, tcp.CAPTURE_ENDED)]
+    assert ends(wire.close()) == [(SERVER, CAPTURE_ENDED)]
     assert wire.close() == []
 
 
@@ -412,7 +413,7 @@ def test_closing_hands_on_what_waits() -> None:
     wire.client(20, b"uvw")
     first, second, end, _ = wire.close()
     assert told([first, second, end]) == [(3, b"ghi"), (11, b"uvw"), (0, b"")]
-    assert (first.frame, second.frame, end.ending) == (5, 6, tcp.CAPTURE_ENDED)
+    assert (first.frame, second.frame, end.ending) == (5, 6, CAPTURE_ENDED)
 
 
 @pytest.mark.parametrize("flags", [RST, SYN])
@@ -482,7 +483,7 @@ def test_shredded_streams_come_out_whole(stream: tuple[bytes, list[Span]], first
         chunks += wire.client(start, data[start:end], flags=FIN if start == len(data) else 0)
         carried[wire.frame] = (start, end)
     assert b"".join(chunk.data for chunk in chunks) == data
-    assert ends(chunks) == [(CLIENT, tcp.FINISHED)] and chunks[-1].ending == tcp.FINISHED
+    assert ends(chunks) == [(CLIENT, FINISHED)] and chunks[-1].ending == FINISHED
     at = 0
     for chunk in chunks[:-1]:
         start, end = carried[chunk.frame]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support import ACK, FIN, RST, SYN
 from wire import CLIENT, MS, SERVER, Wire
 
-from mqttdissect.net import tcp
+from mqttdissect.net.stream import FINISHED, OPEN, RESET
 
 
 def test_a_handshake_that_completes() -> None:
@@ -84,7 +84,7 @@ def test_who_closes_a_connection() -> None:
     wire.server(0, flags=FIN, ack=0)
     wire.client(0, flags=RST, ack=1)
     stream = wire.stream()
-    assert (stream.closed_by, stream.closed_how) == (SERVER, tcp.FINISHED)
+    assert (stream.closed_by, stream.closed_how) == (SERVER, FINISHED)
     assert (stream.closed_frame, stream.closed_ns) == (4, 4 * MS)
 
 
@@ -93,9 +93,9 @@ def test_who_resets_a_connection() -> None:
     wire = Wire().handshake()
     stream = wire.stream()
     wire.client(-500_000, flags=RST)
-    assert (stream.closed_by, stream.closed_how, stream.closed_frame) == (-1, tcp.OPEN, 0)
+    assert (stream.closed_by, stream.closed_how, stream.closed_frame) == (-1, OPEN, 0)
     wire.client(0, flags=RST | ACK, ack=0)
-    assert (stream.closed_by, stream.closed_how, stream.closed_frame) == (CLIENT, tcp.RESET, 5)
+    assert (stream.closed_by, stream.closed_how, stream.closed_frame) == (CLIENT, RESET, 5)
 
 
 def test_a_stream_that_nobody_wants_still_tells_its_end() -> None:
@@ -105,4 +105,4 @@ def test_a_stream_that_nobody_wants_still_tells_its_end() -> None:
     stream.ignored = True
     wire.client(0, b"GET /", ack=0)
     wire.server(0, flags=FIN, ack=5)
-    assert (stream.closed_by, stream.closed_how) == (SERVER, tcp.FINISHED)
+    assert (stream.closed_by, stream.closed_how) == (SERVER, FINISHED)

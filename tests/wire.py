@@ -11,7 +11,8 @@ from functools import partialmethod
 from support import ACK, SYN
 
 from mqttdissect.net.segment import Segment, reverse
-from mqttdissect.net.tcp import OPEN, Chunk, Reassembler, Stream
+from mqttdissect.net.stream import OPEN, Chunk, Stream
+from mqttdissect.net.tcp import Reassembler
 
 MS = 1_000_000
 TO_SERVER = bytes([10, 0, 0, 1, 10, 0, 0, 2]) + bytes.fromhex("9c40 075b")

@@ -24,7 +24,7 @@ from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import UNDECODED, Packet
-from mqttdissect.net.tcp import CAPTURE_ENDED, DROPPED, OPEN, REPLACED, Chunk
+from mqttdissect.net.stream import CAPTURE_ENDED, DROPPED, OPEN, REPLACED, Chunk
 
 SECOND: Final = 1_000_000_000
 BACK_NS: Final = 1_000_000_000  # by which time may go back without a word

@@ -44,7 +44,7 @@ from mqttdissect.analysis.opening import Opening, broker_of
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.net.tcp import RESET
+from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver

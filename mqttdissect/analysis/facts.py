@@ -17,7 +17,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.net.tcp import Stream
+from mqttdissect.net.stream import Stream
 
 CLIENT_SIDE: Final = 0
 BROKER_SIDE: Final = 1

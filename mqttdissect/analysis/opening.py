@@ -39,7 +39,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.net.tcp import RESET
+from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 MOST_CLIENTS: Final = 10_000

@@ -49,7 +49,7 @@ from mqttdissect.mqtt.registry import (
     TOPIC_OF_ALIAS,
 )
 from mqttdissect.net.address import address
-from mqttdissect.net.tcp import DROPPED, OPEN, REPLACED, RESET, Stream
+from mqttdissect.net.stream import DROPPED, OPEN, REPLACED, RESET, Stream
 
 MOST_TOPICS: Final = 50_000
 MOST_CLIENTS: Final = 50_000

@@ -35,7 +35,7 @@ from mqttdissect.mqtt.registry import (
     WILL_PAYLOAD,
     WILL_PROPERTIES,
 )
-from mqttdissect.net.tcp import OPEN, Stream
+from mqttdissect.net.stream import OPEN, Stream
 
 MOST_PACKETS: Final = 1_000_000
 MOST_KEY_BYTES: Final = 128 * 1024 * 1024  # of all meanings, estimated

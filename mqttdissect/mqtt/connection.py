@@ -14,7 +14,7 @@ from mqttdissect.mqtt.fields import Field
 from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, TOPIC_ALIAS
 from mqttdissect.mqtt.registry import PROPERTIES, PROPERTY_LENGTH, TOPIC_NAME, TOPIC_OF_ALIAS, UNKNOWN_ALIAS
-from mqttdissect.net.tcp import Stream
+from mqttdissect.net.stream import Stream
 
 ASSUMED_VERSION: Final = 4
 ALIAS: Final = BY_IDENTIFIER[TOPIC_ALIAS].value

@@ -9,7 +9,7 @@ from mqttdissect.mqtt.connection import Connection
 from mqttdissect.mqtt.framing import MOST_INCOMPLETE, Framer, Room
 from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.mqtt.passing import Passing
-from mqttdissect.net.tcp import Chunk, Stream
+from mqttdissect.net.stream import Chunk, Stream
 
 PACKET_COST: Final = 1024  # bytes that a packet takes besides its own, about
 

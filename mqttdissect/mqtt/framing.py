@@ -24,7 +24,7 @@ from mqttdissect.mqtt.decode import undecoded
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.mqtt.resync import NOT_YET, Search
-from mqttdissect.net.tcp import ENDINGS, OPEN, Chunk
+from mqttdissect.net.stream import ENDINGS, OPEN, Chunk
 
 HELD_WHILE_LOST: Final = 32768  # bytes; of more, those that no candidate needs are given up, at least half
 

@@ -7,7 +7,7 @@ from mypy_extensions import i64, mypyc_attr
 from mqttdissect.mqtt.clauses import Clause
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.fields import GROUP, Field, FieldSpec
-from mqttdissect.net.tcp import Stream
+from mqttdissect.net.stream import Stream
 
 UNDECODED: Final = -1
 """The `type` of what stands for bytes of a stream that could not be cut into packets."""

@@ -9,7 +9,7 @@ from typing import final
 
 from mypy_extensions import i64
 
-from mqttdissect.net.tcp import Chunk
+from mqttdissect.net.stream import Chunk
 
 
 @final

@@ -11,7 +11,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.net.tcp import OPEN, Chunk, Stream
+from mqttdissect.net.stream import OPEN, Chunk, Stream
 
 MQTT_PORT: Final = 1883
 LIKELY_PORTS: Final = frozenset([1883, 1884, 8080, 8081, 8083, 8084, 8883, 8884, 9001])  # where brokers listen

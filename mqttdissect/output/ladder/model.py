@@ -15,7 +15,7 @@ from mqttdissect.mqtt.codes import FROM_CLIENT, VERSIONS
 from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER
-from mqttdissect.net.tcp import ENDINGS, FINISHED, OPEN, RESET, Stream
+from mqttdissect.net.stream import ENDINGS, FINISHED, OPEN, RESET, Stream
 from mqttdissect.output.gist import Gist, gap, version_source, words
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
 from mqttdissect.output.ladder.parties import LONGEST_NAME, MOST_PARTIES, Columns, Party, ended

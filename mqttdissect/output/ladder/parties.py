@@ -7,7 +7,7 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.address import endpoint
-from mqttdissect.net.tcp import CAPTURE_ENDED, OPEN, Stream
+from mqttdissect.net.stream import CAPTURE_ENDED, OPEN, Stream
 from mqttdissect.output.gist import words
 from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.step import NOBODY
