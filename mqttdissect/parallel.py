@@ -97,16 +97,18 @@ class Sending:
     def write(self, part: bytes) -> None:
         """The next part."""
         if part:
-            self._write(self._head + SIZE.pack(len(part)))
-            self._write(part)
+            self._write(self._head + SIZE.pack(len(part)), part)
             self._head = b""
 
     def end(self) -> None:
         """That was all."""
         self._write(self._head + SIZE.pack(0))
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
+    def _write(self, head: bytes, part: bytes = b"") -> None:
+        done = os.writev(self._descriptor, [head, part])
+        if done == len(head) + len(part):  # nearly always
+            return
+        view = memoryview(head + part)[done:]
         while view:
             view = view[os.write(self._descriptor, view) :]
 

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from mqttdissect.capture.compressed import Decompressor
 from mqttdissect.capture.frame import CaptureError
 
-BLOCK = 128 * 1024  # bytes; more objects alive at once than this makes would not fit a core's cache
+BLOCK = 64 * 1024  # bytes; more objects alive at once than this makes would not fit a core's cache
 
 
 class Stop:

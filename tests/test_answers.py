@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import (
     CONNACK,
     DISCONNECT,
@@ -31,8 +33,11 @@ from support import (
 )
 
 from mqttdissect import dissect as mqttdissect_dissect
-from mqttdissect.mqtt.answers import MOST_ALIKE, MOST_EARLY, MOST_WAITING, Answers
+from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.answers import MOST_ALIKE, MOST_EARLY, MOST_WAITING, Answers, identifier, reason
+from mqttdissect.mqtt.decode import decode
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.registry import AUTH_REASON, PACKET_IDENTIFIER, PUBREC_REASON
 from mqttdissect.output.links import MOST_APART, Holder, answer_to, duration, is_open
 from mqttdissect.pipeline import Dissector
 
@@ -183,6 +188,32 @@ def test_the_type_counts_too() -> None:
     """A SUBACK is no answer to a PUBLISH with the same identifier."""
     steps = [b">" + publish("t", b"", 1, 1), b"<" + answer(SUBACK, 1, b"\0"), b"<" + answer(PUBREC, 1)]
     assert links(session(*steps)) == {5: 4}
+
+
+@given(
+    first=st.integers(0, 255),
+    version=st.sampled_from([3, 4, 5]),
+    rest=st.binary(min_size=1, max_size=40),
+    short=st.booleans(),
+    hole=st.integers(0, 40),
+)
+def test_what_is_read_of_a_packet_is_what_its_decoder_finds(
+    first: int, version: int, rest: bytes, short: bool, hole: int
+) -> None:
+    data = bytes([first]) + (bytes([len(rest)]) if short else b"") + rest
+    packet = Packet(None, 0, 1, 0, data, first >> 4)
+    packet.version = version
+    if hole and hole < len(data):
+        packet.hole_offset = hole
+        packet.hole_bytes = 1
+    decode(packet)
+    if codes.PUBACK <= packet.type <= codes.UNSUBACK or (packet.type == codes.PUBLISH and packet.qos):
+        found = packet.value(PACKET_IDENTIFIER)
+        assert identifier(packet) == (-1 if found is None else found)
+    if version == 5 and packet.type == codes.PUBREC:
+        assert reason(packet, 2) == (packet.value(PUBREC_REASON) or 0)
+    if version == 5 and packet.type == codes.AUTH:
+        assert reason(packet, 0) == (packet.value(AUTH_REASON) or 0)
 
 
 def test_redelivery() -> None:

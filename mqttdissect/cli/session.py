@@ -28,8 +28,7 @@ from mqttdissect.output.writer import Writer
 from mqttdissect.pipeline import Dissector
 from mqttdissect.source import STOP
 
-COLLECT_EVERY = 500_000  # objects; nearly none of ours are in cycles, so the collector mostly finds nothing
-PIECES_AT_ONCE = 6000  # in one write; to join many more takes more memory than a core's cache has
+PIECES_AT_ONCE = 1500  # in one write; to join many more takes more memory than a core's cache has
 MOST_DAMAGE = 10  # lines about the damage of one capture
 
 
@@ -124,7 +123,6 @@ class Session:
     def run(self, open_source: Callable[[Listener], Source]) -> int:
         """Dissect what the source has, as one capture."""
         gc.freeze()
-        gc.set_threshold(COLLECT_EVERY, 50, 100)
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         self._consumer.start()
         arm(self._duration)

@@ -19,7 +19,7 @@ a gap closely are not tied. Several that wait under one key when a gap shows are
 hole may come later than its answer: then it is not tied.
 
 Cost: a look-up for each packet that asks or answers, nothing for a PUBLISH at QoS 0. Packets are not kept, only frame
-numbers and times.
+numbers and times; of their fields nothing is asked, so that those which are only followed need not be decoded.
 """
 
 from typing import Final, final
@@ -41,9 +41,7 @@ from mqttdissect.mqtt.codes import (
     UNSUBACK,
     UNSUBSCRIBE,
 )
-from mqttdissect.mqtt.fields import FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Exchange, Packet
-from mqttdissect.mqtt.registry import AUTH_REASON, PACKET_IDENTIFIER, PUBREC_REASON
 
 MOST_WAITING: Final = 4096  # keys under which exchanges of a connection wait; then the older half is forgotten
 MOST_ALIKE: Final = 8  # exchanges that wait under one key
@@ -239,15 +237,27 @@ def has_waited(packet: Packet, answer: int) -> bool:
 
 
 def identifier(packet: Packet) -> i64:
-    """The packet identifier; -1 if the packet has none."""
-    fields = packet.fields
-    at: i64 = 4 if packet.type == PUBLISH else 2  # where it is if nothing is malformed
-    count: i64 = len(fields)
-    while at < count:
-        field = fields[at]
-        if field.spec is PACKET_IDENTIFIER:
-            value = field.value
-            return i64(value) if isinstance(value, int) else -1
+    """The packet identifier of a packet that is to have one (2.2.1); -1 if its bytes end before. No field is needed."""
+    data = packet.data
+    end: i64 = packet.hole_offset if packet.hole_offset >= 0 else len(data)
+    at = variable_header(data, end)
+    if at < 0:
+        return -1
+    if packet.type == PUBLISH:
+        if at + 2 > end:
+            return -1
+        at += 2 + (i64(data[at]) << 8 | i64(data[at + 1]))
+    if at + 2 > end:
+        return -1
+    return i64(data[at]) << 8 | i64(data[at + 1])
+
+
+def variable_header(data: bytes, end: i64) -> i64:
+    """Where it starts, behind the Remaining Length; -1 if that does not end before `end`."""
+    at: i64 = 1
+    while at < 5 and at < end:
+        if i64(data[at]) < 0x80:
+            return at + 1
         at += 1
     return -1
 
@@ -257,11 +267,13 @@ def goes_on(packet: Packet) -> bool:
     if packet.version < 5:
         return True
     if packet.type == PUBREC:
-        return reason(packet, PUBREC_REASON) < 0x80
-    return packet.type != AUTH or reason(packet, AUTH_REASON) != 0
+        return reason(packet, 2) < 0x80
+    return packet.type != AUTH or reason(packet, 0) != 0
 
 
-def reason(packet: Packet, spec: FieldSpec) -> i64:
-    """The reason code; 0, success, where it is left out."""
-    value = packet.value(spec)
-    return i64(value) if isinstance(value, int) else 0
+def reason(packet: Packet, behind: i64) -> i64:
+    """The reason code, so many bytes behind the start of the variable header; 0, success, where it is left out."""
+    data = packet.data
+    end: i64 = packet.hole_offset if packet.hole_offset >= 0 else len(data)
+    at = variable_header(data, end)
+    return i64(data[at + behind]) if 0 <= at < end - behind else 0

@@ -74,6 +74,13 @@ class Connection:
             return first >> 4 != CONNECT
         return not may_have_alias(data, at, end)
 
+    def identify(self, packet: Packet) -> None:
+        """Fill in version, type and flags of one that is `unaffected`, and nothing else."""
+        first: i64 = packet.data[0]
+        packet.type = first >> 4
+        packet.flags = first & 0x0F
+        packet.version = self.version
+
     def _connect(self, packet: Packet) -> None:
         packet.version = self.option if self.option else ASSUMED_VERSION
         packet.sender = FROM_CLIENT

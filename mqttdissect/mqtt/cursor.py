@@ -115,8 +115,11 @@ class Cursor:
     def text(self, spec: FieldSpec) -> str:
         """A UTF-8 Encoded String: its length, then its characters. One that is not UTF-8 is kept as bytes, noted, and
         returned with its bad bytes escaped."""
-        start = self._length(spec)
-        raw = self.data[start : self.position]
+        start = self.length(spec)
+        return self.characters(spec, start, self.data[start : self.position])
+
+    def characters(self, spec: FieldSpec, start: i64, raw: bytes) -> str:
+        """The same, of `raw`, which starts at `start`, behind its length."""
         try:
             value = raw.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -130,12 +133,12 @@ class Cursor:
 
     def binary(self, spec: FieldSpec) -> bytes:
         """Binary Data: its length, then its bytes."""
-        start = self._length(spec)
+        start = self.length(spec)
         raw = self.data[start : self.position]
         self.fields.append(Field(spec, start, self.position, raw))
         return raw
 
-    def _length(self, spec: FieldSpec) -> i64:
+    def length(self, spec: FieldSpec) -> i64:
         """Read the two-byte length of `spec`, step behind the bytes it counts, and return where they start."""
         before = spec.length
         assert before is not None

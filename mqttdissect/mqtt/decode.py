@@ -233,12 +233,27 @@ def identifier(c: Cursor) -> None:
 def topic_name(c: Cursor, spec: FieldSpec) -> str:
     """The topic of a message or of a will (4.7). In MQTT 5.0 that of a message may be empty, for an alias."""
     at = c.position
-    topic = c.text(spec)
+    start = c.length(spec)
+    raw = c.data[start : c.position]
+    known = TOPICS.get(raw)
+    if known is not None:
+        c.fields.append(Field(spec, start, c.position, known))
+        return known
+    topic = c.characters(spec, start, raw)
     if "#" in topic or "+" in topic:
         c.note(at + 2, f"a {spec.label.lower()} without wildcards", clauses.NO_WILDCARDS)
     elif topic == "" and (c.packet.version < 5 or spec is WILL_TOPIC):
         c.note(at, f"a {spec.label.lower()} of at least one character", clauses.TOPIC_LENGTH)
+    elif topic and len(raw) <= LONGEST_KEPT and c.packet.notes is None:
+        if len(TOPICS) >= MOST_KEPT:
+            TOPICS.clear()
+        TOPICS[raw] = topic
     return topic
+
+
+TOPICS: Final[dict[bytes, str]] = {}  # those that were in order: one that comes again is the same string
+MOST_KEPT: Final = 8192  # of them
+LONGEST_KEPT: Final = 256  # bytes of one
 
 
 def publish(c: Cursor, packet: Packet) -> None:
@@ -398,7 +413,13 @@ def properties(c: Cursor, where: i64, needs_alias: bool) -> None:
     needs_alias: a topic alias has to be among them. A property that cannot be read costs only the rest of them, as
     their length says where the packet goes on.
     """
-    group = Field(WILL_PROPERTIES if where == WILL else PROPERTIES, c.position, c.position, 0)
+    at = c.position
+    if at < MOST_SHARED and at < c.end and c.data[at] == 0 and where != WILL and not needs_alias:
+        c.fields.append(NO_PROPERTIES[at])
+        c.fields.append(ZERO_LENGTHS[at])
+        c.position = at + 1
+        return
+    group = Field(WILL_PROPERTIES if where == WILL else PROPERTIES, at, at, 0)
     c.fields.append(group)
     first = len(c.fields)
     end = c.end
@@ -423,6 +444,12 @@ def properties(c: Cursor, where: i64, needs_alias: bool) -> None:
     group.value = len(c.fields) - first
     if needs_alias and not c.seen & ALIAS.bit:
         c.note(c.position, "a topic name, or a topic alias in its place", clauses.TOPIC_OR_ALIAS)
+
+
+MOST_SHARED: Final = 128
+# No properties at all, by the offset of their length.
+NO_PROPERTIES: Final = [Field(PROPERTIES, at, at + 1, 1) for at in range(MOST_SHARED)]
+ZERO_LENGTHS: Final = [Field(PROPERTY_LENGTH, at, at + 1, 0) for at in range(MOST_SHARED)]
 
 
 def one_property(c: Cursor, where: i64) -> None:

@@ -166,12 +166,8 @@ class Framer:
                 self._keep(data[at:], chunk)
                 return
             passing = self._passing
-            if (
-                passing.active
-                and not self._gap_bytes
-                and not (passing.links and is_tied(data[at]))
-                and self._connection.unaffected(data, at, end)
-            ):
+            follows = passing.active and not self._gap_bytes and self._connection.unaffected(data, at, end)
+            if follows and not (passing.links and is_tied(data[at])):
                 passing.count += 1
                 at = end
                 continue
@@ -180,7 +176,10 @@ class Framer:
             )
             if chunk.arrival != chunk.frame:
                 packet.spans = [(0, int(chunk.frame))]
-            self._connection.decode(packet)
+            if follows:
+                self._connection.identify(packet)
+            else:
+                self._connection.decode(packet)
             out.append(packet)
             at = end
 

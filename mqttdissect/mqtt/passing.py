@@ -1,8 +1,8 @@
 """What is kept of packets that are only followed: another process prints them, but lines printed here later depend on
 them all the same (widths of columns, the time since the packet before).
 
-`Framer` finds where each packet ends and hands `Connection` those that change how later ones are decoded; of the others
-no field is read.
+`Framer` finds where each packet ends and lets `Connection` decode those that change how later ones are decoded; of the
+others no field is read.
 """
 
 from typing import final
@@ -14,7 +14,7 @@ from mqttdissect.net.stream import Chunk
 
 @final
 class Passing:
-    """active: are packets being followed at the moment? count: those left undecoded so far. links: are those decoded
+    """active: are packets being followed at the moment? count: those not even made so far. links: are those made
     that ask or answer?
 
     The rest is what has been seen since `begin`. frame: of the last packet, 0 for none. earliest_ns, latest_ns: least

@@ -1,6 +1,5 @@
 """Flows as people write them: 127.0.0.1:1883, [::1]:1883 (RFC 5952, RFC 3986 section 3.2.2)."""
 
-from ipaddress import IPv6Address
 from typing import Final
 
 DECIMAL: Final = [str(number) for number in range(256)]
@@ -16,6 +15,8 @@ def address(flow: bytes, source: bool) -> str:
         return f"{DECIMAL[raw[0]]}.{DECIMAL[raw[1]]}.{DECIMAL[raw[2]]}.{DECIMAL[raw[3]]}"
     text = SIX.get(raw)
     if text is None:
+        from ipaddress import IPv6Address  # takes a fiftieth of the start, and many captures have none
+
         text = str(IPv6Address(raw))
         if len(SIX) >= MOST_SIX:
             SIX.clear()

@@ -24,7 +24,7 @@ def seconds(ns: int, digits: int = 6) -> str:
 
 @final
 class Clock:
-    """`text(time_ns)` of each packet in turn."""
+    """`text(time_ns)` of each packet in turn. `end_with` sets what `write` adds to each stamp."""
 
     def __init__(self, form: str = "r") -> None:
         self.form = form
@@ -34,6 +34,13 @@ class Clock:
         self._asked: i64 = 0  # the width that it was to have, and the one that it took
         self._taken: i64 = 0
         self._second = b""  # its seconds as written
+        self._behind = b""
+        self._ends = THREE  # the last digits of a stamp, and what follows
+
+    def end_with(self, behind: bytes) -> None:
+        """Let `write` add this to each stamp."""
+        self._behind = behind
+        self._ends = [three + behind for three in THREE]
 
     def text(self, time_ns: i64) -> str:
         """The stamp of the next packet."""
@@ -66,7 +73,7 @@ class Clock:
             millis = micros // 1000
             out.append(self._second)
             out.append(POINT_THREE[millis])
-            out.append(THREE[micros - millis * 1000])
+            out.append(self._ends[micros - millis * 1000])
             return self._taken
         text = self.text(time_ns).encode()
         length: i64 = len(text)
@@ -75,6 +82,8 @@ class Clock:
         else:
             width = length
         out.append(text)
+        if self._behind:
+            out.append(self._behind)
         return width
 
     def width(self, passing: Passing) -> int:

@@ -63,11 +63,13 @@ def integer(value: object) -> int:
 
 @final
 class Gist:
-    """`line(packet)` is the line. clients: does a CONNECT say whose it is?"""
+    """`line(packet)` is the line. clients: does a CONNECT say whose it is? behind: what `write` adds to each."""
 
-    def __init__(self, theme: Theme, clients: bool = True) -> None:
+    def __init__(self, theme: Theme, clients: bool = True, behind: bytes = b"") -> None:
         self.theme = theme
         self._clients = clients
+        self._behind = behind
+        self._sizes: list[bytes] = [b""] * 2000  # sizes below 1000, alone and behind something, once written
         self._topics: dict[str, bytes] = {}
 
     def line(self, packet: Packet) -> str:
@@ -81,19 +83,25 @@ class Gist:
         before = len(out)
         self._about(packet, out)
         size: i64 = len(packet.data)
-        if size < 1000:
-            out.append(SIZES_BEHIND[size] if len(out) != before else SIZES[size])
-        else:
-            out.append(f"{'  ' if len(out) != before else ''}{size_of(int(size))}".encode())
+        notes = packet.notes
+        if size < 1000 and notes is None and not packet.gap_bytes and packet.version_by == BY_CONNECT:
+            place = size << 1 | (len(out) != before)
+            known = self._sizes[place]
+            if not known:
+                self._sizes[place] = known = sized(size, len(out) != before) + self._behind
+            out.append(known)
+            return
+        out.append(sized(size, len(out) != before))
         if packet.version_by != BY_CONNECT:
             out.append(f"  {version_source(packet)}".encode())
         theme = self.theme
         if packet.gap_bytes:
             out.append(f"  {theme.paint(theme.error, gap(packet))}".encode())
-        notes = packet.notes
         if notes is not None:
             text = f"malformed: expected {visible(notes[0].expected)}"
             out.append(f"  {theme.paint(theme.error, text)}".encode())
+        if self._behind:
+            out.append(self._behind)
 
     def about(self, packet: Packet) -> str:
         """What matters, for the packet's type, and nothing else."""
@@ -246,6 +254,11 @@ class Gist:
         return self.theme.paint(self.theme.error, text) if bad else text
 
 
+def sized(size: i64, behind: bool) -> bytes:
+    """The size of a packet. behind: is something before it?"""
+    return f"{'  ' if behind else ''}{size_of(int(size))}".encode()
+
+
 def gap(packet: Packet) -> str:
     """What the capture lacks before a packet, and the frames around that."""
     after = packet.frames[0][1]
@@ -272,5 +285,3 @@ def version_source(packet: Packet) -> str:
 QOS_WORDS: Final = [f"QoS {qos}".encode() for qos in range(4)]
 QOS_WORDS_ID: Final = [f"QoS {qos}  id ".encode() for qos in range(4)]
 TWO: Final = b"  "
-SIZES: Final = [size_of(count).encode() for count in range(1000)]
-SIZES_BEHIND: Final = [TWO + size for size in SIZES]

@@ -41,6 +41,10 @@ def aligned(value: i64, width: i64, out: list[bytes]) -> i64:
     elif value < SMALL * 1000:
         out.append(NUMBERS[value // 1000])
         out.append(THREE[value % 1000])
+    elif value < SMALL * 1_000_000:
+        out.append(NUMBERS[value // 1_000_000])
+        out.append(THREE[value // 1000 % 1000])
+        out.append(THREE[value % 1000])
     else:
         out.append(str(value).encode())
     return width
@@ -48,13 +52,16 @@ def aligned(value: i64, width: i64, out: list[bytes]) -> i64:
 
 @final
 class Column:
-    """Numbers that are not negative, on the right of a column that never shrinks. width: of the column.
+    """Numbers that are not negative, on the right of a column that never shrinks. width: of the column. behind: what
+    follows each.
 
     Each is mostly near the one before, so that all but its last three digits are kept as they were written.
     """
 
-    def __init__(self, width: i64) -> None:
+    def __init__(self, width: i64, behind: bytes = b"") -> None:
         self.width = width
+        self._behind = behind
+        self._ends = [three + behind for three in THREE]
         self._thousands: i64 = 0
         self._start = b""  # they, in a column of `_start_width`
         self._start_width: i64 = 0
@@ -64,6 +71,7 @@ class Column:
         thousands = value // 1000
         if thousands == 0:
             self.width = aligned(value, self.width, out)
+            out.append(self._behind)
             return
         if thousands != self._thousands or self.width != self._start_width:
             pieces: list[bytes] = []
@@ -72,7 +80,7 @@ class Column:
             self._start_width = self.width
             self._thousands = thousands
         out.append(self._start)
-        out.append(THREE[value - thousands * 1000])
+        out.append(self._ends[value - thousands * 1000])
 
 
 def spaces(count: i64) -> bytes:

@@ -31,14 +31,13 @@ class SummaryWriter(Writer):
         self.links = links
         self.theme = theme
         self.clock = clock
-        self.gist = Gist(theme)
-        self._numbers = Column(5)
+        self.gist = Gist(theme, behind=b"\n" if links == NO_LINKS else b"")
+        self._numbers = Column(5, f"{theme.end}  {theme.time}".encode())
+        clock.end_with(f"{theme.end}  {theme.address}".encode())
         self._time_width: i64 = 10
         self._width = 15  # of an address
         self._hosts = Hosts(names)  # keeps the addresses of both directions, as wide as the columns are now
         self._start = theme.frame.encode()
-        self._to_time = f"{theme.end}  {theme.time}".encode()
-        self._to_address = f"{theme.end}  {theme.address}".encode()
         self._types = [self._type(name) for name in NAMES]
         self._to_link = f"  {theme.derived}[".encode()
         self._behind_link = f"]{theme.end if theme.derived else ''}".encode()
@@ -53,9 +52,7 @@ class SummaryWriter(Writer):
         if self._start:
             out.append(self._start)
         self._numbers.write(packet.frame, out)
-        out.append(self._to_time)
         self._time_width = self.clock.write(packet.time_ns, self._time_width, out)
-        out.append(self._to_address)
         stream = packet.stream
         if stream is not None:
             known = self._hosts.kept(stream.flow)
@@ -69,7 +66,7 @@ class SummaryWriter(Writer):
                 out.append(self._to_link)
                 out.append(link)
                 out.append(self._behind_link)
-        out.append(b"\n")
+            out.append(b"\n")
 
     def follow(self, passing: Passing) -> None:
         """Grow the columns for packets that go by."""

@@ -13,6 +13,7 @@ from mqttdissect.capture.notes import FrameNotes
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, TEXT, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Packet
+from mqttdissect.mqtt.registry import REMAINING_LENGTH
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import Gist
@@ -41,9 +42,10 @@ COST: Final = 128  # bytes that each of it takes besides its own
 @final
 class Guide:
     """The lines on the left of a level of the tree: before a row and before what follows it, where it is the last one
-    and where others follow. number: tells guides apart, two apart from each other. below: of the level below."""
+    and where others follow. number: tells guides apart, two apart from each other. below: of the level below. rows: the
+    end of a row, guides and offset of the next one, by offset, as far as they have been written."""
 
-    __slots__ = ("below", "below_last", "elbow", "more", "more_last", "number", "tee")
+    __slots__ = ("below", "below_last", "elbow", "more", "more_last", "number", "rows", "rows_last", "tee")
 
     def __init__(self, theme: Theme, before: str, depth: i64, number: i64) -> None:
         bar = theme.paint(theme.guide, "│") + "  "
@@ -52,6 +54,8 @@ class Guide:
         self.elbow = f"{before}{theme.paint(theme.guide, '└─')} ".encode()
         self.more = f"{before}{bar}".encode()
         self.more_last = f"{before}   ".encode()
+        self.rows: list[bytes] = [b""] * KEPT
+        self.rows_last: list[bytes] = [b""] * KEPT
         self.below: Guide | None = None
         self.below_last: Guide | None = None
         if depth:
@@ -89,12 +93,15 @@ class TreeWriter(Writer):
         self.about = about if about is not None else FrameNotes()
         self.theme = theme
         self.clock = clock
-        self.gist = Gist(theme)
+        self.gist = Gist(theme, behind=b"\n")
+        clock.end_with(theme.end.encode())
+        self._to_time = f"{theme.end}  {theme.time}".encode()
         self.width = width
         self.fold = fold
         self.secrets = secrets
         self._specs: dict[FieldSpec, Shown] = {}
-        self._kept: i64 = 0  # bytes that they keep
+        self._headers: dict[int, bytes] = {}  # fixed headers, by version, bytes and what follows
+        self._kept: i64 = 0  # bytes that both keep
         self._hosts = Hosts(self.about.hosts)  # keeps the addresses of both directions
         self._offsets: list[bytes] = [b""] * KEPT
         self._leaf: i64 = 0
@@ -104,7 +111,6 @@ class TreeWriter(Writer):
         self._styles = [style.encode() for style in theme.palette]
         self._bits = [theme.paint(theme.bits, f"{byte >> 4:04b} {byte & 15:04b}").encode() for byte in range(256)]
         self._start = f"{theme.frame}#".encode()
-        self._to_time = f"{theme.end}  {theme.time}".encode()
         self._types = [self._type(name) for name in PACKET_TYPES.values()]
         self._to_link = theme.derived.encode()
         self._behind_link = f"{theme.end if theme.derived else ''}\n".encode()
@@ -126,7 +132,10 @@ class TreeWriter(Writer):
         links = link_lines(packet, self.links)
         more = self._more(packet)
         left: i64 = len(links) + len(more) + (packet.spans is not None)
-        self._section(packet, UNDECODED_BYTES if undecoded else FIXED, 0, first, left + count - first == 0, out)
+        if undecoded:
+            self._section(packet, UNDECODED_BYTES, 0, first, left + count - first == 0, out)
+        else:
+            self._fixed(packet, first, left + count - first == 0, out)
         if payload > first:
             self._section(packet, VARIABLE, first, payload, left + count - payload == 0, out)
         if count > payload:
@@ -179,14 +188,12 @@ class TreeWriter(Writer):
     def _head(self, packet: Packet, out: list[bytes]) -> None:
         theme = self.theme
         out.append(self._start)
-        out.append(number(packet.frame))
+        aligned(packet.frame, 0, out)
         out.append(self._to_time)
         self.clock.write(packet.time_ns, 0, out)
         file = self.about.name(int(packet.frame))
         if file:
-            out.append(f"{theme.end}  {theme.paint(theme.frame, visible(file))}".encode())
-        else:
-            out.append(self._end)
+            out.append(f"  {theme.paint(theme.frame, visible(file))}".encode())
         stream = packet.stream
         if stream is None:
             out.append(self._nowhere())
@@ -199,7 +206,6 @@ class TreeWriter(Writer):
         kind = packet.type
         out.append(self._types[kind] if 0 <= kind < 15 else self._type(packet.name))
         self.gist.write(packet, out)
-        out.append(b"\n")
 
     def _nowhere(self) -> bytes:
         """What stands for the addresses of a packet without a stream."""
@@ -222,6 +228,23 @@ class TreeWriter(Writer):
         below = root.below_last if last else root.below
         assert below is not None
         self._fields(packet, start, end, below, out)
+
+    def _fixed(self, packet: Packet, end: i64, last: bool, out: list[bytes]) -> None:
+        """The fixed header, which is the fields up to index `end`. That of two bytes is kept once written."""
+        fields, data = packet.fields, packet.data
+        if end < 2 or self._places is not None or fields[1].spec is not REMAINING_LENGTH or i64(data[1]) >= 0x80:
+            self._section(packet, FIXED, 0, end, last, out)
+            return
+        key = int(((packet.version << 8 | i64(data[0])) << 8 | i64(data[1])) << 1 | last)
+        text = self._headers.get(key)
+        if text is None:
+            pieces: list[bytes] = []
+            self._section(packet, FIXED, 0, end, last, pieces)
+            text = b"".join(pieces)
+            self._headers[key] = text
+            self._keep(text)
+        self._leaf = 2
+        out.append(text)
 
     def _fields(self, packet: Packet, start: i64, end: i64, guide: Guide, out: list[bytes]) -> None:
         """The fields from index `start` to `end`, `guide` before each line."""
@@ -281,15 +304,20 @@ class TreeWriter(Writer):
             self._lines(packet, field, shown, style, guide, last, out)
 
     def _written(self, packet: Packet, field: Field, shown: Shown, style: bytes, guide: Guide, last: bool) -> bytes:
-        """A leaf in one piece, to keep; when there is no room for it, all that is kept is forgotten."""
+        """A leaf in one piece, to keep."""
         out: list[bytes] = []
         self._lines(packet, field, shown, style, guide, last, out)
         text = b"".join(out)
+        self._keep(text)
+        return text
+
+    def _keep(self, text: bytes) -> None:
+        """Something more is kept; when there is no room for it, all of it is forgotten."""
         self._kept += len(text) + COST
         if self._kept > MOST_KEPT:
             self._specs.clear()
+            self._headers.clear()
             self._kept = 0
-        return text
 
     def _derived(self, field: Field, before: bytes, out: list[bytes]) -> None:
         """A leaf that no bytes hold."""
@@ -312,7 +340,7 @@ class TreeWriter(Writer):
         elif spec.kind == VARINT:
             self._varint(packet.data, field, shown, style, more, out)
         else:
-            self._rows(packet.data, field, shown, style, more, out)
+            self._rows(packet.data, field, shown, style, more, guide.rows_last if last else guide.rows, out)
 
     def _offset(self, at: i64) -> bytes:
         """The column of offsets."""
@@ -387,9 +415,20 @@ class TreeWriter(Writer):
             return number(value)
         return values.display(field, self.secrets).encode()
 
-    def _rows(self, data: bytes, field: Field, shown: Shown, style: bytes, more: bytes, out: list[bytes]) -> None:
+    def _next(self, at: i64, more: bytes, rows: list[bytes]) -> bytes:
+        """The end of a row, and of the next one all before its bytes."""
+        if at >= KEPT:
+            return b"\n" + more + self._offset(at)
+        text = rows[at]
+        if not text:
+            rows[at] = text = b"\n" + more + self._offset(at)
+        return text
+
+    def _rows(
+        self, data: bytes, field: Field, shown: Shown, style: bytes, more: bytes, rows: list[bytes], out: list[bytes]
+    ) -> None:
         """Any other field: its bytes in rows of seven, its value beside them, wrapped on a terminal. more: the guides
-        before its other lines."""
+        before its other lines. rows: those that the level has written (`Guide`)."""
         start, end = field.start, field.end
         length = end - start
         if self.fold and length > self.fold:
@@ -408,24 +447,23 @@ class TreeWriter(Writer):
         self._row(pairs, 0, style, out)
         out.append(shown.label)
         out.append(lines[0].encode() if lines is not None else self._value(field, shown))
-        out.append(b"\n")
         at: i64 = HEX_WIDTH
         index: i64 = 1
         while at < size or index < many:
             start += PER_ROW
-            out.append(more)
-            out.append(self._offset(start) if at < size else BLANK_OFFSET)
+            out.append(self._next(start, more, rows) if at < size else b"\n" + more + BLANK_OFFSET)
             if lines is not None and index < many:
                 self._row(pairs, at, style, out)
-                out.append(f"{' ' * LABEL_WIDTH}{lines[index]}\n".encode())
-            else:
+                out.append(f"{' ' * LABEL_WIDTH}{lines[index]}".encode())
+            elif style:
                 out.append(style)
                 out.append(pairs[at : at + HEX_WIDTH - 1])
-                if style:
-                    out.append(self._end)
-                out.append(b"\n")
+                out.append(self._end)
+            else:
+                out.append(pairs[at : at + HEX_WIDTH - 1])
             at += HEX_WIDTH
             index += 1
+        out.append(b"\n")
         if length < end - field.start:
             count = values.size_of(int(end - field.start - length)).replace(" byte", " more byte")
             out.append(more)
@@ -435,10 +473,12 @@ class TreeWriter(Writer):
     def _row(self, pairs: bytes, at: i64, style: bytes, out: list[bytes]) -> None:
         """A row of bytes, as wide as its column."""
         row = pairs[at : at + HEX_WIDTH - 1]
-        out.append(style)
-        out.append(row)
         if style:
+            out.append(style)
+            out.append(row)
             out.append(self._end)
+        else:
+            out.append(row)
         out.append(spaces(HEX_WIDTH - len(row)))
 
     def _frames(self, packet: Packet, spans: list[tuple[int, int]], out: list[bytes]) -> None:

@@ -89,7 +89,20 @@ def payload(raw: bytes) -> str:
         shown = head.decode("ascii")
     else:
         shown = visible(raw[: LONGEST * 4].decode("utf-8", "ignore"))
-    return f"{shortened(shown, LONGEST)}  ({size_of(len(raw))}, {kind})"
+    return shortened(shown, LONGEST) + ending(len(raw), kind)
+
+
+def ending(size: int, kind: str) -> str:
+    """How large a message is, and what it looks like; short ones are kept once written."""
+    if size >= 1000:
+        return f"  ({size_of(size)}, {kind})"
+    known = ENDINGS[kind]
+    if not known[size]:
+        known[size] = f"  ({size_of(size)}, {kind})"
+    return known[size]
+
+
+ENDINGS: Final[dict[str, list[str]]] = {kind: [""] * 1000 for kind in ("JSON", "text", "binary")}
 
 
 def dots(raw: bytes) -> str:
