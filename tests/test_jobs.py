@@ -230,12 +230,15 @@ class TestEnds:
             assert process.stderr.read() == b""
             assert not alive(helper)
 
-    def test_interrupt(self, large: Path) -> None:
-        """Ctrl-C reaches all of them: what had been read is printed whole, in order."""
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_interrupt(self, large: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ctrl-C reaches all of them: what had been read is printed whole, in order, though it breaks into a write."""
+        monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
         with running("-P", large) as process:
             helper = wait_for(lambda: children(process.pid))[0]
             assert process.stdout
             first = process.stdout.readline()
+            time.sleep(0.1)  # now the pipe is full
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=30)
             assert (process.returncode, err) == (0, b"")

@@ -398,15 +398,14 @@ class Deliveries:
             self._retain_handling(packet, facts, standing[0])
         if not known:
             return
-        related = [(int(one.frame), f"SUBSCRIBE {one.filter}") for one in standing[:4]]
         if facts.qos > most and facts.qos < 3:
             what = f"QoS {facts.qos}; QoS {most} was granted"
-            report.at(rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, related)
+            report.at(rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, subscribes(standing))
         if packet.version >= 5:
-            self._identifiers(packet, facts, standing, related)
+            self._identifiers(packet, facts, standing)
         if facts.retain and not fresh and not as_published:
             what = "RETAIN is 1, though the subscription stood before the message came"
-            report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, related)
+            report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, subscribes(standing))
 
     def _retain_handling(self, packet: Packet, facts: Publish, one: Subscription) -> None:
         """Retain Handling (3.8.3.1); what an earlier SUBSCRIBE of the same filter brings may still be under way."""
@@ -414,13 +413,11 @@ class Deliveries:
             return
         if one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
             what = f"A retained message, though Retain Handling is {one.retain_handling}"
-            related = [(int(one.frame), f"SUBSCRIBE {one.filter}")]
+            related = subscribes([one])
             stated = "[MQTT-3.3.1-10]" if one.retain_handling == 1 else ""
             self.report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated=stated)
 
-    def _identifiers(
-        self, packet: Packet, facts: Publish, standing: list[Subscription], related: list[tuple[int, str]]
-    ) -> None:
+    def _identifiers(self, packet: Packet, facts: Publish, standing: list[Subscription]) -> None:
         """Subscription Identifiers are those of the subscriptions that match (3.3.4)."""
         if not facts.identified and not any_identified(standing):
             return
@@ -431,10 +428,10 @@ class Deliveries:
                 got.add(value)
         if got - wanted:
             what = f"Subscription Identifier {min(got - wanted)} belongs to no subscription that matches"
-            self.report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=related)
+            self.report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
         elif wanted and not got and len(wanted) == len(standing):
             what = f"No Subscription Identifier; that of the subscription is {min(wanted)}"
-            self.report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=related)
+            self.report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
 
     def _by_message(
         self,
@@ -448,7 +445,6 @@ class Deliveries:
     ) -> None:
         """What the published message tells; alike: messages of the same topic and payload in the window."""
         report = self.report
-        related = [(int(message.frame), "the will in CONNECT" if message.will else "PUBLISH to the broker")]
         first_ns = stood_since(standing)
         most: i64 = 0
         settled = True
@@ -459,46 +455,44 @@ class Deliveries:
         if again:
             if facts.qos == 2 and not facts.dup and len(standing) == 1 and not facts.retain:
                 what = f"The message of frame {message.frame} is delivered a second time"
-                report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, related)
+                report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
             return
         if alike == 1 and settled and (message.alone or not message.will):
             least = min(message.qos, most)
             if facts.qos > message.qos and facts.qos <= most:
                 what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
-                report.at(
-                    rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, related
-                )
+                rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED
+                report.at(rule, packet, what, 0, 1, origin(message))
             elif facts.qos < least and len(standing) == 1:
                 what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {most}"
-                report.at(
-                    rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED, packet, what, 0, 1, related
-                )
+                rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED
+                report.at(rule, packet, what, 0, 1, origin(message))
         if alike == 1 and message.retain and not facts.retain:
             asked_ns = min([one.asked_ns for one in standing])
             if over_by(message) < asked_ns and link.clean and facts.time_ns - first_ns < OWED_NS:
                 what = "RETAIN is 0 on a retained message that was sent for a new subscription"
-                report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, related)
+                report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
             elif not before and settled and all_as_published(standing):
                 what = "RETAIN is 0, though Retain As Published is 1 and the message was published with RETAIN 1"
-                report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, related)
+                report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
         if message.publisher and message.publisher == link.client_id and all_no_local(standing) and not before:
             what = "A message of the client itself, though No Local is 1"
-            report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=related)
+            report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
         if message.expiry >= 0:
-            self._expiry(packet, facts, message, related)
+            self._expiry(packet, facts, message)
         if packet.version >= 5 and message.version >= 5 and not message.will and alike == 1:
-            self._properties(packet, facts, message, related)
+            self._properties(packet, facts, message)
         if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
-            self._order(link, packet, facts, message, related)
+            self._order(link, packet, facts, message)
         if len(standing) == 1 and standing[0].share:
-            self._shared(link, packet, standing[0], message, related)
+            self._shared(link, packet, standing[0], message)
 
-    def _expiry(self, packet: Packet, facts: Publish, message: Message, related: list[tuple[int, str]]) -> None:
+    def _expiry(self, packet: Packet, facts: Publish, message: Message) -> None:
         """Message Expiry Interval (3.3.2.3.3)."""
         waited = facts.time_ns - message.time_ns
         if waited > message.expiry * SECOND + SETTLING_NS:
             what = f"Delivered {milliseconds(waited)} after it was published; it expires after {message.expiry} s"
-            self.report.at(rules.MESSAGE_EXPIRED, packet, what, related=related)
+            self.report.at(rules.MESSAGE_EXPIRED, packet, what, related=origin(message))
             return
         if packet.version < 5:
             return
@@ -506,9 +500,9 @@ class Deliveries:
         most = message.expiry - waited // SECOND + 1
         if left > message.expiry or (waited >= 2 * SECOND and left > most):
             what = f"Message Expiry Interval {left} s, after {milliseconds(waited)} of the {message.expiry} s published"
-            self.report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=related)
+            self.report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=origin(message))
 
-    def _properties(self, packet: Packet, facts: Publish, message: Message, related: list[tuple[int, str]]) -> None:
+    def _properties(self, packet: Packet, facts: Publish, message: Message) -> None:
         """What a broker passes on unaltered."""
         if message.properties is None and not facts.has_properties:
             return
@@ -518,15 +512,15 @@ class Deliveries:
             if published != passed:
                 how = "left out" if passed is None else "added" if published is None else "changed"
                 what = f"The broker has {how} the {name}"
-                self.report.at(rules.DELIVERY_CHANGED, packet, what, related=related, stated=stated)
+                self.report.at(rules.DELIVERY_CHANGED, packet, what, related=origin(message), stated=stated)
                 return
         pairs = [value for number, value in message.properties or [] if number == extract.USER_PROPERTY]
         if pairs != [value for number, value in passed_on if number == extract.USER_PROPERTY]:
-            self.report.at(rules.DELIVERY_CHANGED, packet, "The User Properties are not as published", related=related)
+            self.report.at(
+                rules.DELIVERY_CHANGED, packet, "The User Properties are not as published", related=origin(message)
+            )
 
-    def _order(
-        self, link: Link, packet: Packet, facts: Publish, message: Message, related: list[tuple[int, str]]
-    ) -> None:
+    def _order(self, link: Link, packet: Packet, facts: Publish, message: Message) -> None:
         """Messages of one publisher on one topic with one QoS come in their order (4.6)."""
         if message.will or message.retain:
             return
@@ -534,15 +528,13 @@ class Deliveries:
         last = link.delivered.get(key, 0)
         if message.order < last:
             what = "It comes after a message that the same client published later on this topic"
-            self.report.at(rules.DELIVERY_ORDER, packet, what, related=related)
+            self.report.at(rules.DELIVERY_ORDER, packet, what, related=origin(message))
             return
         if link.delivered is NO_ORDERS or len(link.delivered) >= MOST_TOPICS:
             link.delivered = {}
         link.delivered[key] = int(message.order)
 
-    def _shared(
-        self, link: Link, packet: Packet, one: Subscription, message: Message, related: list[tuple[int, str]]
-    ) -> None:
+    def _shared(self, link: Link, packet: Packet, one: Subscription, message: Message) -> None:
         """A shared subscription's message goes to one of its sessions (4.8.2)."""
         if message.shares is None:
             message.shares = {}
@@ -551,7 +543,7 @@ class Deliveries:
             message.shares[one.filter] = int(link.number)
         elif first != int(link.number):
             what = f"The shared subscription {one.filter!r} got it already, on stream {first}"
-            self.report.at(rules.SHARED_DELIVERED_TWICE, packet, what, related=related)
+            self.report.at(rules.SHARED_DELIVERED_TWICE, packet, what, related=origin(message))
 
     # Wills
 
@@ -905,6 +897,16 @@ def subscribed_to(client: Client, topic: str) -> list[Subscription]:
             client.matched = {}
         known = client.matched[topic] = matching(client.subscriptions, topic)
     return known
+
+
+def subscribes(standing: list[Subscription]) -> list[tuple[int, str]]:
+    """Where they were asked for."""
+    return [(int(one.frame), f"SUBSCRIBE {one.filter}") for one in standing[:4]]
+
+
+def origin(message: Message) -> list[tuple[int, str]]:
+    """Where it came from."""
+    return [(int(message.frame), "the will in CONNECT" if message.will else "PUBLISH to the broker")]
 
 
 def stands(client: Client, one: Subscription) -> None:

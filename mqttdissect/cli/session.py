@@ -70,7 +70,7 @@ class Printer:
     def take(self, packets: list[Packet], dissector: Dissector) -> None:
         """Write packets; they leave at once, because whoever feeds us live waits for them."""
         for part in self.texts(packets, dissector):
-            sys.stdout.buffer.write(part)
+            put(part)
         if packets:
             sys.stdout.buffer.flush()
 
@@ -232,6 +232,14 @@ class Session:
             self._say(f"{name}: {hint}" if name else hint)
         if sys.stdout.isatty():
             click.echo(totals(self._dissector), err=True)
+
+
+def put(text: bytes | memoryview) -> None:
+    """Write all of it. Where Python was told not to buffer (`python -u`), a signal may cut a write short."""
+    out = sys.stdout.buffer
+    left = len(text) - out.write(text)
+    while left > 0:
+        left -= out.write(memoryview(text)[-left:])
 
 
 def arm(duration: float | None) -> None:

@@ -9,7 +9,7 @@ import click
 
 from mqttdissect.capture.frame import Frame
 from mqttdissect.cli.recorder import Recorder
-from mqttdissect.cli.session import Printer, Session
+from mqttdissect.cli.session import Printer, Session, put
 from mqttdissect.files import Captures, Source
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
@@ -97,7 +97,7 @@ class SharedSession(Session):
 
     def _put(self, text: bytes | memoryview) -> None:
         self._progress.make_way()
-        sys.stdout.buffer.write(text)
+        put(text)
         sys.stdout.buffer.flush()
 
     def _follow(self, frames: list[Frame]) -> None:

@@ -31,10 +31,13 @@ class Stream:
     seen first). opened_ns, opened_frame: of its first segment. synack_ns: of the first SYN-ACK; established_ns: of the
     client's first segment after it; -1 for none. closed_by, closed_how, closed_ns, closed_frame: direction, kind
     (`FINISHED` or `RESET`), time and frame of the first FIN or RST; -1, `OPEN`, -1 and 0 for none.
-    transport, application: for the stages that follow; not touched here.
+    transport, application, shown, shown_by: for the stages that follow; not touched here. shown is what a writer has
+    made of the addresses, shown_by says which one.
     """
 
     __slots__ = (
+        "_port",
+        "_ports_differ",
         "application",
         "closed_by",
         "closed_frame",
@@ -48,6 +51,8 @@ class Stream:
         "number",
         "opened_frame",
         "opened_ns",
+        "shown",
+        "shown_by",
         "source",
         "synack_ns",
         "transport",
@@ -70,6 +75,10 @@ class Stream:
         self.destination = Half(1)
         self.transport: object | None = None
         self.application: object | None = None
+        self.shown: list[bytes] | None = None
+        self.shown_by: i64 = 0
+        self._port = self.port(0)
+        self._ports_differ = self._port != self.port(1)
 
     def ignore(self) -> None:
         """No later stage has use for it."""
@@ -78,7 +87,11 @@ class Stream:
         self.destination.recent = b""
 
     def of(self, flow: bytes) -> "Half":
-        """The direction of segments of this flow."""
+        """The direction of segments of this flow, which is the stream's."""
+        if self._ports_differ:  # nearly always, and they are compared more quickly
+            at: i64 = len(flow) - 4
+            port = i64(flow[at]) << 8 | i64(flow[at + 1])
+            return self.source if port == self._port else self.destination
         return self.source if flow == self.flow else self.destination
 
     def half(self, direction: i64) -> "Half":

@@ -7,26 +7,33 @@ letters, digits, dots, hyphens and underscores, or that could be an address, sta
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Final, final
 
+from mypy_extensions import i64
+
 from mqttdissect.net.address import address, endpoint, port
+from mqttdissect.net.stream import Stream
 from mqttdissect.output.text import shortened, visible
 
 PLAIN: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE | re.ASCII)
 LONGEST: Final = 64  # characters
-MOST_FLOWS: Final = 2048  # that something is kept of
+
+
+KEEPERS: Final = count(1)
 
 
 @final
 class Hosts:
     """`endpoint(flow, source)`, with the name of the host if one is known. names: by address, may grow.
 
-    `keep` has what a writer makes of a flow's two directions, and `kept` returns it until there are more names.
+    `keep` has what a writer makes of the two directions of a stream, and `kept` returns it until there are more names.
+    It stays with the stream, so that it needs no table.
     """
 
     def __init__(self, names: dict[bytes, str] | None) -> None:
         self._names: dict[bytes, str] = names if names is not None else {}
-        self._kept: dict[bytes, list[bytes]] = {}
+        self._keeper: i64 = next(KEEPERS)  # tells what is kept here, and is not out of date, from all else
         self._named = 0  # names that there were then
 
     @property
@@ -34,22 +41,21 @@ class Hosts:
         """Are there any names?"""
         return len(self._names) > 0
 
-    def kept(self, flow: bytes) -> list[bytes] | None:
-        """What was kept of the flow."""
+    def kept(self, stream: Stream) -> list[bytes] | None:
+        """What was kept of the stream."""
         if len(self._names) != self._named:
             self._named = len(self._names)
-            self._kept.clear()
-        return self._kept.get(flow)
+            self.forget()
+        return stream.shown if stream.shown_by == self._keeper else None
 
-    def keep(self, flow: bytes, pieces: list[bytes]) -> None:
+    def keep(self, stream: Stream, pieces: list[bytes]) -> None:
         """Keep what was worked out."""
-        if len(self._kept) >= MOST_FLOWS:
-            self._kept.clear()
-        self._kept[flow] = pieces
+        stream.shown = pieces
+        stream.shown_by = self._keeper
 
     def forget(self) -> None:
         """What was kept is out of date."""
-        self._kept.clear()
+        self._keeper = next(KEEPERS)
 
     def name(self, flow: bytes, source: bool) -> str:
         """The name as the capture has it; empty for none."""

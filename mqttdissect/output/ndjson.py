@@ -18,6 +18,7 @@ from mqttdissect.mqtt.packet import UNDECODED as NO_PACKET
 from mqttdissect.mqtt.packet import Note, Packet
 from mqttdissect.mqtt.registry import HANDSHAKE_IN, HANDSHAKE_TIME, REQUEST_IN, RESPONSE_IN, RESPONSE_TIME
 from mqttdissect.net.address import endpoint
+from mqttdissect.net.stream import Stream
 from mqttdissect.output import values
 from mqttdissect.output.hosts import Hosts
 from mqttdissect.output.links import ALL_LINKS, NO_LINKS, REQUESTS, answer_to, start_of
@@ -131,9 +132,9 @@ class JsonWriter(Writer):
             out.append(b'null,"src":"","dst":""')
         else:
             out.append(number(stream.number))
-            known = self._hosts.kept(stream.flow)
+            known = self._hosts.kept(stream)
             if known is None:
-                known = self._both(stream.flow)
+                known = self._both(stream)
             out.append(known[packet.direction])
         kind = packet.type
         version = packet.version
@@ -166,11 +167,11 @@ class JsonWriter(Writer):
         text = orjson.dumps(VERSIONS.get(version, ""))
         return b',"packet":%b,"version":%b,"length":' % (orjson.dumps(name), text)
 
-    def _both(self, flow: bytes) -> list[bytes]:
+    def _both(self, stream: Stream) -> list[bytes]:
         """Both directions' addresses."""
-        one, other = quoted(endpoint(flow, True)), quoted(endpoint(flow, False))
+        one, other = quoted(endpoint(stream.flow, True)), quoted(endpoint(stream.flow, False))
         known = [b',"src":%b,"dst":%b' % (one, other), b',"src":%b,"dst":%b' % (other, one)]
-        self._hosts.keep(flow, known)
+        self._hosts.keep(stream, known)
         return known
 
     def _values(self, out: list[bytes]) -> None:

@@ -10,6 +10,7 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing
+from mqttdissect.net.stream import Stream
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import Gist
 from mqttdissect.output.hosts import Hosts
@@ -55,9 +56,9 @@ class SummaryWriter(Writer):
         self._time_width = self.clock.write(packet.time_ns, self._time_width, out)
         stream = packet.stream
         if stream is not None:
-            known = self._hosts.kept(stream.flow)
+            known = self._hosts.kept(stream)
             if known is None:
-                known = self._aligned(stream.flow)
+                known = self._aligned(stream)
             out.append(known[packet.direction])
         out.append(self._types[packet.type] if packet.type != 15 else self._type(packet.name))
         self.gist.write(packet, out)
@@ -73,20 +74,22 @@ class SummaryWriter(Writer):
         self._numbers.width = max(self._numbers.width, digits(passing.frame))
         self._time_width = max(self._time_width, self.clock.width(passing))
         for flow in passing.flows:
-            if self._hosts.kept(flow) is None:
-                self._aligned(flow)
+            self._fit(self._hosts.endpoint(flow, True), self._hosts.endpoint(flow, False))
 
-    def _aligned(self, flow: bytes) -> list[bytes]:
-        """Both directions' addresses as wide as the columns, which grow if need be."""
-        hosts = self._hosts
-        one, other = hosts.endpoint(flow, True), hosts.endpoint(flow, False)
+    def _fit(self, one: str, other: str) -> None:
+        """Let the columns of addresses be as wide as these."""
         widest = max(cells(one), cells(other))
         if widest > self._width:
             self._width = widest
-            hosts.forget()
+            self._hosts.forget()
+
+    def _aligned(self, stream: Stream) -> list[bytes]:
+        """Both directions' addresses as wide as the columns, which grow if need be."""
+        one, other = self._hosts.endpoint(stream.flow, True), self._hosts.endpoint(stream.flow, False)
+        self._fit(one, other)
         left, right = " " * (self._width - cells(one)), " " * (self._width - cells(other))
         known = [f"{left}{one} → {other}{right}".encode(), f"{right}{other} → {one}{left}".encode()]
-        hosts.keep(flow, known)
+        self._hosts.keep(stream, known)
         return known
 
 

@@ -14,6 +14,7 @@ from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.fields import BYTE, DERIVED, GROUP, TEXT, VARINT, BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.mqtt.registry import REMAINING_LENGTH
+from mqttdissect.net.stream import Stream
 from mqttdissect.output import values
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.gist import Gist
@@ -198,9 +199,9 @@ class TreeWriter(Writer):
         if stream is None:
             out.append(self._nowhere())
         else:
-            known = self._hosts.kept(stream.flow)
+            known = self._hosts.kept(stream)
             if known is None:
-                known = self._both(stream.flow)
+                known = self._both(stream)
             out.append(known[packet.direction])
             out.append(number(stream.number))
         kind = packet.type
@@ -212,12 +213,12 @@ class TreeWriter(Writer):
         nothing = self.theme.paint(self.theme.address, "")
         return f"  {nothing} → {nothing}  ".encode()
 
-    def _both(self, flow: bytes) -> list[bytes]:
+    def _both(self, stream: Stream) -> list[bytes]:
         """Both directions' addresses, and what stands around them."""
-        one = self.theme.paint(self.theme.address, self._hosts.endpoint(flow, True))
-        other = self.theme.paint(self.theme.address, self._hosts.endpoint(flow, False))
+        one = self.theme.paint(self.theme.address, self._hosts.endpoint(stream.flow, True))
+        other = self.theme.paint(self.theme.address, self._hosts.endpoint(stream.flow, False))
         known = [f"  {one} → {other}  stream ".encode(), f"  {other} → {one}  stream ".encode()]
-        self._hosts.keep(flow, known)
+        self._hosts.keep(stream, known)
         return known
 
     def _section(self, packet: Packet, title: i64, start: i64, end: i64, last: bool, out: list[bytes]) -> None:
