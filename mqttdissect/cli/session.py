@@ -28,7 +28,9 @@ from mqttdissect.output.writer import Writer
 from mqttdissect.pipeline import Dissector
 from mqttdissect.source import STOP
 
-PIECES_AT_ONCE = 1500  # in one write; to join many more takes more memory than a core's cache has
+TEXT_AT_ONCE = 48 * 1024  # bytes in one write, about: much more would not fit a core's cache, and what malloc gives
+# back to the system at once (128 KiB, glibc) comes back as page faults
+PIECES_AT_ONCE = 500, 6000  # for so much text, at least and at most
 MOST_DAMAGE = 10  # lines about the damage of one capture
 
 
@@ -60,6 +62,7 @@ class Printer:
         self._writer = writer
         self._clock = clock
         self._heading = heading
+        self._pieces = PIECES_AT_ONCE[0]  # of the next part
         self._utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
 
     def start(self) -> None:
@@ -81,8 +84,10 @@ class Printer:
         at = 0
         while at < len(packets):
             out: list[bytes] = []
-            at = self._writer.fill(packets, at, out, PIECES_AT_ONCE)
+            at = self._writer.fill(packets, at, out, self._pieces)
             text = b"".join(out)
+            least, most = PIECES_AT_ONCE
+            self._pieces = max(least, min(most, len(out) * TEXT_AT_ONCE // (len(text) + 1)))
             yield text if self._utf_8 else text.decode().encode(sys.stdout.encoding, "backslashreplace")
 
     def follow(self, passing: Passing, dissector: Dissector) -> None:
