@@ -77,8 +77,9 @@ class Stream:
         self.application: object | None = None
         self.shown: list[bytes] | None = None
         self.shown_by: i64 = 0
-        self._port = self.port(0)
-        self._ports_differ = self._port != self.port(1)
+        ports = len(flow) >= 4
+        self._port = self.port(0) if ports else 0
+        self._ports_differ = ports and self._port != self.port(1)
 
     def ignore(self) -> None:
         """No later stage has use for it."""
