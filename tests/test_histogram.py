@@ -77,6 +77,11 @@ def test_a_bucket_is_narrow(value: int) -> None:
     assert 0 <= index <= 7295
 
 
+@pytest.mark.parametrize("power", range(62))
+def test_the_interval_of_each_power_of_two(power: int) -> None:
+    assert made_of([1 << power]).between([0, 1 << power]) == [0, 1]
+
+
 @given(st.lists(st.integers(0, 1 << 40), max_size=100))
 def test_intervals_at_powers_of_two_are_exact(values: list[int]) -> None:
     edges = [0, *(1 << n for n in range(41))]
