@@ -54,8 +54,8 @@ _HOMES = {
     "Note": "mqtt.packet",
     "Packet": "mqtt.packet",
     "Segment": "net.segment",
-    "Chunk": "net.tcp",
-    "Stream": "net.tcp",
+    "Chunk": "net.stream",
+    "Stream": "net.stream",
     "Dissector": "pipeline",
 }
 

@@ -248,6 +248,19 @@ class TestEnds:
         assert 100 < len(cut) < whole.count(b"\n")
         assert whole.splitlines(True)[: len(cut) - 100] == cut[:-100]  # the last ones are of packets that break off
 
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_output_that_does_not_block(self, large: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing is lost without a word where nobody reads."""
+        monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        line = [sys.executable, "-m", "mqttdissect", "-P", "--jobs", "2", str(large)]
+        done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, timeout=60)
+        os.close(reading)
+        os.close(writing)
+        assert done.returncode == 2
+        assert done.stderr.startswith(b"mqttdissect: cannot write: ") and done.stderr.count(b"\n") == 1
+
     def test_full_disk(self, large: Path) -> None:
         """Said in one line."""
         line = [sys.executable, "-m", "mqttdissect", "-P", "--jobs", "2", str(large)]

@@ -27,6 +27,7 @@ def run(command: click.Command) -> int:
         return 130
     except OSError as error:
         complain(f"cannot write: {error.strerror or error}")
+        close_output()
         return UNUSABLE
     return status if isinstance(status, int) else DONE
 
@@ -40,5 +41,10 @@ def complain(message: str) -> None:
 
 def closed_pipe() -> int:
     """The reader of our output has gone (`| head`): that is success, and nothing more is written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    close_output()
     return DONE
+
+
+def close_output() -> None:
+    """What is still to be written goes nowhere: Python would complain of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

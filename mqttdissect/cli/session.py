@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import gc
+import os
 import signal
 import sys
 import threading
@@ -28,9 +30,8 @@ from mqttdissect.output.writer import Writer
 from mqttdissect.pipeline import Dissector
 from mqttdissect.source import STOP
 
-TEXT_AT_ONCE = 48 * 1024  # bytes in one write, about: much more would not fit a core's cache, and what malloc gives
-# back to the system at once (128 KiB, glibc) comes back as page faults
-PIECES_AT_ONCE = 500, 6000  # for so much text, at least and at most
+TEXT_AT_ONCE = 48 * 1024  # bytes in one write, about: more would not fit a core's cache, nor what malloc keeps
+FEWEST_PIECES, MOST_PIECES = 500, 6000  # for so much text
 MOST_DAMAGE = 10  # lines about the damage of one capture
 
 
@@ -62,7 +63,7 @@ class Printer:
         self._writer = writer
         self._clock = clock
         self._heading = heading
-        self._pieces = PIECES_AT_ONCE[0]  # of the next part
+        self._pieces = FEWEST_PIECES  # of the next part
         self._utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
 
     def start(self) -> None:
@@ -86,8 +87,7 @@ class Printer:
             out: list[bytes] = []
             at = self._writer.fill(packets, at, out, self._pieces)
             text = b"".join(out)
-            least, most = PIECES_AT_ONCE
-            self._pieces = max(least, min(most, len(out) * TEXT_AT_ONCE // (len(text) + 1)))
+            self._pieces = max(FEWEST_PIECES, min(MOST_PIECES, len(out) * TEXT_AT_ONCE // (len(text) + 1)))
             yield text if self._utf_8 else text.decode().encode(sys.stdout.encoding, "backslashreplace")
 
     def follow(self, passing: Passing, dissector: Dissector) -> None:
@@ -240,11 +240,14 @@ class Session:
 
 
 def put(text: bytes | memoryview) -> None:
-    """Write all of it. Where Python was told not to buffer (`python -u`), a signal may cut a write short."""
-    out = sys.stdout.buffer
-    left = len(text) - out.write(text)
-    while left > 0:
-        left -= out.write(memoryview(text)[-left:])
+    """Write all of it. Where Python was told not to buffer (`python -u`), a signal may cut a write short, and one that
+    would have to wait says None if standard output is not to block."""
+    left = memoryview(text)
+    while left:
+        done: int | None = sys.stdout.buffer.write(left)
+        if done is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        left = left[done:]
 
 
 def arm(duration: float | None) -> None:

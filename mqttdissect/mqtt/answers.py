@@ -41,7 +41,7 @@ from mqttdissect.mqtt.codes import (
     UNSUBACK,
     UNSUBSCRIBE,
 )
-from mqttdissect.mqtt.packet import UNDECODED, Exchange, Packet
+from mqttdissect.mqtt.packet import UNDECODED, Exchange, Packet, variable_header
 
 MOST_WAITING: Final = 4096  # keys under which exchanges of a connection wait; then the older half is forgotten
 MOST_ALIKE: Final = 8  # exchanges that wait under one key
@@ -240,7 +240,7 @@ def identifier(packet: Packet) -> i64:
     """The packet identifier of a packet that is to have one (2.2.1); -1 if its bytes end before. No field is needed."""
     data = packet.data
     end: i64 = packet.hole_offset if packet.hole_offset >= 0 else len(data)
-    at = variable_header(data, end)
+    at = variable_header(data, 0, end)
     if at < 0:
         return -1
     if packet.type == PUBLISH:
@@ -250,16 +250,6 @@ def identifier(packet: Packet) -> i64:
     if at + 2 > end:
         return -1
     return i64(data[at]) << 8 | i64(data[at + 1])
-
-
-def variable_header(data: bytes, end: i64) -> i64:
-    """Where it starts, behind the Remaining Length; -1 if that does not end before `end`."""
-    at: i64 = 1
-    while at < 5 and at < end:
-        if i64(data[at]) < 0x80:
-            return at + 1
-        at += 1
-    return -1
 
 
 def goes_on(packet: Packet) -> bool:
@@ -275,5 +265,5 @@ def reason(packet: Packet, behind: i64) -> i64:
     """The reason code, so many bytes behind the start of the variable header; 0, success, where it is left out."""
     data = packet.data
     end: i64 = packet.hole_offset if packet.hole_offset >= 0 else len(data)
-    at = variable_header(data, end)
+    at = variable_header(data, 0, end)
     return i64(data[at + behind]) if 0 <= at < end - behind else 0

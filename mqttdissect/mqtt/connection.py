@@ -11,7 +11,7 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.codes import CONNECT, FROM_CLIENT, FROM_SERVER, PUBLISH, SENDERS
 from mqttdissect.mqtt.decode import decode
 from mqttdissect.mqtt.fields import Field
-from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION, Packet
+from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION, Packet, variable_header
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, TOPIC_ALIAS
 from mqttdissect.mqtt.registry import PROPERTIES, PROPERTY_LENGTH, TOPIC_NAME, TOPIC_OF_ALIAS, UNKNOWN_ALIAS
 from mqttdissect.net.stream import Stream
@@ -158,12 +158,10 @@ def may_have_alias(data: bytes, at: i64, end: i64) -> bool:
     """Does a PUBLISH of MQTT 5.0 have a byte among its properties that can be the identifier of a topic alias? True
     also where the properties are not where they belong."""
     qos = i64(data[at]) & 0x06
-    at += 1
-    while at < end and i64(data[at]) >= 0x80:  # the Remaining Length
-        at += 1
-    if at + 3 > end:
+    at = variable_header(data, at, end)
+    if at < 0 or at + 2 > end:
         return True
-    at += 3 + (i64(data[at + 1]) << 8 | i64(data[at + 2]))
+    at += 2 + (i64(data[at]) << 8 | i64(data[at + 1]))
     if qos:
         at += 2
     if at >= end or i64(data[at]) >= 0x80:

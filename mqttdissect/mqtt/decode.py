@@ -428,10 +428,6 @@ def properties(c: Cursor, where: i64, needs_alias: bool) -> None:
     if limit > end:
         c.note(c.position, f"{length} bytes of properties, {end - c.position} left", clauses.PROPERTY_LENGTH)
         limit = end
-    if limit == c.position and not needs_alias:
-        group.end = limit
-        group.value = 1
-        return
     c.end = limit
     c.seen = 0
     try:

@@ -157,3 +157,13 @@ class Packet:
 
     def __repr__(self) -> str:
         return f"Packet({self.name}, frame={self.frame}, {len(self.data)} bytes, {len(self.fields)} fields)"
+
+
+def variable_header(data: bytes, at: i64, end: i64) -> i64:
+    """Where that of the packet from `at` on starts, behind the Remaining Length; -1 if this has no end before `end`."""
+    last = min(at + 4, end - 1)
+    while at < last:
+        at += 1
+        if i64(data[at]) < 0x80:
+            return at + 1
+    return -1
