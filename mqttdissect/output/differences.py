@@ -352,4 +352,7 @@ class Json:
 
 def gist_of(packet: Packet) -> str:
     """What a line of the list says of a packet."""
-    return Gist(no_colour()).line(packet)
+    return GIST.line(packet)
+
+
+GIST: Final = Gist(no_colour())
