@@ -206,14 +206,15 @@ def test_what_is_read_of_a_packet_is_what_its_decoder_finds(
     if hole and hole < len(data):
         packet.hole_offset = hole
         packet.hole_bytes = 1
+    end = packet.hole_offset if packet.hole_offset >= 0 else len(data)
     decode(packet)
     if codes.PUBACK <= packet.type <= codes.UNSUBACK or (packet.type == codes.PUBLISH and packet.qos):
         found = packet.value(PACKET_IDENTIFIER)
-        assert identifier(packet) == (-1 if found is None else found)
+        assert identifier(b"?" + data, 1, 1 + end) == (-1 if found is None else found)
     if version == 5 and packet.type == codes.PUBREC:
-        assert reason(packet, 2) == (packet.value(PUBREC_REASON) or 0)
+        assert reason(b"?" + data, 1, 1 + end, 2) == (packet.value(PUBREC_REASON) or 0)
     if version == 5 and packet.type == codes.AUTH:
-        assert reason(packet, 0) == (packet.value(AUTH_REASON) or 0)
+        assert reason(b"?" + data, 1, 1 + end, 0) == (packet.value(AUTH_REASON) or 0)
 
 
 def test_redelivery() -> None:

@@ -40,7 +40,9 @@ class Frame:
         self.link_type = link_type
         self.block = data
         self.start = start
-        self.end: i64 = end if end >= 0 else len(data)
+        if end < 0:
+            end = len(data)
+        self.end = end
         self.original_length = original_length
         self.interface = interface
         self.comments: list[str] | None = None

@@ -24,7 +24,7 @@ numbers and times; of their fields nothing is asked, so that those which are onl
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.mqtt.codes import (
     AUTH,
@@ -58,7 +58,9 @@ ANSWERS: Final[list[int]] = [
 ]  # fmt: skip
 NUMBERED: Final[list[bool]] = [PUBLISH <= kind <= UNSUBACK for kind in range(16)]  # has a packet identifier
 MARKED: Final = frozenset([PUBLISH, SUBSCRIBE, UNSUBSCRIBE])  # DUP tells a re-delivery; others come again without it
-DUP: Final = 8
+DUP: Final = 0x08  # in the fixed header
+QOS: Final = 0x06
+QOS_1: Final = 0x02
 
 NOTHING_WAITING: Final[dict[object, Exchange]] = {}  # shared by all connections on which nothing waits, never added to
 NOTHING_EARLY: Final[dict[object, int]] = {}
@@ -66,10 +68,35 @@ NOTHING_ALIKE: Final[set[object]] = set()
 
 
 @final
-class Answers:
-    """Of one connection: `take` every packet in the order in which they complete."""
+@mypyc_attr(acyclic=True, free_list_len=1)
+class Step:
+    """What matters here of a packet. type to time_ns: as in `Packet`. number: its packet identifier, 0 if its type has
+    none. captured: the frame that its last bytes came in, if it has waited behind a hole since; else 0. cost: what all
+    packets before it would take in memory, in bytes. request, response: what is found, as in `Packet`."""
 
-    __slots__ = ("_alike", "_cost", "_early", "_gaps_0", "_gaps_1", "_unsure_ns", "_waiting")
+    __slots__ = (
+        "captured", "cost", "direction", "flags", "frame", "number", "request", "response", "time_ns", "type",
+    )  # fmt: skip
+
+    def __init__(self, kind: i64, flags: i64, direction: i64, frame: i64, time_ns: i64, cost: i64) -> None:
+        self.type = kind
+        self.flags = flags
+        self.direction = direction
+        self.frame = frame
+        self.time_ns = time_ns
+        self.cost = cost
+        self.number: i64 = 0
+        self.captured: i64 = 0
+        self.request: Exchange | None = None
+        self.response: Exchange | None = None
+
+
+@final
+class Answers:
+    """Of one connection: `take` every packet in the order in which they complete, or `pass_over` those that somebody
+    else decodes."""
+
+    __slots__ = ("_alike", "_early", "_gaps_0", "_gaps_1", "_unsure_ns", "_waiting")
 
     def __init__(self) -> None:
         self._waiting: dict[object, Exchange] = NOTHING_WAITING
@@ -77,7 +104,6 @@ class Answers:
         self._early: dict[object, int] = (
             NOTHING_EARLY  # frames of answers that came before what they answer, or to nothing
         )
-        self._cost: i64 = 0
         self._gaps_0: i64 = 0  # of each direction, so far
         self._gaps_1: i64 = 0
         self._unsure_ns: i64 = 0  # until when a PINGREQ is not tied
@@ -87,29 +113,51 @@ class Answers:
 
         cost: what all packets before it would take in memory, in bytes.
         """
-        self._cost = cost
-        kind = packet.type
-        if packet.gap_bytes or kind == UNDECODED:
+        if packet.gap_bytes or packet.type == UNDECODED:
             self._gap(packet)
-            if kind == UNDECODED:
+            if packet.type == UNDECODED:
                 return
-        if kind == PUBLISH:
-            self._publish(packet)
-            return
+        data = packet.data
+        end: i64 = packet.hole_offset
+        if end < 0:
+            end = len(data)
+        step = Step(packet.type, packet.flags, packet.direction, packet.frame, packet.time_ns, cost)
+        spans = packet.spans
+        if spans is not None:
+            step.captured = spans[-1][1]
+        self._tie(step, data, 0, end, packet.version)
+        packet.request = step.request
+        packet.response = step.response
+
+    def pass_over(
+        self, data: bytes, at: i64, end: i64, direction: i64, frame: i64, time_ns: i64, version: i64, cost: i64
+    ) -> None:
+        """The same for a whole packet, from `at` to `end` of `data`, that came in one frame."""
+        first: i64 = data[at]
+        self._tie(Step(first >> 4, first & 0x0F, direction, frame, time_ns, cost), data, at, end, version)
+
+    def _tie(self, step: Step, data: bytes, at: i64, end: i64, version: i64) -> None:
+        """Tie the packet that lies from `at` to `end` of `data`."""
+        kind = step.type
         wanted: i64 = WANTED[kind]
         answers: i64 = ANSWERS[kind]
-        if wanted == 0 and answers == 0:
+        if kind == PUBLISH:
+            if step.flags & QOS == 0 or step.flags & QOS == QOS:
+                return
+        elif wanted == 0 and answers == 0:
             return
-        number: i64 = 0
         if NUMBERED[kind]:
-            number = identifier(packet)
+            number = identifier(data, at, end)
             if number < 0:
                 return
-        asked: Exchange | None = None
+            step.number = number
+        if kind == PUBLISH:
+            self._publish(step)
+            return
         if answers:
-            asked = self._answer(packet, key_of(packet.direction, answers, number))
-        if wanted and goes_on(packet):
-            self._ask(packet, key_of(1 - packet.direction, wanted, number), asked)
+            step.request = self._answer(step, key_of(step.direction, answers, step.number))
+        if wanted and (version < 5 or goes_on(kind, data, at, end)):
+            self._ask(step, key_of(1 - step.direction, wanted, step.number))
         elif not self._waiting and not PUBACK <= kind <= PUBCOMP:
             self._waiting = NOTHING_WAITING  # most connections are idle: they need no table of their own
 
@@ -130,34 +178,31 @@ class Answers:
     def _gaps(self, direction: i64) -> i64:
         return self._gaps_0 if direction == 0 else self._gaps_1
 
-    def _publish(self, packet: Packet) -> None:
-        qos = packet.qos
-        if qos != 1 and qos != 2:
+    def _publish(self, step: Step) -> None:
+        """At QoS 1 or 2."""
+        direction, number = step.direction, step.number
+        if step.flags & QOS == QOS_1:
+            self._ask(step, key_of(1 - direction, PUBACK, number))
             return
-        number = identifier(packet)
-        if number < 0:
-            return
-        if qos == 1:
-            self._ask(packet, key_of(1 - packet.direction, PUBACK, number), None)
-            return
-        if not packet.flags & DUP:  # whatever became of the message that had the identifier before
-            self._waiting.pop(key_of(packet.direction, PUBREL, number), None)
-            self._waiting.pop(key_of(1 - packet.direction, PUBCOMP, number), None)
-        self._ask(packet, key_of(1 - packet.direction, PUBREC, number), None)
+        if not step.flags & DUP:  # whatever became of the message that had the identifier before
+            self._waiting.pop(key_of(direction, PUBREL, number), None)
+            self._waiting.pop(key_of(1 - direction, PUBCOMP, number), None)
+        self._ask(step, key_of(1 - direction, PUBREC, number))
 
-    def _ask(self, packet: Packet, key: object, asked: Exchange | None) -> None:
-        """Open an exchange that waits under `key`. asked: the one before it in a handshake."""
-        if packet.type == PINGREQ and packet.time_ns < self._unsure_ns:
+    def _ask(self, step: Step, key: object) -> None:
+        """Open an exchange that waits under `key`; in the middle of a handshake, behind the one that was answered."""
+        if step.type == PINGREQ and step.time_ns < self._unsure_ns:
             return
-        if self._early and has_waited(packet, self._early.pop(key, 0)):
+        if self._early and has_waited(step, self._early.pop(key, 0)):
             return
-        direction = packet.direction
-        new = Exchange(packet.frame, packet.time_ns, self._cost, self._gaps(direction), self._gaps(1 - direction))
+        direction = step.direction
+        new = Exchange(step.frame, step.time_ns, step.cost, self._gaps(direction), self._gaps(1 - direction))
+        asked = step.request
         if asked is not None:
             begun = asked.began_frame != 0
             new.began_frame = asked.began_frame if begun else asked.asked_frame
             new.began_ns = asked.began_ns if begun else asked.asked_ns
-        packet.response = new
+        step.response = new
         waiting = self._waiting
         if waiting is NOTHING_WAITING:
             self._waiting = waiting = {}
@@ -177,11 +222,11 @@ class Answers:
         if since > PATIENCE_NS:
             waiting[key] = new
             return
-        if packet.type == PINGREQ:
+        if step.type == PINGREQ:
             if since > UNSURE_NS or alike == MOST_ALIKE:
                 first.doubtful = True
                 self._unsure_ns = new.asked_ns + UNSURE_NS
-        elif packet.type in MARKED and not packet.flags & DUP:
+        elif step.type in MARKED and not step.flags & DUP:
             first.doubtful = True
         if alike == MOST_ALIKE:
             first.doubtful = True
@@ -191,14 +236,14 @@ class Answers:
                 self._alike = set()
             self._alike.add(key)
 
-    def _answer(self, packet: Packet, key: object) -> Exchange | None:
+    def _answer(self, step: Step, key: object) -> Exchange | None:
         """Complete the exchange that waits under `key`, and return it; None if there is none that is certain."""
         waiting = self._waiting
         first = waiting.get(key)
         if first is None:
             if self._early is NOTHING_EARLY or len(self._early) == MOST_EARLY:
                 self._early = {}
-            self._early[key] = int(packet.frame)
+            self._early[key] = int(step.frame)
             return None
         following = first.following
         if following is None:
@@ -207,13 +252,12 @@ class Answers:
             following.doubtful = first.doubtful
             waiting[key] = following
             first.following = None
-        direction = packet.direction
+        direction = step.direction
         if first.doubtful or (first.answer_gaps != self._gaps(direction) and first.gaps != self._gaps(1 - direction)):
             return None
-        first.answered_frame = packet.frame
-        first.answered_ns = packet.time_ns
-        first.answered_cost = self._cost
-        packet.request = first
+        first.answered_frame = step.frame
+        first.answered_ns = step.time_ns
+        first.answered_cost = step.cost
         return first
 
 
@@ -221,7 +265,7 @@ def is_tied(first: i64) -> bool:
     """Does a packet that starts with this byte matter here?"""
     kind = first >> 4
     if kind == PUBLISH:
-        return first & 0x06 != 0
+        return first & QOS != 0
     return kind != DISCONNECT
 
 
@@ -230,40 +274,36 @@ def key_of(direction: i64, kind: i64, number: i64) -> object:
     return int((direction * 16 + kind) * 65536 + number)
 
 
-def has_waited(packet: Packet, answer: int) -> bool:
+def has_waited(step: Step, answer: int) -> bool:
     """Was the packet held up behind a hole in the stream, and captured before the frame of an answer, 0 for none?"""
-    spans = packet.spans
-    return spans is not None and spans[-1][1] < answer
+    return 0 < step.captured < answer
 
 
-def identifier(packet: Packet) -> i64:
-    """The packet identifier of a packet that is to have one (2.2.1); -1 if its bytes end before. No field is needed."""
-    data = packet.data
-    end: i64 = packet.hole_offset if packet.hole_offset >= 0 else len(data)
-    at = variable_header(data, 0, end)
-    if at < 0:
+def identifier(data: bytes, at: i64, end: i64) -> i64:
+    """The packet identifier of a packet, from `at` to `end` of `data`, that is to have one (2.2.1); -1 if its bytes end
+    before. No field is needed."""
+    publish = i64(data[at]) >> 4 == PUBLISH
+    at = variable_header(data, at, end)
+    if at < 0 or at + 2 > end:
         return -1
-    if packet.type == PUBLISH:
+    if publish:
+        at += 2 + (i64(data[at]) << 8 | i64(data[at + 1]))
         if at + 2 > end:
             return -1
-        at += 2 + (i64(data[at]) << 8 | i64(data[at + 1]))
-    if at + 2 > end:
-        return -1
     return i64(data[at]) << 8 | i64(data[at + 1])
 
 
-def goes_on(packet: Packet) -> bool:
-    """Is there to be an answer? Not to a PUBREC that refuses the message, nor to an AUTH that says success."""
-    if packet.version < 5:
-        return True
-    if packet.type == PUBREC:
-        return reason(packet, 2) < 0x80
-    return packet.type != AUTH or reason(packet, 0) != 0
+def goes_on(kind: i64, data: bytes, at: i64, end: i64) -> bool:
+    """Is there to be an answer, in MQTT 5.0? Not to a PUBREC that refuses the message, nor to an AUTH that says
+    success."""
+    if kind == PUBREC:
+        return reason(data, at, end, 2) < 0x80
+    return kind != AUTH or reason(data, at, end, 0) != 0
 
 
-def reason(packet: Packet, behind: i64) -> i64:
+def reason(data: bytes, at: i64, end: i64, behind: i64) -> i64:
     """The reason code, so many bytes behind the start of the variable header; 0, success, where it is left out."""
-    data = packet.data
-    end: i64 = packet.hole_offset if packet.hole_offset >= 0 else len(data)
-    at = variable_header(data, 0, end)
-    return i64(data[at + behind]) if 0 <= at < end - behind else 0
+    at = variable_header(data, at, end)
+    if at < 0 or at + behind >= end:
+        return 0
+    return i64(data[at + behind])

@@ -72,14 +72,7 @@ class Connection:
         first: i64 = data[at]
         if first >> 4 != PUBLISH or self.version < 5:
             return first >> 4 != CONNECT
-        return not may_have_alias(data, at, end)
-
-    def identify(self, packet: Packet) -> None:
-        """Fill in version, type and flags of one that is `unaffected`, and nothing else."""
-        first: i64 = packet.data[0]
-        packet.type = first >> 4
-        packet.flags = first & 0x0F
-        packet.version = self.version
+        return not may_set_alias(data, at, end)
 
     def _connect(self, packet: Packet) -> None:
         packet.version = self.option if self.option else ASSUMED_VERSION
@@ -154,14 +147,17 @@ class Connection:
             self.alias_text -= len(known.pop(next(iter(known)))) + ALIAS_COST
 
 
-def may_have_alias(data: bytes, at: i64, end: i64) -> bool:
-    """Does a PUBLISH of MQTT 5.0 have a byte among its properties that can be the identifier of a topic alias? True
-    also where the properties are not where they belong."""
+def may_set_alias(data: bytes, at: i64, end: i64) -> bool:
+    """Does a PUBLISH of MQTT 5.0 have a topic name, and a byte among its properties that can be the identifier of a
+    topic alias? True also where the properties are not where they belong."""
     qos = i64(data[at]) & 0x06
     at = variable_header(data, at, end)
     if at < 0 or at + 2 > end:
         return True
-    at += 2 + (i64(data[at]) << 8 | i64(data[at + 1]))
+    topic = i64(data[at]) << 8 | i64(data[at + 1])
+    if topic == 0:
+        return False
+    at += 2 + topic
     if qos:
         at += 2
     if at >= end or i64(data[at]) >= 0x80:

@@ -18,13 +18,18 @@ PACKET_COST: Final = 1024  # bytes that a packet takes besides its own, about
 class Conversation:
     """The two directions of a stream and what they share. named: is its flow known to whoever follows packets?"""
 
-    __slots__ = ("answers", "framers", "named")
+    __slots__ = ("answers", "from_destination", "from_source", "named")
 
     def __init__(self, stream: Stream, version: i64, passing: Passing, room: Room) -> None:
         connection = Connection(stream, version)
         self.answers = Answers()
-        self.framers: list[Framer] = [Framer(side, connection, passing, room) for side in range(2)]
+        self.from_source = Framer(0, connection, self.answers, passing, room)
+        self.from_destination = Framer(1, connection, self.answers, passing, room)
         self.named = False
+
+    def framer(self, direction: i64) -> Framer:
+        """Of one direction."""
+        return self.from_source if direction == 0 else self.from_destination
 
 
 @final
@@ -56,7 +61,7 @@ class MqttDissector:
         """Add the same to `out`."""
         conversation = self._conversation(chunk.stream)
         before: i64 = len(out)
-        conversation.framers[chunk.direction].take(chunk, out)
+        conversation.framer(chunk.direction).take(chunk, out)
         count: i64 = len(out)
         for index in range(before, count):
             packet = out[index]
@@ -77,7 +82,8 @@ class MqttDissector:
         packets = self._followed
         passing.active = True
         passing.links = self.links
-        conversation.framers[chunk.direction].take(chunk, packets)
+        passing.cost = self.cost
+        conversation.framer(chunk.direction).take(chunk, packets)
         passing.active = False
         if packets or passing.count != before:
             passing.add(chunk)
@@ -91,10 +97,9 @@ class MqttDissector:
 
     def _tie(self, conversation: Conversation, chunk: Chunk, packets: list[Packet], at: i64, passed: i64) -> None:
         """Tie packets of a chunk, from index `at` on; it has as many others that were passed over."""
-        answers = conversation.answers
         count: i64 = len(packets)
         for index in range(at, count):
-            answers.take(packets[index], self.cost)
+            conversation.answers.take(packets[index], self.cost)
         self.cost += len(chunk.data) + PACKET_COST * (count - at + passed)
 
     def _conversation(self, stream: Stream) -> Conversation:

@@ -18,7 +18,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.mqtt.answers import is_tied
+from mqttdissect.mqtt.answers import Answers, is_tied
 from mqttdissect.mqtt.connection import Connection
 from mqttdissect.mqtt.decode import undecoded
 from mqttdissect.mqtt.packet import Packet
@@ -98,30 +98,32 @@ class Framer:
     While `passing` is active, packets that change nothing for later ones are counted there instead.
     """
 
-    __slots__ = ("_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held", "_hole_bytes",
+    __slots__ = ("_answers", "_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held", "_hole_bytes",
                  "_hole_offset", "_lost", "_need", "_passing", "_pieces", "_reason", "_rest", "_room", "_search",
                  "_spans", "_started", "_trimmed")  # fmt: skip
 
-    def __init__(self, direction: i64, connection: Connection, passing: Passing, room: Room) -> None:
-        self._room = room
-        self._held: i64 = 0  # bytes in memory of the packet at hand, as `room` knows
-        self._trimmed = False  # is only its head kept?
-        self._passing = passing
-        self._direction = direction
-        self._connection = connection
+    def __init__(self, direction: i64, connection: Connection, answers: Answers, passing: Passing, room: Room) -> None:
+        # In the order of use: attributes lie in memory like that.
         self._started = False
         self._lost = False
-        self._reason = ""  # why the framing is lost
-        self._search: Search | None = None
-        self._pieces: list[bytes] = []  # of the packet at hand
-        self._spans: list[tuple[int, int]] = []
+        self._trimmed = False  # is only the head of the packet at hand kept?
         self._have: i64 = 0  # bytes of it seen, counting those in its hole
-        self._need: i64 = 0  # bytes it has in all; 0 until its Remaining Length is complete
-        self._hole_offset: i64 = -1
-        self._hole_bytes: i64 = 0
         self._rest: i64 = 0  # bytes that still belong to a packet which the end of the connection cut off
         self._gap_bytes: i64 = 0  # before the next packet, and the frame before them
+        self._passing = passing
+        self._connection = connection
+        self._answers = answers
+        self._direction = direction
+        self._hole_offset: i64 = -1
+        self._hole_bytes: i64 = 0
         self._gap_after: i64 = 0
+        self._need: i64 = 0  # bytes that the packet has in all; 0 until its Remaining Length is complete
+        self._pieces: list[bytes] = []  # of it
+        self._spans: list[tuple[int, int]] = []
+        self._held: i64 = 0  # bytes of it in memory, as `room` knows
+        self._room = room
+        self._reason = ""  # why the framing is lost
+        self._search: Search | None = None
 
     def take(self, chunk: Chunk, out: list[Packet]) -> None:
         """Add the packets that `chunk` completes to `out`."""
@@ -165,10 +167,7 @@ class Framer:
                 self._need = length
                 self._keep(data[at:], chunk)
                 return
-            passing = self._passing
-            follows = passing.active and not self._gap_bytes and self._connection.unaffected(data, at, end)
-            if follows and not (passing.links and is_tied(data[at])):
-                passing.count += 1
+            if self._passing.active and self._passes(data, at, end, chunk, out):
                 at = end
                 continue
             packet = Packet(
@@ -176,12 +175,23 @@ class Framer:
             )
             if chunk.arrival != chunk.frame:
                 packet.spans = [(0, int(chunk.frame))]
-            if follows:
-                self._connection.identify(packet)
-            else:
-                self._connection.decode(packet)
+            self._connection.decode(packet)
             out.append(packet)
             at = end
+
+    def _passes(self, data: bytes, at: i64, end: i64, chunk: Chunk, out: list[Packet]) -> bool:
+        """Pass over the packet from `at` to `end` of `data`, if nothing of it is needed but what it asks or answers.
+        Not behind a gap or hole, nor behind others of the chunk, which are tied later."""
+        if self._gap_bytes or self._hole_offset >= 0 or not self._connection.unaffected(data, at, end):
+            return False
+        passing = self._passing
+        if passing.links and is_tied(data[at]):
+            if out or chunk.arrival != chunk.frame:
+                return False
+            version, cost = self._connection.version, passing.cost
+            self._answers.pass_over(data, at, end, self._direction, chunk.arrival, chunk.time_ns, version, cost)
+        passing.count += 1
+        return True
 
     def _keep(self, data: bytes, chunk: Chunk) -> None:
         size: i64 = len(data)
@@ -254,7 +264,11 @@ class Framer:
 
     def _complete(self, chunk: Chunk, out: list[Packet]) -> None:
         """All pieces of the packet at hand are there."""
-        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, b"".join(self._pieces), 0)
+        data = b"".join(self._pieces)
+        if self._passing.active and self._passes(data, 0, len(data), chunk, out):
+            self._reset_packet()
+            return
+        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
         self._emit(packet, out, "the capture lacks them")
 
     def _emit(self, packet: Packet, out: list[Packet], why: str) -> None:

@@ -2,7 +2,7 @@
 them all the same (widths of columns, the time since the packet before).
 
 `Framer` finds where each packet ends and lets `Connection` decode those that change how later ones are decoded; of the
-others no field is read.
+others no field is read. They are tied to their answers all the same (`answers`), from their bytes.
 """
 
 from typing import final
@@ -14,8 +14,8 @@ from mqttdissect.net.stream import Chunk
 
 @final
 class Passing:
-    """active: are packets being followed at the moment? count: those not even made so far. links: are those made
-    that ask or answer?
+    """active: are packets being followed at the moment? count: those not even made so far. links: are they tied to what
+    they answer? cost: for that, what all packets before the chunk at hand would take in memory, in bytes.
 
     The rest is what has been seen since `begin`. frame: of the last packet, 0 for none. earliest_ns, latest_ns: least
     and greatest time; least_step, greatest_step: the same of the time since the packet before. flows: of the streams
@@ -25,6 +25,7 @@ class Passing:
     def __init__(self) -> None:
         self.active = False
         self.links = False
+        self.cost: i64 = 0
         self.count: i64 = 0
         self.last_ns: i64 = -1  # time of the last packet, followed or not; -1 before the first
         self.begin()
@@ -60,7 +61,9 @@ class Passing:
             self.earliest_ns = time_ns
         elif time_ns > self.latest_ns:
             self.latest_ns = time_ns
-        step = time_ns - self.last_ns if self.last_ns >= 0 else 0
+        step: i64 = 0
+        if self.last_ns >= 0:
+            step = time_ns - self.last_ns
         if step < self.least_step:
             self.least_step = step
         elif step > self.greatest_step:

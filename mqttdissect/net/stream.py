@@ -59,27 +59,30 @@ class Stream:
     )  # fmt: skip
 
     def __init__(self, number: i64, flow: bytes, handshake: bool, opened_frame: i64 = 0, opened_ns: i64 = -1) -> None:
-        self.number = number
+        # What each segment asks for comes first: attributes lie in memory in this order, of which a cache has lines.
+        self.ignored = False
+        self.handshake = handshake  # was its SYN or SYN-ACK captured?
+        self._ports_differ = False
+        self._port: i64 = 0
+        self.source = Half(0)
+        self.destination = Half(1)
+        self.established_ns: i64 = -1
+        self.transport: object | None = None
+        self.application: object | None = None
         self.flow = flow
+        self.number = number
+        self.shown: list[bytes] | None = None
+        self.shown_by: i64 = 0
         self.opened_frame = opened_frame
         self.opened_ns = opened_ns
         self.synack_ns: i64 = -1
-        self.established_ns: i64 = -1
         self.closed_by: i64 = -1
         self.closed_how: i64 = OPEN
         self.closed_ns: i64 = -1
         self.closed_frame: i64 = 0
-        self.handshake = handshake  # was its SYN or SYN-ACK captured?
-        self.ignored = False
-        self.source = Half(0)
-        self.destination = Half(1)
-        self.transport: object | None = None
-        self.application: object | None = None
-        self.shown: list[bytes] | None = None
-        self.shown_by: i64 = 0
-        ports = len(flow) >= 4
-        self._port = self.port(0) if ports else 0
-        self._ports_differ = ports and self._port != self.port(1)
+        if len(flow) >= 4:
+            self._port = self.port(0)
+            self._ports_differ = self._port != self.port(1)
 
     def ignore(self) -> None:
         """No later stage has use for it."""
@@ -174,28 +177,29 @@ class Half:
     )  # fmt: skip
 
     def __init__(self, direction: i64) -> None:
-        self.direction = direction
+        # In the order of use, as in `Stream`: what an acknowledgement concerns, what all segments do, what few do.
         self.known = False  # is `next` known?
-        self.next: i64 = 0  # position of the next byte to hand on
-        self.initial: i64 = -1  # the initial sequence number, if its SYN was captured
         self.delivered = False  # has any byte been handed on?
+        self.direction = direction
+        self.next: i64 = 0  # position of the next byte to hand on
+        self.window: i64 = 0
         self.acknowledged: i64 = -1  # the furthest position that the other side has acknowledged; -1: none seen
+        self.frame: i64 = 0  # last frame seen, and its time
+        self.time_ns: i64 = 0
+        self.zero_since_ns: i64 = -1
         self.finish: i64 = -1  # the position behind the last byte, once a FIN was seen
         self.ending: i64 = OPEN
-        self.missing: i64 = 0  # bytes given up since the last chunk
-        self.lost: i64 = 0  # bytes given up in all
         self.carried: i64 = 0  # the frame that carried the last bytes handed on
+        self.missing: i64 = 0  # bytes given up since the last chunk
         self.recent = b""  # the last bytes handed on, and their position: for comparing with what comes again
         self.recent_start: i64 = 0
         self.beyond: Beyond | None = None  # while there is a hole at `next`
-        self.frame: i64 = 0  # last frame seen, and its time
-        self.time_ns: i64 = 0
         self.retransmissions: i64 = 0
+        self.initial: i64 = -1  # the initial sequence number, if its SYN was captured
+        self.lost: i64 = 0  # bytes given up in all
         self.retransmitted_ns: i64 = -1
         self.zero_windows: i64 = 0
-        self.zero_since_ns: i64 = -1
         self.zero_ns: i64 = 0
-        self.window: i64 = 0
         self.scale: i64 = -1
 
     @property
