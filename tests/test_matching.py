@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqttdissect.analysis.audience import Audience
-from mqttdissect.analysis.facts import Subscription
+from mqttdissect.analysis.facts import Client, Subscription
 from mqttdissect.analysis.matching import DEEPEST, Filters, Topics, has_wildcard, is_valid, matches
 
 LEVELS = ["a", "b", "", "$x", "+", "#", "a+"]
@@ -75,23 +75,24 @@ def test_matches_as_the_plain_way(topic_filter: str, topic: str) -> None:
 def test_filters_find_what_matches(steps: list[tuple[str, str, bool]], topics: list[str]) -> None:
     """After any sequence of subscribing and unsubscribing; and when all have gone, nothing is left."""
     filters = Filters()
+    clients = {who: Client(who, b"") for who in "xyz"}
     stands: dict[tuple[str, str], Subscription] = {}
     for who, topic_filter, comes in steps:
         one = subscription(topic_filter)
         if comes:
-            filters.add(who, one)
+            filters.add(clients[who], one)
             stands[who, topic_filter] = one
         else:
-            filters.remove(who, one)
+            filters.remove(clients[who], one)
             stands.pop((who, topic_filter), None)
     for topic in topics:
-        found = sorted((who, one.filter) for who, one in filters.find(topic))
+        found = sorted((who.id, one.filter) for who, one in filters.find(topic))
         valid = [key for key in stands if is_valid(key[1])]
         assert [key for key in found if is_valid(key[1])] == sorted(
             key for key in valid if plainly_matches(key[1], topic)
         )
     for (who, _), one in stands.items():
-        filters.remove(who, one)
+        filters.remove(clients[who], one)
     assert not any(filters.find(topic) for topic in topics)
 
 
@@ -110,13 +111,13 @@ def test_topics_find_what_matches(topics: set[str], topic_filter: str) -> None:
 def test_very_deep_filters() -> None:
     """A filter and a topic of more levels than are looked up together."""
     deep = "/".join(["x"] * (3 * DEEPEST))
-    filters = Filters()
-    filters.add("a", subscription(f"{deep}/+/#"))
-    filters.add("b", subscription(f"{deep}/#"))
-    assert sorted(who for who, _ in filters.find(f"{deep}/y/z")) == ["a", "b"]
-    assert [who for who, _ in filters.find(deep)] == ["b"]
+    filters, a, b = Filters(), Client("a", b""), Client("b", b"")
+    filters.add(a, subscription(f"{deep}/+/#"))
+    filters.add(b, subscription(f"{deep}/#"))
+    assert sorted(who.id for who, _ in filters.find(f"{deep}/y/z")) == ["a", "b"]
+    assert [who.id for who, _ in filters.find(deep)] == ["b"]
     assert filters.find(deep[2:]) == []
-    filters.remove("b", subscription(f"{deep}/#"))
+    filters.remove(b, subscription(f"{deep}/#"))
     assert filters.find(deep) == []
 
 
@@ -124,7 +125,7 @@ def test_levels_without_end_are_freed() -> None:
     """As many as a filter can have, one below the other."""
     filters, audience = Filters(), Audience(100_000)
     for topic_filter in ("+/" * 32_000 + "#", "a/" * 32_000 + "#"):
-        filters.add("a", subscription(topic_filter))
+        filters.add(Client("a", b""), subscription(topic_filter))
         assert audience.subscribe(topic_filter, 1)
     audience.count_anew()
     assert audience.reached("a/" * 32_001) == 1

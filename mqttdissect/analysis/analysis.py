@@ -16,8 +16,18 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import exchange, extract, keepalive, opening, packets, rules, subscribing
-from mqttdissect.analysis.delivery import MOST_WILLS, OWED_NS, Deliveries, Message, due_ns
-from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CLOSING, CONNECTED, ENDED, Client, Link, Losses
+from mqttdissect.analysis.delivery import MOST_WILLS, OWED_NS, Deliveries, due_ns
+from mqttdissect.analysis.facts import (
+    BROKER_SIDE,
+    CLIENT_SIDE,
+    CLOSING,
+    CONNECTED,
+    ENDED,
+    Client,
+    Link,
+    Losses,
+    Message,
+)
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
 from mqttdissect.analysis.report import Report
@@ -47,6 +57,8 @@ class Analysis:
         self.deliveries = Deliveries(self.report, self.opening)
         self.links: i64 = 0
         self._open: dict[int, Link] = {}  # by number of the stream
+        self._places: list[Link | None] = []  # the same, by `Stream.analysed`: found with less than a dictionary takes
+        self._free: list[int] = []  # places where nothing is
         self._half_closed: dict[int, Link] = {}  # those that have ended, while one side may still send
         self._ended: list[Link] = []
         self._dying: list[Link] = []  # those of them whose will may still come
@@ -103,19 +115,17 @@ class Analysis:
                 self._now_ns = now
         if chunk.arrival > self._frame:
             self._frame = chunk.arrival
-        number = int(chunk.stream.number)
-        link = self._open.get(number)
+        place = chunk.stream.analysed
+        link = self._places[place] if place >= 0 else None
         if link is None:
-            link = self._half_closed.get(number)
+            link = self._half_closed.get(int(chunk.stream.number))
             if link is not None:
                 self.report.link = link
                 self._after_end(link, chunk, found)
                 return
             if chunk.ending != OPEN and not found:
                 return
-            link = Link(chunk.stream, chunk.arrival, now, self._losses)
-            self._open[number] = link
-            self.links += 1
+            link = self._enter(chunk)
         self.report.link = link
         if chunk.gap:
             self._gap(link, chunk)
@@ -126,7 +136,21 @@ class Analysis:
                 chunk.ending != REPLACED or chunk.stream.closed_by >= 0
             )
             self._leave(link, chunk.arrival, captured)
-            self._half_closed[number] = link
+            self._half_closed[int(link.number)] = link
+
+    def _enter(self, chunk: Chunk) -> Link:
+        """A new connection."""
+        stream = chunk.stream
+        link = Link(stream, chunk.arrival, chunk.time_ns, self._losses)
+        self._open[int(link.number)] = link
+        if self._free:
+            stream.analysed = self._free.pop()
+            self._places[stream.analysed] = link
+        else:
+            stream.analysed = len(self._places)
+            self._places.append(link)
+        self.links += 1
+        return link
 
     def _after_end(self, link: Link, chunk: Chunk, found: list[Packet]) -> None:
         """What the other side still sends when one has closed its direction: it may answer requests, and is counted."""
@@ -208,7 +232,7 @@ class Analysis:
         report = self.report
         side: i64 = CLIENT_SIDE if packet.sender == FROM_CLIENT else BROKER_SIDE
         mine, other = link.of(side), link.of(1 - side)
-        if link.client_direction < 0 or mine.packets + other.packets == 0:
+        if link.client_direction < 0 or (mine.packets == 0 and other.packets == 0):
             link.client_direction = packet.direction if side == CLIENT_SIDE else 1 - packet.direction
         if mine.packets == 0 and side == BROKER_SIDE and packet.type != codes.CONNACK and packet.type != codes.AUTH:
             if link.stream.half(packet.direction).initial == -1:
@@ -221,9 +245,8 @@ class Analysis:
         if opening.in_time(report, link, packet, side):
             if side == CLIENT_SIDE:
                 keepalive.speaks(report, link, packet)
-            limit = other.limits.maximum_packet
-            if limit and len(packet.data) > limit and link.state >= CONNECTED:
-                self._too_large(link, packet, side, limit)
+            if mine.largest and len(packet.data) > mine.largest and link.state >= CONNECTED:
+                self._too_large(link, packet, side, mine.largest)
             self._by_type(link, packet, side)
         mine.packets += 1
         mine.bytes += len(packet.data)
@@ -311,6 +334,10 @@ class Analysis:
     def _leave(self, link: Link, frame: i64, captured: bool) -> None:
         """A connection is over, as far as its client is concerned, or the capture is."""
         del self._open[int(link.number)]
+        place = link.stream.analysed
+        self._places[place] = None
+        self._free.append(int(place))
+        link.stream.analysed = -1
         self.opening.ended(link, frame, self._now_ns, captured)
         self.deliveries.ended(link)
 

@@ -17,7 +17,7 @@ looked at.
 from collections import deque
 from typing import Final, final
 
-from mypy_extensions import i64, mypyc_attr
+from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
 from mqttdissect.analysis.exchange import is_late, milliseconds
@@ -30,11 +30,15 @@ from mqttdissect.analysis.facts import (
     CONNECTED,
     NO_FILTERS,
     NO_MATCHES,
+    NO_MESSAGES,
     NO_ORDERS,
     NO_RETAINED,
     UNKNOWN,
     Client,
+    Delivery,
     Link,
+    Message,
+    Order,
     Publish,
     Request,
     Subscription,
@@ -58,8 +62,10 @@ LATEST_NS: Final = 1 << 62  # beyond that, times are nonsense and sums of them t
 MOST_WILLS: Final = 512  # of connections that have ended
 BUSY: Final = 16  # messages in flight to a client that may hold up others
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
+MOST_DELIVERIES: Final = 256  # of one message that are remembered
 MOST_EXPECTED: Final = 16  # messages owed to one connection that are looked at when it ends
-MOST_TOPICS: Final = 512  # whose order is watched on one connection
+MOST_TOPICS: Final = 512  # whose order is watched on one connection, and
+MOST_PUBLISHERS: Final = 64  # of one of them, each at its QoS
 UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
     (extract.PAYLOAD_FORMAT, "Payload Format Indicator", "[MQTT-3.3.2-4]"),
     (extract.CONTENT_TYPE, "Content Type", "[MQTT-3.3.2-20]"),
@@ -69,89 +75,16 @@ UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
 
 
 @final
-@mypyc_attr(acyclic=True)
-class Delivery:
-    """That a subscriber got a message. link, client: its connection and client identifier; took_ns: since it came."""
-
-    __slots__ = ("client", "frame", "link", "qos", "took_ns")
-
-    def __init__(self, link: Link, facts: Publish, took_ns: i64) -> None:
-        self.link = link.number
-        self.client = link.client_id
-        self.frame = facts.frame
-        self.qos = facts.qos
-        self.took_ns = took_ns
-
-
-@final
-@mypyc_attr(acyclic=True)
-class Message:
-    """A message that a client published, or a will that the broker published for it.
-
-    link, publisher: number of the connection and client identifier. order: among the messages of its connection.
-    owed: client identifiers of those that have to get it, and the number of their connection; had: those that got it.
-    size: bytes of its payload. request: its handshake, of QoS 1 and 2. settled: `owed` has been looked at.
-    cut: its connection was cut off right behind it. dropped: no delivery is tied to it any more. alone: of a will, no
-    other one looks like it.
-    """
-
-    __slots__ = (
-        "alone",
-        "cut",
-        "dropped",
-        "expiry",
-        "frame",
-        "had",
-        "link",
-        "order",
-        "owed",
-        "properties",
-        "publisher",
-        "qos",
-        "request",
-        "retain",
-        "settled",
-        "shares",
-        "size",
-        "time_ns",
-        "topic",
-        "version",
-        "will",
-    )
-
-    def __init__(self, topic: str, qos: i64, retain: bool, frame: i64, time_ns: i64) -> None:
-        self.topic = topic
-        self.qos = qos
-        self.retain = retain
-        self.frame = frame
-        self.time_ns = time_ns
-        self.link: i64 = UNKNOWN
-        self.publisher = ""
-        self.version: i64 = 4
-        self.order: i64 = 0
-        self.expiry: i64 = UNKNOWN
-        self.properties: list[tuple[int, object]] | None = None
-        self.owed: dict[str, int] | None = None
-        self.had: list[Delivery] | None = None
-        self.shares: dict[str, int] | None = None  # name of a shared subscription: the connection that got it
-        self.request: Request | None = None
-        self.settled = False
-        self.cut = False
-        self.dropped = False
-        self.will = False
-        self.alone = False
-        self.size: i64 = 0
-
-
-@final
 class Broker:
-    """What is known of one broker. key: its address and port. recent: messages by topic and digest. transits: messages
-    tied to a delivery, and the time that they took in all and at most, in nanoseconds."""
+    """What is known of one broker. key: its address and port; number: among all brokers. recent: messages by the hash
+    of topic and digest, a list where several look alike. transits: messages tied to a delivery, and the time that they
+    took in all and at most, in nanoseconds."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, number: i64) -> None:
         self.key = key
+        self.number = number
         self.filters = Filters()
-        self.recent: dict[tuple[str, int], list[Message]] = {}
+        self.recent: dict[int, object] = {}
         self.retained: dict[str, Message] = {}
         self.topics = Topics()  # of the retained ones
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
@@ -170,13 +103,13 @@ class Deliveries:
         self.report = report
         self.opening = opening
         self.brokers: dict[bytes, Broker] = {}
-        self._at = Broker(b"")  # the one that was last looked at
-        self._window: deque[tuple[Broker, tuple[str, int], Message]] = deque()  # oldest first
-        self._owing: deque[tuple[Broker, bytes, Message]] = deque()  # those of them that are not settled
+        self._numbered: list[Broker] = []
+        self._at = Broker(b"", UNKNOWN)  # the one that was last looked at
+        self._window: deque[Message] = deque()  # oldest first
+        self._owing: deque[Message] = deque()  # those of them that are not settled
         self._wills_due: deque[tuple[Link, Client]] = deque()  # wills that somebody would see
         self.watching = False  # are messages wanted?
         self._watched: deque[Message] = deque()
-        self._expected: dict[int, list[Message]] = {}  # by number of the connection to which they are owed
         self._away: dict[tuple[bytes, str], list[Message]] = {}  # for clients that are away, by broker and identifier
         self._returned: dict[int, list[Message]] = {}  # for those that came back, by number of their connection
         self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
@@ -192,7 +125,8 @@ class Deliveries:
             return self._at
         broker = self.brokers.get(key)
         if broker is None:
-            broker = self.brokers[key] = Broker(key)
+            broker = self.brokers[key] = Broker(key, len(self._numbered))
+            self._numbered.append(broker)
         self._at = broker
         return broker
 
@@ -230,30 +164,36 @@ class Deliveries:
             if facts.has_properties:
                 message.properties = extract.properties(packet, False)
                 message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
-            self._keep(broker, (facts.topic, facts.digest), message, facts.time_ns)
-            if message.owed is not None:
-                self._owing.append((broker, link.broker or b"", message))
+            self._keep(broker, key_of(facts), message, facts.time_ns)
+            if message.owes:
+                self._owing.append(message)
             self.settle(facts.time_ns)
 
-    def _keep(self, broker: Broker, key: tuple[str, int], message: Message, now_ns: i64) -> None:
+    def _keep(self, broker: Broker, key: int, message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
+        message.broker = broker.number
+        message.key = key
         same = broker.recent.get(key)
         if same is None:
-            broker.recent[key] = [message]
-        else:
+            broker.recent[key] = message
+        elif isinstance(same, list):
             same.append(message)
+        else:
+            broker.recent[key] = [same, message]
         window = self._window
-        window.append((broker, key, message))
-        while window and (len(window) > MOST_MESSAGES or now_ns - window[0][2].time_ns > WINDOW_NS):
-            old_broker, old_key, old = window.popleft()
+        window.append(message)
+        while window and (len(window) > MOST_MESSAGES or now_ns - window[0].time_ns > WINDOW_NS):
+            old = window.popleft()
             old.settled = True
             old.dropped = True
-            kept = old_broker.recent.get(old_key)
-            if kept is not None:
-                if len(kept) > 1:
-                    kept.remove(old)
-                else:
-                    del old_broker.recent[old_key]
+            recent = self._numbered[old.broker].recent
+            kept = recent.get(old.key)
+            if kept is old:
+                del recent[old.key]
+            elif isinstance(kept, list):
+                kept.remove(old)
+                if not kept:
+                    del recent[old.key]
 
     def _owe(self, broker: Broker, link: Link, message: Message) -> bool:
         """Who has to get it? Returns whether anybody may."""
@@ -262,35 +202,21 @@ class Deliveries:
             return False
         if link.state != CONNECTED or link.violation >= 0:
             return True
-        key = link.broker
-        for who, one in found:
+        for client, one in found:
             if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
                 continue
-            if who == link.client_id and (one.no_local or link.bridge):
+            if client is link.client and (one.no_local or link.bridge):
                 continue
-            client = self.opening.clients.get((key or b"", who))
-            if client is None:
-                continue
-            if client.link is None:
+            receiver = client.link
+            if receiver is None:
                 self._queue(client, one, message)
                 continue
-            if not client.is_known(client.link) or not client.link.whole:
+            if not client.is_known(receiver) or not receiver.whole:
                 continue
-            if client.link.state != CONNECTED or (client.link.version < 4 and not client.link.clean):
+            if receiver.state != CONNECTED or (receiver.version < 4 and not receiver.clean):
                 continue  # in MQTT 3.1 a broker does not say that it has lost a session
-            if message.owed is None:
-                message.owed = {}
-            if len(message.owed) < MOST_OWED:
-                number = int(client.link.number)
-                message.owed[who] = number
-                expected = self._expected.get(number)
-                if expected is None:
-                    self._expected[number] = [message]
-                else:
-                    expected.append(message)
-                    if len(expected) > 2 * MOST_EXPECTED:
-                        expected = [one for one in expected if one.owed is not None and who in one.owed]
-                        self._expected[number] = expected[-MOST_EXPECTED:]
+            if message.owe(client, receiver.number, MOST_OWED):
+                expect(receiver, client, message)
         return True
 
     def _queue(self, client: Client, one: Subscription, message: Message) -> None:
@@ -320,13 +246,19 @@ class Deliveries:
             if facts.retain and link.retained_due:
                 link.retained_due.pop(facts.topic, None)
             found = subscribed_to(client, facts.topic)
-        candidates = broker.recent.get((facts.topic, facts.digest))
-        message = first_due(candidates, link, facts, stood_since(found)) if candidates is not None else None
+        alike = broker.recent.get(key_of(facts))
+        message: Message | None = None
+        count: i64 = 1
+        if isinstance(alike, list):
+            message = first_due(alike, link, facts, stood_since(found))
+            count = len(alike)
+        elif isinstance(alike, Message):
+            message = alike
         if broker.wills and (message is None or (message.will and had(message, link)) or not wanted(message, link)):
             published = self._will(broker, link, packet, facts, message is not None)
             if published is not None:
                 message = published
-                candidates = None
+                count = 1
         if message is not None and facts.dup and not new:
             return
         if not known:
@@ -341,26 +273,24 @@ class Deliveries:
             if new:
                 self._by_subscription(link, packet, facts, standing, message)
             if message is not None:
-                alike = 1 if candidates is None else len(candidates)
-                self._by_message(link, packet, facts, standing, message, again, alike)
+                self._by_message(link, packet, facts, standing, message, again, count)
         if message is not None:
             self._tie(broker, message, link, facts)
         self.settle(facts.time_ns)
 
     def _tie(self, broker: Broker, message: Message, link: Link, facts: Publish) -> None:
         """This delivery is of that message."""
-        if message.had is None:
-            message.had = []
-            took = facts.time_ns - message.time_ns
-            if took >= 0:
-                broker.transits += 1
-                broker.transit_ns += took
-                if took > broker.longest_ns:
-                    broker.longest_ns = took
-        if len(message.had) < MOST_OWED * 4:
-            message.had.append(Delivery(link, facts, facts.time_ns - message.time_ns))
-        if message.owed is not None:
-            message.owed.pop(link.client_id, None)
+        took = facts.time_ns - message.time_ns
+        if message.deliveries == 0 and took >= 0:
+            broker.transits += 1
+            broker.transit_ns += took
+            if took > broker.longest_ns:
+                broker.longest_ns = took
+        if message.deliveries < MOST_DELIVERIES:
+            message.deliver(Delivery(link, facts, took))
+        client = link.client
+        if client is not None:
+            message.paid(client)
 
     def _nobody_asked(
         self, link: Link, packet: Packet, facts: Publish, found: list[Subscription], message: Message | None
@@ -524,15 +454,26 @@ class Deliveries:
         """Messages of one publisher on one topic with one QoS come in their order (4.6)."""
         if message.will or message.retain:
             return
-        key = (int(message.link), message.topic, int(message.qos), int(facts.qos))
-        last = link.delivered.get(key, 0)
-        if message.order < last:
+        first = last = link.delivered.get(message.topic)
+        while last is not None and not (
+            last.link == message.link and last.qos == message.qos and last.delivered_qos == facts.qos
+        ):
+            last = last.following
+        if last is not None:
+            if message.order >= last.order:
+                last.order = message.order
+                return
             what = "It comes after a message that the same client published later on this topic"
             self.report.at(rules.DELIVERY_ORDER, packet, what, related=origin(message))
             return
-        if link.delivered is NO_ORDERS or len(link.delivered) >= MOST_TOPICS:
+        if link.delivered is NO_ORDERS or link.orders >= MOST_TOPICS:
             link.delivered = {}
-        link.delivered[key] = int(message.order)
+            link.orders = 0
+        if first is not None and first.behind >= MOST_PUBLISHERS:
+            link.orders -= first.behind + 1
+            first = None
+        link.delivered[message.topic] = Order(message, facts.qos, first)
+        link.orders += 1
 
     def _shared(self, link: Link, packet: Packet, one: Subscription, message: Message) -> None:
         """A shared subscription's message goes to one of its sessions (4.8.2)."""
@@ -591,7 +532,7 @@ class Deliveries:
         message.size = facts.size
         if self.watching:
             self._watched.append(message)
-        self._keep(broker, (facts.topic, facts.digest), message, packet.time_ns)
+        self._keep(broker, key_of(facts), message, packet.time_ns)
         if will.retain:
             retain(broker, will.topic, message)
         return message
@@ -659,7 +600,7 @@ class Deliveries:
         """The client's subscriptions are gone."""
         if broker is not None and client.standing:
             for one in client.standing.values():
-                broker.filters.remove(client.id, one)
+                broker.filters.remove(client, one)
         client.standing = NO_FILTERS
 
     def asked(self, link: Link, request: Request) -> None:
@@ -670,7 +611,7 @@ class Deliveries:
         broker = self._broker(link)
         for one in request.subscriptions:
             if one.filter not in client.standing and client.subscriptions.get(one.filter) is one:
-                broker.filters.add(client.id, one)
+                broker.filters.add(client, one)
                 stands(client, one)
 
     def granted(self, link: Link, packet: Packet, request: Request) -> None:
@@ -682,13 +623,13 @@ class Deliveries:
         for one in request.subscriptions:
             if client.subscriptions.get(one.filter) is not one:
                 if client.standing.get(one.filter) is one:  # it was refused
-                    broker.filters.remove(client.id, one)
+                    broker.filters.remove(client, one)
                     del client.standing[one.filter]
                 continue
             if one.granted < 0:
                 continue
             if client.standing.get(one.filter) is not one:
-                broker.filters.add(client.id, one)
+                broker.filters.add(client, one)
                 stands(client, one)
             if one.share or one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
                 continue
@@ -719,7 +660,7 @@ class Deliveries:
         for name in request.names or []:
             one = client.standing.pop(name, None)
             if one is not None:
-                self._broker(link).filters.remove(client.id, one)
+                self._broker(link).filters.remove(client, one)
 
     def ended(self, link: Link) -> None:
         """The connection is over, and why is known."""
@@ -762,7 +703,7 @@ class Deliveries:
         mine = link.of(CLIENT_SIDE)
         if not mine.messages or link.end_ns - mine.last_ns > SETTLING_NS:
             return
-        for _, _, message in reversed(self._owing):
+        for message in reversed(self._owing):
             if link.end_ns - message.time_ns > SETTLING_NS:
                 return
             if message.link == link.number:
@@ -777,11 +718,10 @@ class Deliveries:
         will = link.will
         if will is None or link.rival_frame:
             return
-        for who, one in broker.filters.find(will.topic):
+        for client, one in broker.filters.find(will.topic):
             if one.granted < 0 or one.share or one.left_frame:
                 continue
-            client = self.opening.clients.get((link.broker or b"", who))
-            if client is not None and client.known and client.link is not None and client.link is not link:
+            if client.known and client.link is not None and client.link is not link:
                 if client.link.whole and client.link.state == CONNECTED:
                     will.witness = int(client.link.number)
                     client.link.witnesses += 1
@@ -790,7 +730,8 @@ class Deliveries:
 
     def _leaves(self, broker: Broker, link: Link, client: Client) -> None:
         """A client goes: did it get all that it should have had by then? Nothing is said of a connection that broke."""
-        expected = self._expected.pop(int(link.number), None)
+        expected = link.expected
+        link.expected = NO_MESSAGES
         queued = self._returned.pop(int(link.number), None)
         told = link.disconnect_ns if link.disconnect_side == CLIENT_SIDE else link.end_ns
         if not client.is_known(link) or not link.all_there or link.end not in (BY_DISCONNECT, BY_FIN, BY_CAPTURE_END):
@@ -808,11 +749,11 @@ class Deliveries:
             for message in queued:
                 if self._still_queued(link, client, message):
                     self._missing(link, message)
-        for message in expected or []:
-            if message.settled or message.owed is None or told - message.time_ns < patience or not accepted(message):
+        for message in expected:
+            if message.settled or told - message.time_ns < patience or not accepted(message):
                 continue
-            if message.owed.get(client.id, -1) == int(link.number):
-                del message.owed[client.id]
+            if message.owed_to(client) == link.number:
+                message.paid(client)
                 self._missing(link, message)
 
     def _still_queued(self, link: Link, client: Client, message: Message) -> bool:
@@ -838,25 +779,21 @@ class Deliveries:
     def settle(self, now_ns: i64) -> None:
         """Look at the messages whose time is over."""
         owing = self._owing
-        while owing and now_ns - owing[0][2].time_ns > OWED_NS:
-            _, key, message = owing.popleft()
-            self._settle(key, message, now_ns)
+        while owing and now_ns - owing[0].time_ns > OWED_NS:
+            self._settle(owing.popleft())
         wills = self._wills_due
         while wills and now_ns - due_ns(wills[0][0]) > OWED_NS:
             dead, witness = wills.popleft()
             self._missing_will(dead, witness, witness.link)
 
-    def _settle(self, key: bytes, message: Message, now_ns: i64) -> None:
+    def _settle(self, message: Message) -> None:
         """Did all get it who had to?"""
-        if message.settled or not message.owed or not accepted(message):
+        if message.settled or not message.owes or not accepted(message):
             return
         message.settled = True
-        for who, number in message.owed.items():
-            client = self.opening.clients.get((key, who))
-            if client is None:
-                continue
+        for client, number in message.owed():
             link = client.link
-            if link is None or int(link.number) != number or link.state != CONNECTED:
+            if link is None or link.number != number or link.state != CONNECTED:
                 continue
             if not client.is_known(link) or not link.all_there:
                 continue
@@ -943,7 +880,8 @@ def accepted(message: Message) -> bool:
 
 def wanted(message: Message, link: Link) -> bool:
     """Does this client still have to get it?"""
-    return not had(message, link) and message.owed is not None and link.client_id in message.owed
+    client = link.client
+    return client is not None and not had(message, link) and message.owed_to(client) != UNKNOWN
 
 
 def over_by(message: Message) -> i64:
@@ -956,12 +894,27 @@ def over_by(message: Message) -> i64:
 
 def had(message: Message, link: Link) -> bool:
     """Did this connection get the message already?"""
-    if message.had is not None:
-        number = link.number
-        for one in message.had:
-            if one.link == number:
-                return True
+    number = link.number
+    one = message.first
+    while one is not None:
+        if one.link == number:
+            return True
+        one = one.following
     return False
+
+
+def key_of(facts: Publish) -> int:
+    """Of messages that look alike: the hash of topic and digest."""
+    return hash((facts.topic, facts.digest))
+
+
+def expect(link: Link, client: Client, message: Message) -> None:
+    """A message is owed on this connection; of so many that nobody will ask, the oldest are forgotten."""
+    if link.expected is NO_MESSAGES:
+        link.expected = []
+    link.expected.append(message)
+    if len(link.expected) > 2 * MOST_EXPECTED:
+        link.expected = [one for one in link.expected if one.owed_to(client) != UNKNOWN][-MOST_EXPECTED:]
 
 
 def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i64) -> Message | None:

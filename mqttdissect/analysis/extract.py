@@ -209,7 +209,7 @@ def connect(packet: Packet, link: Link) -> None:
     link.auth_method = text(found, AUTH_METHOD)
     link.problem_information = integer(found, PROBLEM_INFORMATION, 1) != 0
     link.response_information = integer(found, REQUEST_RESPONSE_INFORMATION, 0) != 0
-    takes(link.client_side, found)
+    takes(link.client_side, link.broker_side, found)
     will = link.will
     if will is not None:
         of_will = properties(packet, True)
@@ -217,8 +217,8 @@ def connect(packet: Packet, link: Link) -> None:
         will.expiry = integer(of_will, MESSAGE_EXPIRY, -1)
 
 
-def takes(side: Side, found: Properties) -> None:
-    """What a CONNECT or CONNACK says that its sender takes."""
+def takes(side: Side, other: Side, found: Properties) -> None:
+    """What a CONNECT or CONNACK says that its sender, `side`, takes from the other one."""
     for identifier, value in found:
         if not isinstance(value, int) or identifier not in LIMITING:
             continue
@@ -229,6 +229,7 @@ def takes(side: Side, found: Properties) -> None:
             limits.receive_maximum = value
         elif identifier == MAXIMUM_PACKET:
             limits.maximum_packet = value
+            other.largest = value
         elif identifier == ALIAS_MAXIMUM:
             limits.alias_maximum = value
         elif identifier == MAXIMUM_QOS:

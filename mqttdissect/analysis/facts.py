@@ -192,6 +192,156 @@ class Request:
 
 
 @final
+@mypyc_attr(acyclic=True)
+class Delivery:
+    """That a subscriber got a message. link, client: its connection and client identifier; took_ns: since it came.
+    following: the next one of the same message."""
+
+    __slots__ = ("client", "following", "frame", "link", "qos", "took_ns")
+
+    def __init__(self, link: "Link", facts: Publish, took_ns: i64) -> None:
+        self.link = link.number
+        self.following: Delivery | None = None
+        self.client = link.client_id
+        self.frame = facts.frame
+        self.qos = facts.qos
+        self.took_ns = took_ns
+
+
+@final
+@mypyc_attr(acyclic=True)
+class Message:
+    """A message that a client published, or a will that the broker published for it.
+
+    link, publisher: number of the connection and client identifier. order: among the messages of its connection.
+    first, last: its `deliveries`, linked. owes: how many clients still have to get it.
+    size: bytes of its payload. request: its handshake, of QoS 1 and 2. settled: what it owes has been looked at.
+    cut: its connection was cut off right behind it. dropped: no delivery is tied to it any more. alone: of a will, no
+    other one looks like it. broker, key: where it is kept.
+
+    Many are kept, and most are owed to one client: the first needs no table.
+    """
+
+    __slots__ = (
+        "_client", "_link", "_others", "alone", "broker", "cut", "deliveries", "dropped", "expiry", "first", "frame",
+        "key", "last", "link", "order", "owes", "properties", "publisher", "qos", "request", "retain", "settled",
+        "shares", "size", "time_ns", "topic", "version", "will",
+    )  # fmt: skip
+
+    def __init__(self, topic: str, qos: i64, retain: bool, frame: i64, time_ns: i64) -> None:
+        self.retain = retain
+        self.settled = False
+        self.cut = False
+        self.dropped = False
+        self.will = False
+        self.alone = False
+        self.time_ns = time_ns
+        self.key: int = 0
+        self.broker: i64 = UNKNOWN
+        self.link: i64 = UNKNOWN
+        self.qos = qos
+        self.order: i64 = 0
+        self.first: Delivery | None = None
+        self.last: Delivery | None = None
+        self.deliveries: i64 = 0
+        self.owes: i64 = 0
+        self._client: Client | None = None  # to whom it is owed, and the number of the connection
+        self._link: i64 = UNKNOWN
+        self._others: dict[str, tuple[Client, int]] | None = None  # the same, by client identifier
+        self.request: Request | None = None
+        self.topic = topic
+        self.version: i64 = 4
+        self.expiry: i64 = UNKNOWN
+        self.properties: list[tuple[int, object]] | None = None
+        self.shares: dict[str, int] | None = None  # name of a shared subscription: the connection that got it
+        self.frame = frame
+        self.publisher = ""
+        self.size: i64 = 0
+
+    def deliver(self, delivery: Delivery) -> None:
+        """One more got it."""
+        if self.last is None:
+            self.first = delivery
+        else:
+            self.last.following = delivery
+        self.last = delivery
+        self.deliveries += 1
+
+    def owe(self, client: "Client", link: i64, most: i64) -> bool:
+        """The client has to get it, on this connection. False if there are `most` of them already."""
+        if self.owes == 0 or client is self._client:
+            self.owes = 1 if self.owes == 0 else self.owes
+            self._client = client
+            self._link = link
+            return True
+        others = self._others
+        if others is None:
+            self._others = others = {}
+        known = client.id in others
+        if not known:
+            if self.owes >= most:
+                return False
+            self.owes += 1
+        others[client.id] = (client, int(link))
+        return True
+
+    def owed_to(self, client: "Client") -> i64:
+        """The connection on which the client still has to get it; `UNKNOWN` if it has not to."""
+        if client is self._client:
+            return self._link
+        if self._others is not None:
+            found = self._others.get(client.id)
+            if found is not None:
+                return found[1]
+        return UNKNOWN
+
+    def paid(self, client: "Client") -> None:
+        """The client does not have to get it any more."""
+        if client is self._client:
+            self._client = None
+            self.owes -= 1
+        elif self._others is not None and self._others.pop(client.id, None) is not None:
+            self.owes -= 1
+
+    def owed(self) -> "list[tuple[Client, int]]":
+        """Who has to get it, and the number of the connection."""
+        found: list[tuple[Client, int]] = []
+        if self._client is not None:
+            found.append((self._client, int(self._link)))
+        if self._others is not None:
+            found += self._others.values()
+        return found
+
+    def delivered(self) -> list[Delivery]:
+        """Who got it."""
+        found: list[Delivery] = []
+        one = self.first
+        while one is not None:
+            found.append(one)
+            one = one.following
+        return found
+
+
+@final
+@mypyc_attr(acyclic=True)
+class Order:
+    """The last message of one publisher's connection, with these levels of QoS, that a subscriber has had on a topic.
+    following, behind: the same of others, and how many."""
+
+    __slots__ = ("behind", "delivered_qos", "following", "link", "order", "qos")
+
+    def __init__(self, message: Message, delivered_qos: i64, following: "Order | None") -> None:
+        self.link = message.link
+        self.qos = message.qos
+        self.delivered_qos = delivered_qos
+        self.order = message.order
+        self.following = following
+        self.behind: i64 = 0
+        if following is not None:
+            self.behind = following.behind + 1
+
+
+@final
 class Losses:
     """last_ns: when the capture was last found to lack something, of any stream. What should have come since then, and
     did not, may be what it lacks."""
@@ -210,7 +360,8 @@ NO_PINGS: Final[list[tuple[int, int]]] = []
 NO_SUBSCRIPTIONS: Final[list[Subscription]] = []
 NO_FILTERS: Final[dict[str, Subscription]] = {}
 NO_MATCHES: Final[dict[str, list[Subscription]]] = {}
-NO_ORDERS: Final[dict[tuple[int, str, int, int], int]] = {}
+NO_ORDERS: Final[dict[str, Order]] = {}
+NO_MESSAGES: Final[list[Message]] = []
 NO_RETAINED: Final[dict[str, tuple[int, int]]] = {}
 NO_TIMES: Final[list[int]] = []
 
@@ -218,7 +369,8 @@ NO_TIMES: Final[list[int]] = []
 @final
 @mypyc_attr(acyclic=True)
 class Side:
-    """What one side of a connection has sent. limits: what it has said that it takes.
+    """What one side of a connection has sent. limits: what it has said that it takes. largest: bytes of a packet that
+    the other side has said to take, 0 for no limit.
 
     pending: its requests, by packet identifier; orders: how many so far; confirmed: how many had a PUBREC; last_puback,
     last_pubrec, last_pubrel: the last of them that was answered, by type of answer. flights: its PUBLISHes that are not
@@ -229,27 +381,29 @@ class Side:
     """
 
     __slots__ = (
-        "bytes", "confirmed", "flights", "gap_bytes", "last_frame", "last_ns", "last_puback", "last_pubrec",
-        "last_pubrel", "limits", "messages", "orders", "packets", "pending", "reused", "surplus",
+        "bytes", "confirmed", "flights", "gap_bytes", "largest", "last_frame", "last_ns", "last_puback",
+        "last_pubrec", "last_pubrel", "limits", "messages", "orders", "packets", "pending", "reused", "surplus",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.limits = NO_LIMITS
+        # In the order of use, as in `net.stream`
+        self.packets: i64 = 0
+        self.bytes: i64 = 0
+        self.last_ns: i64 = 0
+        self.last_frame: i64 = 0
+        self.largest: i64 = 0
+        self.messages: i64 = 0
         self.pending = NO_REQUESTS
         self.flights: i64 = 0
         self.orders: i64 = 0
-        self.confirmed: i64 = 0
+        self.limits = NO_LIMITS
+        self.gap_bytes: i64 = 0
+        self.reused = NO_NUMBERS
         self.last_puback: i64 = 0
         self.last_pubrec: i64 = 0
         self.last_pubrel: i64 = 0
+        self.confirmed: i64 = 0
         self.surplus = NO_NUMBERS
-        self.reused = NO_NUMBERS
-        self.packets: i64 = 0
-        self.bytes: i64 = 0
-        self.messages: i64 = 0
-        self.last_ns: i64 = 0
-        self.last_frame: i64 = 0
-        self.gap_bytes: i64 = 0
 
     def ask(self, number: int, request: Request) -> None:
         """A request waits for its answer under this packet identifier."""
@@ -310,18 +464,20 @@ class Link:
         self.connect_frame: i64 = 0  # 0: not seen
         self.connack_frame: i64 = 0
         self.keep_alive: i64 = UNKNOWN  # seconds, as it counts: the server's where it says one
+        self.number = stream.number
+        self.client_id = ""  # assigned ones too; empty while not known
         self.broker: bytes | None = None  # its address and port, once they are known
         self.clean = True
         self.session_present = False
         self.problem_information = True
         self.retained_due = NO_RETAINED  # topic: frame of the message, and since when it is due
-        self.delivered = NO_ORDERS  # the last message had: see `delivery`
+        self.delivered = NO_ORDERS  # the last messages had, by topic
+        self.orders: i64 = 0  # of them
+        self.expected = NO_MESSAGES  # what its client still has to get
         self.pings = NO_PINGS  # (frame, time) of each PINGREQ without an answer
         self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
-        self.number = stream.number
         self.first_frame = stream.opened_frame if stream.opened_frame else frame
         self.first_ns = stream.opened_ns if stream.opened_ns >= 0 else time_ns
-        self.client_id = ""  # assigned ones too; empty while not known
         # CONNECT
         self.connect_ns: i64 = 0
         self.connect_bad = False  # it is malformed

@@ -5,7 +5,7 @@ from typing import Final, final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mqttdissect.analysis.facts import Subscription
+from mqttdissect.analysis.facts import Client, Subscription
 
 DEEPEST: Final = 64  # levels of a filter before its first wildcard that are looked up together
 MOST_LOOKED_AT: Final = 4096  # topic names
@@ -74,37 +74,35 @@ class Subscribers:
     __slots__ = ("_all", "_one", "_who")
 
     def __init__(self) -> None:
-        self._who = ""
-        self._one: Subscription | None = None
-        self._all: dict[tuple[str, str], Subscription] | None = None  # by client identifier and whole filter
+        self._one: tuple[Client, Subscription] | None = None
+        self._all: dict[tuple[str, str], tuple[Client, Subscription]] | None = None  # by client identifier and filter
 
-    def add(self, who: str, subscription: Subscription) -> None:
+    def add(self, who: Client, subscription: Subscription) -> None:
         """In the place of the same client's subscription with the same filter, if there is one."""
         one = self._one
+        new = (who, subscription)
         if self._all is not None:
-            self._all[who, subscription.filter] = subscription
-        elif one is None or (self._who == who and one.filter == subscription.filter):
-            self._who = who
-            self._one = subscription
+            self._all[who.id, subscription.filter] = new
+        elif one is None or (one[0] is who and one[1].filter == subscription.filter):
+            self._one = new
         else:
-            self._all = {(self._who, one.filter): one, (who, subscription.filter): subscription}
+            self._all = {(one[0].id, one[1].filter): one, (who.id, subscription.filter): new}
             self._one = None
 
-    def remove(self, who: str, subscription: Subscription) -> None:
+    def remove(self, who: Client, subscription: Subscription) -> None:
         """If it is there."""
         one = self._one
         if self._all is not None:
-            self._all.pop((who, subscription.filter), None)
-        elif one is not None and self._who == who and one.filter == subscription.filter:
+            self._all.pop((who.id, subscription.filter), None)
+        elif one is not None and one[0] is who and one[1].filter == subscription.filter:
             self._one = None
 
-    def gather(self, found: list[tuple[str, Subscription]]) -> None:
+    def gather(self, found: list[tuple[Client, Subscription]]) -> None:
         """Add whose subscriptions there are."""
         if self._all is not None:
-            for key, one in self._all.items():
-                found.append((key[0], one))
+            found += self._all.values()
         elif self._one is not None:
-            found.append((self._who, self._one))
+            found.append(self._one)
 
     @property
     def empty(self) -> bool:
@@ -155,7 +153,7 @@ class Level:
                 self.ends = found
         return found
 
-    def leave(self, rest: bool, who: str, subscription: Subscription) -> None:
+    def leave(self, rest: bool, who: Client, subscription: Subscription) -> None:
         """One of them goes."""
         found = self.rest if rest else self.ends
         if found is None:
@@ -197,7 +195,7 @@ class Filters:
         self._deepest: i64 = -1  # the most levels that one of them ever had
         self._beginnings: dict[str, list[str]] = {}  # by topic name: those of its beginnings that may be roots
 
-    def add(self, who: str, subscription: Subscription) -> None:
+    def add(self, who: Client, subscription: Subscription) -> None:
         """In the place of the same client's subscription with the same filter, if there is one."""
         topic = subscription.topic
         root = root_of(topic)
@@ -223,7 +221,7 @@ class Filters:
                 level = level.grow(name)
         level.place(rest.endswith("#")).add(who, subscription)
 
-    def remove(self, who: str, subscription: Subscription) -> None:
+    def remove(self, who: Client, subscription: Subscription) -> None:
         """What nobody needs any more goes too."""
         topic = subscription.topic
         root = root_of(topic)
@@ -255,9 +253,9 @@ class Filters:
             del self._roots[root]
             self._depths[root.count("/")] -= 1
 
-    def find(self, topic: str) -> list[tuple[str, Subscription]]:
-        """(whose, subscription) of each that matches."""
-        found: list[tuple[str, Subscription]] = []
+    def find(self, topic: str) -> list[tuple[Client, Subscription]]:
+        """(client, subscription) of each that matches."""
+        found: list[tuple[Client, Subscription]] = []
         place = self._exact.get(topic)
         if place is not None:
             place.gather(found)
@@ -307,7 +305,7 @@ def root_of(topic_filter: str) -> str | None:
     return "/".join([*root.split("/")[:DEEPEST], ""])
 
 
-def descend(level: Level, rest: str, found: list[tuple[str, Subscription]]) -> None:
+def descend(level: Level, rest: str, found: list[tuple[Client, Subscription]]) -> None:
     """Add whose filters from `level` on match the rest of a topic name."""
     if level.one is None and level.next is None:  # the usual a/b/#
         if level.rest is not None:

@@ -233,7 +233,7 @@ class Opening:
         """What a CONNACK of MQTT 5.0 says besides."""
         report = self.report
         found = extract.properties(packet, False)
-        extract.takes(link.broker_side, found)
+        extract.takes(link.broker_side, link.client_side, found)
         link.keep_alive = extract.integer(found, extract.SERVER_KEEP_ALIVE, link.keep_alive)
         link.expiry = extract.integer(found, extract.SESSION_EXPIRY, link.expiry)
         asked = [(int(link.connect_frame), "CONNECT")]

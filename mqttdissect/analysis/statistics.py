@@ -120,6 +120,12 @@ class Members:
         else:
             self._all.add(int(number))
 
+    def join(self, numbers: list[int]) -> None:
+        """All of these too."""
+        for number in numbers:
+            if not self.has(number):
+                self.put(number)
+
     def numbers(self) -> list[int]:
         """All of them."""
         if self._one == -1:

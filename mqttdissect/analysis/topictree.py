@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from mqttdissect.analysis.audience import Audience
-from mqttdissect.analysis.statistics import Statistics, Topic
+from mqttdissect.analysis.statistics import Members, Statistics, Topic
 
 DEEPEST: Final = 64
 
@@ -16,7 +16,8 @@ DEEPEST: Final = 64
 class Place:
     """A level of a topic. path: the whole name up to here. topic: its own sums, where there are messages of just this
     name. messages and so on: of all topics from here on down. subscribers: of its own name, once somebody has asked
-    for them (`count_subscribers`); -1: not known, None: it has no messages of its own.
+    for them (`count_subscribers`); -1: not known, None: it has no messages of its own. below: by their names; most
+    have none, and share `NO_PLACES`, which nothing is added to.
     """
 
     __slots__ = (
@@ -35,13 +36,23 @@ class Place:
         self.bytes = 0
         self.payload = 0
         self.retained = 0
-        self.publishers: set[int] = set()
-        self.receivers: set[int] = set()
+        self.publishers = Members()
+        self.receivers = Members()
         self.more = False  # there are publishers or receivers that were not kept
         self.subscribers: int | None = None
         self.first_ns = -1
         self.last_ns = -1
-        self.below: dict[str, Place] = {}
+        self.below = NO_PLACES
+
+    def grow(self, name: str, path: str) -> "Place":
+        """The place below with this name, made where it is not there yet."""
+        place = self.below.get(name)
+        if place is None:
+            place = Place(name, path)
+            if self.below is NO_PLACES:
+                self.below = {}
+            self.below[name] = place
+        return place
 
     def add(self, topic: Topic, publishers: list[int], receivers: list[int]) -> None:
         """The sums of a topic here or below, and who sent it and was sent it."""
@@ -52,14 +63,15 @@ class Place:
         self.bytes += int(topic.bytes)
         self.payload += int(topic.payload)
         self.retained += int(topic.retained)
-        self.publishers.update(publishers)
-        self.receivers.update(receivers)
+        self.publishers.join(publishers)
+        self.receivers.join(receivers)
         self.more = self.more or topic.publishers.more or topic.receivers.more
         if self.first_ns == -1 or topic.first_ns < self.first_ns:
             self.first_ns = int(topic.first_ns)
         self.last_ns = max(self.last_ns, int(topic.last_ns))
 
 
+NO_PLACES: Final[dict[str, Place]] = {}
 ORDERS: Final[dict[str, Callable[[Place], tuple[object, ...]]]] = {
     "messages": lambda place: (-place.messages, place.name),
     "bytes": lambda place: (-place.bytes, place.name),
@@ -83,11 +95,7 @@ def tree(statistics: Statistics, depth: int = DEEPEST) -> Place:
         path = ""
         for level in name.split("/", DEEPEST - 1)[:depth]:
             path = f"{path}/{level}" if place is not root else level
-            following = place.below.get(level)
-            if following is None:
-                following = Place(level, path)
-                place.below[level] = following
-            place = following
+            place = place.grow(level, path)
             place.add(topic, publishers, receivers)
         if path == name:
             place.topic = topic

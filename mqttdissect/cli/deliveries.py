@@ -53,9 +53,10 @@ class DeliveriesView:
             self._messages += 1
             if self.topics and not any(matches(one, message.topic) for one in self.topics):
                 continue
-            if self.missed and not message.owed:
+            if self.missed and not message.owes:
                 continue
-            people = [message.publisher, *(one.client for one in message.had or []), *(message.owed or {})]
+            people = [message.publisher, *(one.client for one in message.delivered())]
+            people += [client.id for client, _ in message.owed()]
             if self.clients and not any(fnmatchcase(who, one) for who in people for one in self.clients):
                 continue
             if self.form == "json":

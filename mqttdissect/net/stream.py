@@ -31,13 +31,15 @@ class Stream:
     seen first). opened_ns, opened_frame: of its first segment. synack_ns: of the first SYN-ACK; established_ns: of the
     client's first segment after it; -1 for none. closed_by, closed_how, closed_ns, closed_frame: direction, kind
     (`FINISHED` or `RESET`), time and frame of the first FIN or RST; -1, `OPEN`, -1 and 0 for none.
-    transport, application, shown, shown_by: for the stages that follow; not touched here. shown is what a writer has
-    made of the addresses, shown_by says which one.
+    transport, application, analysed, shown, shown_by: for the stages that follow; not touched here. analysed is where
+    the analysis has what it knows, -1 for nowhere. shown is what a writer has made of the addresses, shown_by says
+    which one.
     """
 
     __slots__ = (
         "_port",
         "_ports_differ",
+        "analysed",
         "application",
         "closed_by",
         "closed_frame",
@@ -69,6 +71,7 @@ class Stream:
         self.established_ns: i64 = -1
         self.transport: object | None = None
         self.application: object | None = None
+        self.analysed: i64 = -1
         self.flow = flow
         self.number = number
         self.shown: list[bytes] | None = None
@@ -180,23 +183,23 @@ class Half:
         # In the order of use, as in `Stream`: what an acknowledgement concerns, what all segments do, what few do.
         self.known = False  # is `next` known?
         self.delivered = False  # has any byte been handed on?
-        self.direction = direction
         self.next: i64 = 0  # position of the next byte to hand on
         self.window: i64 = 0
         self.acknowledged: i64 = -1  # the furthest position that the other side has acknowledged; -1: none seen
+        self.beyond: Beyond | None = None  # while there is a hole at `next`
+        self.finish: i64 = -1  # the position behind the last byte, once a FIN was seen
+        self.lost: i64 = 0  # bytes given up in all
+        self.direction = direction
         self.frame: i64 = 0  # last frame seen, and its time
         self.time_ns: i64 = 0
         self.zero_since_ns: i64 = -1
-        self.finish: i64 = -1  # the position behind the last byte, once a FIN was seen
         self.ending: i64 = OPEN
         self.carried: i64 = 0  # the frame that carried the last bytes handed on
         self.missing: i64 = 0  # bytes given up since the last chunk
         self.recent = b""  # the last bytes handed on, and their position: for comparing with what comes again
         self.recent_start: i64 = 0
-        self.beyond: Beyond | None = None  # while there is a hole at `next`
         self.retransmissions: i64 = 0
         self.initial: i64 = -1  # the initial sequence number, if its SYN was captured
-        self.lost: i64 = 0  # bytes given up in all
         self.retransmitted_ns: i64 = -1
         self.zero_windows: i64 = 0
         self.zero_ns: i64 = 0

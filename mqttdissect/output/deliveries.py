@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqttdissect.analysis.delivery import Message
+from mqttdissect.analysis.facts import Message
 from mqttdissect.output.clock import Clock, seconds
 from mqttdissect.output.sessions import duration, size, words
 from mqttdissect.output.theme import Theme
@@ -18,7 +18,7 @@ def line(message: Message, clock: Clock, theme: Theme) -> str:
     time = theme.paint(theme.time, clock.text(message.time_ns))
     topic = theme.paint(theme.topic, words(message.topic))
     parts = [f"{frame}  {time}  {publisher} → {topic}  QoS {message.qos}{marks}  {size(int(message.size))}"]
-    had = message.had or []
+    had = message.delivered()
     if had:
         named = [
             f"{words(one.client) or f'stream {one.link}'} #{one.frame} after {duration(int(one.took_ns))}"
@@ -27,7 +27,7 @@ def line(message: Message, clock: Clock, theme: Theme) -> str:
         ]
         more = f" and {len(had) - MOST} more" if len(had) > MOST else ""
         parts.append("to " + ", ".join(named) + more)
-    missed = list(message.owed or {})
+    missed = [client.id for client, _ in message.owed()]
     if missed:
         names = ", ".join(words(one) for one in missed[:MOST]) + (" …" if len(missed) > MOST else "")
         parts.append(theme.paint(theme.error, f"not to {names}, who subscribed to it"))
@@ -56,7 +56,7 @@ def as_json(message: Message) -> dict[str, object]:
                 "qos": int(one.qos),
                 "after": seconds(int(one.took_ns), 9),
             }
-            for one in message.had or []
+            for one in message.delivered()
         ],
-        "missed": [{"client_id": who, "stream": number} for who, number in (message.owed or {}).items()],
+        "missed": [{"client_id": client.id, "stream": number} for client, number in message.owed()],
     }
