@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from mqttdissect.analysis import facts
+
 CAPTURES = Path(__file__).parent.parent / "captures"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -79,3 +81,24 @@ def test_text_names_the_subscribers(mqttdissect: Run) -> None:
     assert done.stdout.splitlines()[0] == (
         "#13  1.007237  dies-now → will/now  QoS 2  RETAIN  will  16 B  to watcher #49 after 0.196 ms"
     )
+
+
+def test_what_a_message_owes() -> None:
+    """One client or many, in any order: each is owed once, on its last connection, and not more than the bound."""
+    clients = [facts.Client(str(number), b"") for number in range(5)]
+    message = facts.Message("t", 1, False, 1, 1)
+    assert message.owed() == []
+    assert all(message.owe(client, 10 + at, 4) for at, client in enumerate(clients[:4]))
+    assert not message.owe(clients[4], 14, 4)
+    assert message.owe(clients[1], 21, 4)  # it came back
+    message.paid(clients[0])
+    message.paid(clients[0])
+    message.paid(clients[4])
+    assert message.owe(clients[4], 24, 4)
+    assert [(client.id, number) for client, number in message.owed()] == [("1", 21), ("2", 12), ("3", 13), ("4", 24)]
+    assert (message.owed_to(clients[0]), message.owed_to(clients[4])) == (facts.UNKNOWN, 24)
+    for client in clients:
+        message.paid(client)
+    assert (message.owes, message.owed()) == (0, [])
+    assert message.owe(clients[2], 32, 4)
+    assert message.owed_to(clients[2]) == 32
