@@ -7,7 +7,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from conversations import C, Event, S, capture, connack, connect, publish, suback, subscribe
+
 from mqttdissect.analysis import facts
+from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.pipeline import Dissector
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -102,3 +106,29 @@ def test_what_a_message_owes() -> None:
     assert (message.owes, message.owed()) == (0, [])
     assert message.owe(clients[2], 32, 4)
     assert message.owed_to(clients[2]) == 32
+
+
+def order_findings(publishers: int, delivered: list[tuple[int, int]]) -> list[int]:
+    """Frames of `delivery-order`, where each of so many clients publishes two messages on t, and a reader gets
+    (publisher, which of its messages)."""
+    reader = publishers
+    events = [Event(reader, C, connect("r")), Event(reader, S, connack())]
+    events += [Event(reader, C, subscribe(1, ("t", 0))), Event(reader, S, suback(1, 0))]
+    for who in range(publishers):
+        events += [Event(who, C, connect(f"p{who}")), Event(who, S, connack())]
+    events += [Event(who, C, publish("t", f"{who} {at}")) for at in range(2) for who in range(publishers)]
+    events += [Event(reader, S, publish("t", f"{who} {at}")) for who, at in delivered]
+    dissector = Dissector()
+    dissector.analysis = Analysis()
+    dissector.feed(capture(events))
+    dissector.close()
+    return [int(one.frame) for one in dissector.analysis.take() if one.rule.id == "delivery-order"]
+
+
+def test_each_publisher_has_an_order_of_its_own() -> None:
+    """Messages of several may be mixed in any way; those of one may not change places, whoever came in between."""
+    assert order_findings(3, [(0, 0), (2, 0), (1, 0), (2, 1), (0, 1), (1, 1)]) == []
+    assert len(order_findings(3, [(0, 1), (1, 0), (2, 1), (0, 0), (1, 1), (2, 0)])) == 2
+    many = 70  # more than are watched on one topic
+    assert order_findings(many, [(who, at) for at in range(2) for who in range(many)]) == []
+    assert len(order_findings(many, [(many - 1, 1), (many - 1, 0)])) == 1

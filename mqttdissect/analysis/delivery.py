@@ -64,8 +64,8 @@ BUSY: Final = 16  # messages in flight to a client that may hold up others
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
 MOST_DELIVERIES: Final = 256  # of one message that are remembered
 MOST_EXPECTED: Final = 16  # messages owed to one connection that are looked at when it ends
-MOST_TOPICS: Final = 512  # whose order is watched on one connection, and
-MOST_PUBLISHERS: Final = 64  # of one of them, each at its QoS
+MOST_TOPICS: Final = 512  # that are looked at on one connection, and publishers on all topics whose order is watched,
+MOST_PUBLISHERS: Final = 64  # and on one of them
 UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
     (extract.PAYLOAD_FORMAT, "Payload Format Indicator", "[MQTT-3.3.2-4]"),
     (extract.CONTENT_TYPE, "Content Type", "[MQTT-3.3.2-20]"),
@@ -76,13 +76,12 @@ UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
 
 @final
 class Broker:
-    """What is known of one broker. key: its address and port; number: among all brokers. recent: messages by the hash
-    of topic and digest, a list where several look alike. transits: messages tied to a delivery, and the time that they
-    took in all and at most, in nanoseconds."""
+    """What is known of one broker. key: its address and port. recent: messages by the hash of topic and digest, a list
+    where several look alike. transits: messages tied to a delivery, and the time that they took in all and at most, in
+    nanoseconds."""
 
-    def __init__(self, key: bytes, number: i64) -> None:
+    def __init__(self, key: bytes) -> None:
         self.key = key
-        self.number = number
         self.filters = Filters()
         self.recent: dict[int, object] = {}
         self.retained: dict[str, Message] = {}
@@ -102,9 +101,8 @@ class Deliveries:
     def __init__(self, report: Report, opening: Opening) -> None:
         self.report = report
         self.opening = opening
-        self.brokers: dict[bytes, Broker] = {}
-        self._numbered: list[Broker] = []
-        self._at = Broker(b"", UNKNOWN)  # the one that was last looked at
+        self._at = Broker(b"")  # the one that was last looked at
+        self.brokers: dict[bytes, Broker] = {self._at.key: self._at}
         self._window: deque[Message] = deque()  # oldest first
         self._owing: deque[Message] = deque()  # those of them that are not settled
         self._wills_due: deque[tuple[Link, Client]] = deque()  # wills that somebody would see
@@ -125,8 +123,7 @@ class Deliveries:
             return self._at
         broker = self.brokers.get(key)
         if broker is None:
-            broker = self.brokers[key] = Broker(key, len(self._numbered))
-            self._numbered.append(broker)
+            broker = self.brokers[key] = Broker(key)
         self._at = broker
         return broker
 
@@ -171,7 +168,7 @@ class Deliveries:
 
     def _keep(self, broker: Broker, key: int, message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
-        message.broker = broker.number
+        message.broker = broker.key
         message.key = key
         same = broker.recent.get(key)
         if same is None:
@@ -186,7 +183,7 @@ class Deliveries:
             old = window.popleft()
             old.settled = True
             old.dropped = True
-            recent = self._numbered[old.broker].recent
+            recent = self.brokers[old.broker].recent
             kept = recent.get(old.key)
             if kept is old:
                 del recent[old.key]
@@ -469,7 +466,8 @@ class Deliveries:
         if link.delivered is NO_ORDERS or link.orders >= MOST_TOPICS:
             link.delivered = {}
             link.orders = 0
-        if first is not None and first.behind >= MOST_PUBLISHERS:
+            first = None
+        elif first is not None and first.behind >= MOST_PUBLISHERS:
             link.orders -= first.behind + 1
             first = None
         link.delivered[message.topic] = Order(message, facts.qos, first)

@@ -217,7 +217,7 @@ class Message:
     first, last: its `deliveries`, linked. owes: how many clients still have to get it.
     size: bytes of its payload. request: its handshake, of QoS 1 and 2. settled: what it owes has been looked at.
     cut: its connection was cut off right behind it. dropped: no delivery is tied to it any more. alone: of a will, no
-    other one looks like it. broker, key: where it is kept.
+    other one looks like it. broker, key: where it is kept, a broker's address and port and a hash.
 
     Many are kept, and most are owed to one client: the first needs no table.
     """
@@ -237,7 +237,7 @@ class Message:
         self.alone = False
         self.time_ns = time_ns
         self.key: int = 0
-        self.broker: i64 = UNKNOWN
+        self.broker = b""
         self.link: i64 = UNKNOWN
         self.qos = qos
         self.order: i64 = 0

@@ -118,6 +118,8 @@ class Answers:
             if packet.type == UNDECODED:
                 return
         data = packet.data
+        if not is_tied(data[0]):
+            return
         end: i64 = packet.hole_offset
         if end < 0:
             end = len(data)
@@ -142,7 +144,7 @@ class Answers:
         wanted: i64 = WANTED[kind]
         answers: i64 = ANSWERS[kind]
         if kind == PUBLISH:
-            if step.flags & QOS == 0 or step.flags & QOS == QOS:
+            if step.flags & QOS == QOS:  # there is no QoS 3
                 return
         elif wanted == 0 and answers == 0:
             return
