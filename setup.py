@@ -45,11 +45,25 @@ COMPILED = [
     *(f"mqttdissect/output/ladder/{name}.py" for name in LADDER),
 ]
 
+# Put before each file.
+#
+# What is called only when an exception goes through is `cold`: the compiler keeps such blocks, of which there are more
+# than of others, apart, so that the processor's instruction cache holds what is run.
+#
 # CPython's guard against deep recursion while objects are freed (the trashcan) writes to the garbage collector's header
 # of an object. Classes marked as acyclic have none, so it has to leave them alone; they do not form chains.
-TRASHCAN = """
+BEFORE = """
 #define PY_SSIZE_T_CLEAN
 #include <CPy.h>
+#ifdef __GNUC__
+#define COLD __attribute__((cold))
+void CPy_AddTraceback(const char *, const char *, int, PyObject *) COLD;
+void CPy_TypeErrorTraceback(const char *, const char *, int, PyObject *, const char *, PyObject *) COLD;
+void CPy_TypeError(const char *, PyObject *) COLD;
+static void CPy_DecRef(PyObject *) COLD;
+void CPyTagged_DecRef(CPyTagged) COLD;
+#undef COLD
+#endif
 #undef CPy_TRASHCAN_BEGIN
 #define CPy_TRASHCAN_BEGIN(op, dealloc) \\
     Py_TRASHCAN_BEGIN(op, (PyType_IS_GC(Py_TYPE(op)) ? (destructor)dealloc : NULL))
@@ -107,7 +121,7 @@ def extensions() -> list[Extension]:
         say("mypyc failed: installing interpreted, which is several times slower")
         return []
     shared = modules[0]  # the others only load it
-    shared.extra_compile_args = [*shared.extra_compile_args, *included(TRASHCAN), *CLOSED[0]]
+    shared.extra_compile_args = [*shared.extra_compile_args, *included(BEFORE), *CLOSED[0]]
     shared.extra_link_args = [*shared.extra_link_args, *CLOSED[1]]
     return modules
 

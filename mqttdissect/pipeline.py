@@ -56,8 +56,19 @@ class Dissector:
         self.first_ns: i64 = -1  # time of the first frame; -1 before it
         self.last_ns: i64 = -1  # and of the last one
         self.notes = FrameNotes()
-        self.analysis: Analysis | None = None  # set it before anything is fed
+        self.returns = True  # are packets returned? To an analysis they are shown all the same
+        self._analysis: Analysis | None = None
         self._following = False
+
+    @property
+    def analysis(self) -> Analysis | None:
+        """What looks at every packet; set it before anything is fed."""
+        return self._analysis
+
+    @analysis.setter
+    def analysis(self, analysis: Analysis | None) -> None:
+        self._analysis = analysis
+        self.mqtt.glances = analysis is not None
 
     def feed(self, data: bytes) -> list[Packet]:
         """The packets that `data` completes."""
@@ -74,8 +85,8 @@ class Dissector:
         packets: list[Packet] = []
         self.unwrapper.close()
         self._chunks(self.tcp.close(), packets)
-        if self.analysis is not None:
-            self.analysis.close()
+        if self._analysis is not None:
+            self._analysis.close()
         return packets
 
     def follow_frames(self, frames: list[Frame]) -> None:
@@ -137,9 +148,10 @@ class Dissector:
         """A chunk of a stream that carries MQTT."""
         if self._following:
             self.mqtt.follow(chunk)
-        elif self.analysis is None:
+        elif self._analysis is None:
             self.mqtt.take(chunk, packets)
         else:
             found = self.mqtt.feed(chunk)
-            self.analysis.chunk(chunk, found)
-            packets.extend(found)
+            self._analysis.chunk(chunk, found)
+            if self.returns:
+                packets.extend(found)

@@ -180,7 +180,7 @@ def test_topic_aliases_are_bounded() -> None:
     packets = [one for one in dissect(pcap(stream.frames)) if one.name == "PUBLISH"]
     topics = [str(one.value(TOPIC_OF_ALIAS) or "")[:4] for one in (*packets[200:203], packets[-1])]
     assert topics == ["", "200/", "150/", "1/xx"]
-    connection = Connection(TcpStream(0, bytes(12), True), 0)
+    connection = Connection(TcpStream(0, bytes(12), True), 0, False)
     known: dict[int, str] = {}
     for number in range(70_000):
         connection._learn(known, number % 65536, "y" * (number % 300))

@@ -318,7 +318,10 @@ class Deliveries:
         for one in standing:
             if one.granted < 0 or (one.renewed and facts.time_ns - one.granted_ns < SETTLING_NS):
                 known = False
-            most = max(most, one.granted, one.before)
+            if one.granted > most:
+                most = one.granted
+            if one.before > most:
+                most = one.before
             as_published = as_published or one.retain_as_published
             fresh = fresh or facts.time_ns - one.time_ns < 2 * SETTLING_NS
         if facts.retain and packet.version >= 5 and len(standing) == 1:
@@ -376,7 +379,8 @@ class Deliveries:
         most: i64 = 0
         settled = True
         for one in standing:
-            most = max(most, one.granted)
+            if one.granted > most:
+                most = one.granted
             settled = settled and one.granted >= 0 and not one.renewed
         before = message.time_ns < first_ns  # it is the retained message, or nothing that the broker may send
         if again:

@@ -151,7 +151,9 @@ def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: R
 def forget(link: Link, side: i64, request: Request) -> None:
     """A request is over."""
     mine = link.of(side)
-    mine.pending.pop(int(request.identifier), None)
+    number = int(request.identifier)
+    if number in mine.pending:
+        del mine.pending[number]
     if request.type == codes.PUBLISH:
         mine.flights -= 1
 

@@ -102,6 +102,14 @@ def words(value: object) -> str:
 def publish(packet: Packet) -> Publish:
     """The facts of a PUBLISH."""
     facts = Publish(packet)
+    if packet.glanced:
+        facts.topic = packet.topic
+        facts.identifier = packet.identifier
+        data = packet.data
+        start = packet.message
+        facts.digest = hash(data[start:])
+        facts.size = len(data) - start
+        return facts
     for field in packet.fields:
         spec = field.spec
         if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
@@ -125,6 +133,8 @@ def publish(packet: Packet) -> Publish:
 def properties(packet: Packet, of_will: bool) -> Properties:
     """(identifier, value) of each property, in order; of a User Property the value is (name, value)."""
     found: Properties = []
+    if packet.glanced:
+        return found
     inside = False
     identifier: int = -1
     name = ""
@@ -251,11 +261,15 @@ def session_present(packet: Packet) -> bool:
 
 def identifier(packet: Packet) -> i64:
     """The packet identifier; 0 for none."""
+    if packet.glanced:
+        return packet.identifier
     return number(packet.value(PACKET_IDENTIFIER))
 
 
 def code(packet: Packet) -> i64:
     """The return or reason code, 0 where it is left out."""
+    if packet.glanced:
+        return 0
     for field in packet.fields:
         if field.spec in CODE_SPECS:
             return number(field.value)

@@ -43,6 +43,7 @@ from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 MOST_CLIENTS: Final = 10_000
+FEW_CLIENTS: Final = 1_000  # that go when there are more
 STORM: Final = 10  # CONNECTs of one client identifier
 STORM_NS: Final = 30_000_000_000
 FIGHT: Final = 3  # take-overs
@@ -116,8 +117,13 @@ class Opening:
 
     def make_room(self) -> None:
         """A tenth of the clients that are not connected go, those away longest first."""
-        away = [key for key, client in self.clients.items() if client.link is None]
-        for key in away[: max(MOST_CLIENTS // 10, 1)] or list(self.clients)[: MOST_CLIENTS // 10]:
+        away: list[tuple[bytes, str]] = []
+        for key, client in self.clients.items():
+            if client.link is None:
+                away.append(key)
+                if len(away) == FEW_CLIENTS:
+                    break
+        for key in away or list(self.clients)[:FEW_CLIENTS]:
             self.gone.append(self.clients.pop(key))
             self.forgotten += 1
 

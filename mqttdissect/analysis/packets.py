@@ -70,6 +70,8 @@ def check(report: Report, link: Link, packet: Packet) -> None:
         wrong_direction(report, packet)
     if kind == codes.PUBLISH:
         publish(report, packet)
+    elif packet.glanced:
+        return
     elif kind == codes.CONNECT:
         strings(report, packet)
         connect(report, packet)
@@ -131,6 +133,8 @@ def publish(report: Report, packet: Packet) -> None:
     flags = packet.flags
     if flags & 0x0E == 0x08:
         report.at(rules.DUP_ON_QOS_0, packet, "DUP is 1 in a PUBLISH of QoS 0", 0, 1)
+    if packet.glanced:
+        return  # its topic is harmless, and it has no properties
     if packet.version < 5:
         for field in packet.fields:
             if field.spec is TOPIC_NAME:

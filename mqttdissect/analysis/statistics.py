@@ -371,11 +371,13 @@ class Statistics:
     # messages
 
     def _publish(self, packet: Packet, sender: i64, line: Line) -> None:
-        fields = packet.fields
         payload: i64 = 0
-        last = fields[-1]
-        if last.spec is APPLICATION_MESSAGE:
-            payload = last.end - last.start
+        if packet.glanced:
+            payload = len(packet.data) - packet.message
+        else:
+            last = packet.fields[-1]
+            if last.spec is APPLICATION_MESSAGE:
+                payload = last.end - last.start
         flags = packet.flags
         at = sender * 4 + (flags >> 1 & 3)
         self.qos_messages[at] += 1
@@ -716,6 +718,8 @@ def ended(line: Line) -> bool:
 
 def topic_name(packet: Packet) -> str:
     """Of a PUBLISH: also the one that its topic alias stands for; empty if it is not known."""
+    if packet.glanced:
+        return packet.topic
     fields = packet.fields
     for index in range(2, len(fields)):
         field = fields[index]

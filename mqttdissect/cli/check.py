@@ -52,6 +52,7 @@ class Checker:
         self._count = count
         self._last = -1  # frame of the last packet that is wanted; -1 while there may be more
         self._reached = False
+        self._taken = 0  # packets
         self._began = False
 
     def start(self) -> None:
@@ -63,8 +64,8 @@ class Checker:
             self._clock.first_ns = dissector.first_ns
         analysis = dissector.analysis
         assert analysis is not None
-        self._tally.packets += len(packets)
-        if packets and self._tally.packets == self._count:
+        self._taken += len(packets)
+        if packets and self._taken == self._count:
             self._last = int(packets[-1].frame)
         found = [one for one in analysis.take() if self._last < 0 or one.frame <= self._last]
         if found:
@@ -100,6 +101,7 @@ class Checker:
     def end(self, dissector: Dissector) -> int:
         """The summary. 1 if findings reach the threshold."""
         self.take([], dissector)
+        self._tally.packets = self._taken if dissector.returns else int(dissector.mqtt.packets)
         self._write(self._view.tail(self._tally))
         return DAMAGED if self._reached else DONE
 
@@ -183,6 +185,7 @@ def check(
     threshold = NEVER if fail_on == "never" else SEVERITIES.index(fail_on)
     dissector = inputs.dissector()
     dissector.analysis = Analysis(severities)
+    dissector.returns = inputs.count is not None
     view = view_of(form, clock, brief, severities, threshold, dissector, inputs.paths, color)
     most = 0 if every or form == "json" else MOST
     lowest = SEVERITIES.index(min_severity)

@@ -110,6 +110,7 @@ def deliveries(
 
     dissector = inputs.dissector()
     dissector.analysis = Analysis()
+    dissector.returns = inputs.count is not None
     dissector.analysis.deliveries.watching = True
     theme = theme_for(sys.stdout, color)
     return inputs.run(dissector, DeliveriesView(form, Clock("r"), theme, topics, clients, missed))

@@ -32,6 +32,7 @@ from mqttdissect.source import STOP
 
 TEXT_AT_ONCE = 48 * 1024  # bytes in one write, about: more would not fit a core's cache, nor what malloc keeps
 FEWEST_PIECES, MOST_PIECES = 500, 6000  # for so much text
+YOUNG = 50_000  # objects between two looks for garbage: nearly none of ours is any without that
 MOST_DAMAGE = 10  # lines about the damage of one capture
 
 
@@ -128,6 +129,7 @@ class Session:
     def run(self, open_source: Callable[[Listener], Source]) -> int:
         """Dissect what the source has, as one capture."""
         gc.freeze()
+        gc.set_threshold(YOUNG)
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         self._consumer.start()
         arm(self._duration)

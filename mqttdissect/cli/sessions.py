@@ -187,6 +187,7 @@ def sessions(
     wants_pages = (bool(clients or streams) if pages is None else pages) and not by_client and form == "text"
     dissector = inputs.dissector()
     dissector.analysis = Analysis()
+    dissector.returns = inputs.count is not None
     return inputs.run(
         dissector, SessionsView(form, theme_for(sys.stdout, color), clients, streams, by_client, wants_pages)
     )

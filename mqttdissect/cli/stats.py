@@ -206,5 +206,6 @@ def stats(
     theme = no_colour() if output else theme_for(sys.stdout, color)
     statistics = Statistics(max_topics, max_clients, round(interval * 1_000_000_000) if interval else 0)
     dissector = inputs.dissector()
+    dissector.mqtt.glances = True
     dissector.mqtt.links = not names or "times" in names  # which response times are made from
     return inputs.run(dissector, Counter(statistics, names, form, output, top, theme))

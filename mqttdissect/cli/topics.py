@@ -133,4 +133,6 @@ def topics(
     statistics = Statistics(max_topics)
     tree = TopicTree(statistics, depth or DEEPEST, top or EVERY_ROW, sort)
     watch = form == "text" and inputs.live and sys.stdout.isatty()
-    return inputs.run(inputs.dissector(), Watcher(statistics, tree, form, color, watch))
+    dissector = inputs.dissector()
+    dissector.mqtt.glances = True
+    return inputs.run(dissector, Watcher(statistics, tree, form, color, watch))

@@ -9,7 +9,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.mqtt.codes import CONNECT, FROM_CLIENT, FROM_SERVER, PUBLISH, SENDERS
-from mqttdissect.mqtt.decode import decode
+from mqttdissect.mqtt.decode import decode, glance
 from mqttdissect.mqtt.fields import Field
 from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION, Packet, variable_header
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, TOPIC_ALIAS
@@ -25,12 +25,14 @@ ALIAS_COST: Final = 128  # the same for an alias, whatever its topic
 
 @final
 class Connection:
-    """`decode(packet)` decodes the next packet of the connection. option: what `--mqtt-version` says, 0 for nothing."""
+    """`decode(packet)` decodes the next packet of the connection. option: what `--mqtt-version` says, 0 for nothing.
+    glances: a look at common packets is enough; see `Packet.glanced`."""
 
-    __slots__ = ("alias_text", "aliases", "client", "option", "version", "version_by")
+    __slots__ = ("alias_text", "aliases", "client", "glances", "option", "version", "version_by")
 
-    def __init__(self, stream: Stream, option: i64) -> None:
+    def __init__(self, stream: Stream, option: i64, glances: bool) -> None:
         self.option = option
+        self.glances = glances
         self.version: i64 = option if option else ASSUMED_VERSION
         self.version_by: i64 = BY_OPTION if option else BY_DEFAULT
         self.client: i64 = 0 if stream.handshake else -1  # the direction from the client; -1: not known
@@ -57,9 +59,12 @@ class Connection:
             packet.sender = FROM_CLIENT if packet.direction == self.client else FROM_SERVER
         if self.version_by == BY_CONNECT:
             packet.version = self.version
+            packet.version_by = BY_CONNECT
+            if self.glances and glance(packet):
+                return
         else:
             self._infer(packet)
-        packet.version_by = self.version_by
+            packet.version_by = self.version_by
         decode(packet)
         if kind == PUBLISH and packet.version >= 5:
             self._topic_alias(packet)

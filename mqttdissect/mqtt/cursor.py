@@ -32,7 +32,8 @@ class Cursor:
     def __init__(self, packet: Packet) -> None:
         self.packet = packet
         self.data = packet.data
-        self.fields = packet.fields
+        self.fields: list[Field] = []
+        packet.fields = self.fields
         self.position: i64 = 0
         self.end: i64 = len(packet.data)
         self.seen: i64 = 0

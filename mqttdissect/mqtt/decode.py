@@ -82,6 +82,67 @@ def decode(packet: Packet) -> None:
         hole(c, packet)
 
 
+def glance(packet: Packet) -> bool:
+    """Read only what matters of `packet`, if it is one of the most common, whole and in order: a PUBLISH on a topic
+    that came before, without properties; an acknowledgement of two bytes; a ping. Else False, and nothing was read."""
+    data = packet.data
+    size: i64 = len(data)
+    if size < 2 or packet.hole_offset >= 0:
+        return False
+    first: i64 = data[0]
+    kind = first >> 4
+    if kind == codes.PUBLISH:
+        if not glance_publish(packet, data, size, first & 0x06):
+            return False
+    elif kind >= codes.PUBACK and kind <= codes.PUBCOMP:
+        if size != 4 or i64(data[1]) != 2 or first & 0x0F != (2 if kind == codes.PUBREL else 0):
+            return False
+        identifier = i64(data[2]) << 8 | i64(data[3])
+        if identifier == 0:
+            return False
+        packet.identifier = identifier
+    elif size != 2 or i64(data[1]) != 0 or (first != codes.PINGREQ << 4 and first != codes.PINGRESP << 4):
+        return False
+    packet.type = kind
+    packet.flags = first & 0x0F
+    packet.glanced = True
+    return True
+
+
+def glance_publish(packet: Packet, data: bytes, size: i64, qos: i64) -> bool:
+    """The same for a PUBLISH. qos: its two flags, in their place."""
+    at: i64 = 2
+    if i64(data[1]) >= 0x80:
+        while at < size and at < 5 and i64(data[at]) >= 0x80:
+            at += 1
+        if at == size or at == 5 or data[at] == 0:  # it has no end, or is longer than it need be
+            return False
+        at += 1
+    if qos == 0x06 or at + 2 > size:
+        return False
+    end = at + 2 + (i64(data[at]) << 8 | i64(data[at + 1]))
+    if end > size:
+        return False
+    topic = TOPICS.get(data[at + 2 : end])
+    if topic is None:
+        return False
+    if qos:
+        if end + 2 > size:
+            return False
+        identifier = i64(data[end]) << 8 | i64(data[end + 1])
+        if identifier == 0:
+            return False
+        packet.identifier = identifier
+        end += 2
+    if packet.version >= 5:
+        if end >= size or data[end] != 0:
+            return False
+        end += 1
+    packet.topic = topic
+    packet.message = end
+    return True
+
+
 def hole(c: Cursor, packet: Packet) -> None:
     """Bytes of this packet are missing: what was noted of its end is due to that, and what lies behind the hole has no
     certain meaning."""
@@ -244,14 +305,15 @@ def topic_name(c: Cursor, spec: FieldSpec) -> str:
         c.note(at + 2, f"a {spec.label.lower()} without wildcards", clauses.NO_WILDCARDS)
     elif topic == "" and (c.packet.version < 5 or spec is WILL_TOPIC):
         c.note(at, f"a {spec.label.lower()} of at least one character", clauses.TOPIC_LENGTH)
-    elif topic and len(raw) <= LONGEST_KEPT and c.packet.notes is None:
+    elif topic and len(raw) <= LONGEST_KEPT and c.packet.notes is None and topic.isprintable():
         if len(TOPICS) >= MOST_KEPT:
             TOPICS.clear()
         TOPICS[raw] = topic
     return topic
 
 
-TOPICS: Final[dict[bytes, str]] = {}  # those that were in order: one that comes again is the same string
+# Those that were in order, without control characters either: one that comes again is the same string
+TOPICS: Final[dict[bytes, str]] = {}
 MOST_KEPT: Final = 8192  # of them
 LONGEST_KEPT: Final = 256  # bytes of one
 

@@ -20,8 +20,8 @@ class Conversation:
 
     __slots__ = ("answers", "from_destination", "from_source", "named")
 
-    def __init__(self, stream: Stream, version: i64, passing: Passing, room: Room) -> None:
-        connection = Connection(stream, version)
+    def __init__(self, stream: Stream, version: i64, glances: bool, passing: Passing, room: Room) -> None:
+        connection = Connection(stream, version, glances)
         self.answers = Answers()
         self.from_source = Framer(0, connection, self.answers, passing, room)
         self.from_destination = Framer(1, connection, self.answers, passing, room)
@@ -39,6 +39,7 @@ class MqttDissector:
 
     links: tie answers to what they answer (`Packet.request`, `Packet.response`); off unless somebody wants it, as it
     costs an eighth of the way to packets. cost: with links, how many bytes all packets so far would take in memory.
+    glances: whoever takes the packets can do with a look at common ones (`Packet.glanced`); set it before any is fed.
     """
 
     def __init__(self, version: i64 = 0, most_incomplete: i64 = MOST_INCOMPLETE) -> None:
@@ -46,6 +47,7 @@ class MqttDissector:
         self.malformed: i64 = 0
         self.passing = Passing()
         self.links = False
+        self.glances = False
         self.cost: i64 = 0
         self.room = Room(most_incomplete)
         self._version = version
@@ -105,7 +107,7 @@ class MqttDissector:
     def _conversation(self, stream: Stream) -> Conversation:
         state = stream.application
         if state is None:
-            conversation = Conversation(stream, self._version, self.passing, self.room)
+            conversation = Conversation(stream, self._version, self.glances, self.passing, self.room)
             stream.application = conversation
             return conversation
         assert isinstance(state, Conversation)

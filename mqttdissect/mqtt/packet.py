@@ -39,6 +39,9 @@ class Note:
         return f"offset {self.offset}: {self.expected} ({self.section})"
 
 
+NO_FIELDS: Final[list[Field]] = []  # of a packet that was not decoded; nothing is ever added to it
+
+
 @final
 class Exchange:
     """A packet that asks for another one, and its answer: PUBLISH and PUBACK, PUBREC and PUBREL, ... (`answers`).
@@ -77,19 +80,20 @@ class Packet:
     frame, time_ns: of the frame that completed it. direction: 0 or 1, as in its stream. sender: `FROM_CLIENT`,
     `FROM_SERVER`, or 0 if not known. type: 1 to 15 (0 is reserved), or `UNDECODED`. flags: the low four bits of the
     first byte. version: the protocol level 3, 4 or 5; version_by: how that is known.
-    fields: in the order of their bytes. payload: index of the first field of the payload; len(fields) if it has none.
     data: its bytes. spans: (offset, frame) where it spans frames, else None. hole_offset, hole_bytes,
     hole_why: where bytes of it are missing, how many, and why; offset -1 for none. gap_bytes, gap_after: bytes of the
     stream that the capture lacks before the packet, and the frame that carried those before them. resent: TCP segments
     of its direction that had been sent again by then.
     request: the exchange that it answers; response: the one that it opens, whose answer comes later; None for none, or
     if nobody asked for it (`MqttDissector.links`).
+    glanced: it is a common one that is in order, of which only `topic`, `identifier` (0 for none) and `message`, where
+    the application message starts, were read (`decode.glance`): its fields are once somebody asks for them.
     """
 
     __slots__ = (
-        "data", "direction", "fields", "flags", "frame", "gap_after", "gap_bytes", "hole_bytes",
-        "hole_offset", "hole_why", "notes", "payload", "request", "resent", "response", "sender", "spans", "stream",
-        "time_ns", "type", "version", "version_by",
+        "_fields", "_payload", "data", "direction", "flags", "frame", "gap_after", "gap_bytes", "glanced", "hole_bytes",
+        "hole_offset", "hole_why", "identifier", "message", "notes", "request", "resent", "response", "sender", "spans",
+        "stream", "time_ns", "topic", "type", "version", "version_by",
     )  # fmt: skip
 
     def __init__(
@@ -105,8 +109,12 @@ class Packet:
         self.sender: i64 = 0
         self.version: i64 = 4
         self.version_by: i64 = BY_DEFAULT
-        self.fields: list[Field] = []
-        self.payload: i64 = 0
+        self._fields = NO_FIELDS
+        self._payload: i64 = 0
+        self.glanced = False
+        self.topic = ""
+        self.identifier: i64 = 0
+        self.message: i64 = 0
         self.notes: list[Note] | None = None
         self.spans: list[tuple[int, int]] | None = None
         self.hole_offset: i64 = -1
@@ -119,6 +127,28 @@ class Packet:
             self.resent = stream.half(direction).retransmissions
         self.request: Exchange | None = None
         self.response: Exchange | None = None
+
+    @property
+    def fields(self) -> list[Field]:
+        """In the order of their bytes."""
+        if self.glanced and self._fields is NO_FIELDS:
+            from mqttdissect.mqtt.decode import decode
+
+            decode(self)
+        return self._fields
+
+    @fields.setter
+    def fields(self, fields: list[Field]) -> None:
+        self._fields = fields
+
+    @property
+    def payload(self) -> i64:
+        """Index of the first field of the payload; len(fields) if it has none."""
+        return self._payload if self.fields else 0
+
+    @payload.setter
+    def payload(self, index: i64) -> None:
+        self._payload = index
 
     @property
     def name(self) -> str:
