@@ -261,6 +261,7 @@ def ladder(
 
     chosen = selection(clients, streams, topics, start, end)
     dissector = inputs.dissector()
+    dissector.mqtt.glances = True
     if not no_findings:
         dissector.analysis = Analysis()
     clock = Clock(times)

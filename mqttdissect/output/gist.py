@@ -141,18 +141,23 @@ class Gist:
     def _delivery(self, packet: Packet, out: list[bytes]) -> object:
         flags = packet.flags
         topic: object = ""
-        fields = packet.fields
-        count: i64 = len(fields)
-        index: i64 = 2  # behind the fixed header
         number: i64 = -1
-        while index < count:
-            field = fields[index]
-            spec = field.spec
-            if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
-                topic = field.value
-            elif spec is PACKET_IDENTIFIER:
-                number = integer(field.value)
-            index += 1
+        if packet.glanced:
+            topic = packet.topic
+            if flags & 6:
+                number = packet.identifier
+        else:
+            fields = packet.fields
+            count: i64 = len(fields)
+            index: i64 = 2  # behind the fixed header
+            while index < count:
+                field = fields[index]
+                spec = field.spec
+                if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
+                    topic = field.value
+                elif spec is PACKET_IDENTIFIER:
+                    number = integer(field.value)
+                index += 1
         if number < 0:
             out.append(QOS_WORDS[(flags >> 1) & 3])
         else:

@@ -100,24 +100,29 @@ class Deliveries:
         topic = ""
         payload = b""
         identifier: i64 = -1
-        qos = packet.qos
-        fields = packet.fields
-        for field in fields:
-            spec = field.spec
-            if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
-                value = field.value
-                if isinstance(value, str):
-                    topic = value
-            elif spec is PACKET_IDENTIFIER:
-                value = field.value
-                if isinstance(value, int):
-                    identifier = value
-            if topic and (qos == 0 or identifier != -1):
-                break
-        if packet.payload < len(fields):
-            value = fields[packet.payload].value
-            if isinstance(value, bytes):
-                payload = value
+        if packet.glanced:
+            topic = packet.topic
+            payload = packet.data[packet.message :]
+            if packet.qos:
+                identifier = packet.identifier
+        else:
+            fields = packet.fields
+            for field in fields:
+                spec = field.spec
+                if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
+                    value = field.value
+                    if isinstance(value, str):
+                        topic = value
+                elif spec is PACKET_IDENTIFIER:
+                    value = field.value
+                    if isinstance(value, int):
+                        identifier = value
+                if topic and (packet.qos == 0 or identifier != -1):
+                    break
+            if packet.payload < len(fields):
+                value = fields[packet.payload].value
+                if isinstance(value, bytes):
+                    payload = value
         if self._filters:
             self.fits = self._fit(topic)
         stream = packet.stream
@@ -180,12 +185,15 @@ class Deliveries:
 
     def _acknowledgement(self, packet: Packet, kind: i64) -> i64:
         identifier: i64 = -1
-        for field in packet.fields:
-            if field.spec is PACKET_IDENTIFIER:
-                value = field.value
-                if isinstance(value, int):
-                    identifier = value
-                break
+        if packet.glanced:
+            identifier = packet.identifier
+        else:
+            for field in packet.fields:
+                if field.spec is PACKET_IDENTIFIER:
+                    value = field.value
+                    if isinstance(value, int):
+                        identifier = value
+                    break
         stream = packet.stream
         if identifier == -1 or stream is None:
             return UNKNOWN
