@@ -60,8 +60,6 @@ BEFORE = """
 void CPy_AddTraceback(const char *, const char *, int, PyObject *) COLD;
 void CPy_TypeErrorTraceback(const char *, const char *, int, PyObject *, const char *, PyObject *) COLD;
 void CPy_TypeError(const char *, PyObject *) COLD;
-static void CPy_DecRef(PyObject *) COLD;
-void CPyTagged_DecRef(CPyTagged) COLD;
 #undef COLD
 #endif
 #undef CPy_TRASHCAN_BEGIN

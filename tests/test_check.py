@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import CONNACK, DISCONNECT, PINGREQ, PINGRESP, Stream, connect, packet, pcap, publish, text
+from support import ACK, CONNACK, DISCONNECT, FIN, PINGREQ, PINGRESP, RST, Stream, connect, packet, pcap, publish, text
 
 from mqttdissect.analysis import facts, rules
 from mqttdissect.analysis.analysis import Analysis
@@ -571,6 +571,23 @@ def test_nothing_piles_up_where_one_side_was_not_captured(mqttdissect: Run, both
     frames = [frame for frame in stream.frames if both or frame[26:30] == stream.frames[0][26:30]]
     done = mqttdissect("check", "-T", "json", "-", input=pcap(frames, step_ns=100_000_000))
     assert [json.loads(line)["rule"] for line in done.stdout.splitlines()].count("queue-build-up") == found
+
+
+@pytest.mark.parametrize("closer", [0, 1])
+@pytest.mark.parametrize("flags", [RST, FIN | ACK])
+def test_what_is_sent_behind_the_end_of_a_connection_is_no_first_packet(
+    mqttdissect: Run, closer: int, flags: int
+) -> None:
+    """Segments cross a RST on their way; and whatever goes on behind FINs is not the beginning of anything."""
+    stream = Stream().handshake().client(connect()).server(CONNACK).client(publish("t", b"x", 1, 1))
+    stream.add(closer, flags=flags)
+    if flags & FIN:
+        stream.add(1 - closer, flags=flags)
+    stream.client(publish("t", b"y", 1, 2)).server(packet(0x40, b"\0\1")).client(PINGREQ)
+    done = mqttdissect("check", "-T", "json", "-", input=pcap(stream.frames))
+    rules_found = {json.loads(line)["rule"] for line in done.stdout.splitlines()}
+    assert not rules_found & {"first-packet-not-connect", "answer-unexpected", "publish-unacknowledged"}
+    assert done.returncode == 0
 
 
 def test_shared_tables_stay_empty() -> None:

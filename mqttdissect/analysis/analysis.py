@@ -34,9 +34,10 @@ from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import UNDECODED, Packet
-from mqttdissect.net.stream import CAPTURE_ENDED, DROPPED, OPEN, REPLACED, Chunk
+from mqttdissect.net.stream import CAPTURE_ENDED, DROPPED, OPEN, REPLACED, RESET, Chunk
 
 SECOND: Final = 1_000_000_000
+OVER: Final = -2  # as `Stream.analysed`: both directions have ended
 BACK_NS: Final = 1_000_000_000  # by which time may go back without a word
 AHEAD_NS: Final = 30 * 24 * 3600 * SECOND  # by which it may go on
 HALF_OPEN: Final = 3  # segments sent again that nobody acknowledged
@@ -123,7 +124,7 @@ class Analysis:
                 self.report.link = link
                 self._after_end(link, chunk, found)
                 return
-            if chunk.ending != OPEN and not found:
+            if (chunk.ending != OPEN and not found) or (place == OVER and crosses_reset(chunk)):
                 return
             link = self._enter(chunk)
         self.report.link = link
@@ -142,6 +143,8 @@ class Analysis:
         """A new connection."""
         stream = chunk.stream
         link = Link(stream, chunk.arrival, chunk.time_ns, self._losses)
+        if stream.analysed == OVER:
+            link.say_partial("it goes on behind its end")
         self._open[int(link.number)] = link
         if self._free:
             stream.analysed = self._free.pop()
@@ -359,6 +362,7 @@ class Analysis:
         self.deliveries.judge(link)
         self._network(link)
         link.state = ENDED
+        link.stream.analysed = OVER
         link.client = None  # which may outlive it by far, as may who was handed it
         if link.will is not None and not link.will.cancelled and len(self._dying) < MOST_WILLS:
             self._dying.append(link)
@@ -387,6 +391,12 @@ class Analysis:
                 gone = exchange.WHO[1 - side].capitalize()
                 what = f"{gone} is gone: what {exchange.WHO[side]} sends is not acknowledged"
                 self.report.of(rules.HALF_OPEN, link, link.end_frame, link.end_ns, what)
+
+
+def crosses_reset(chunk: Chunk) -> bool:
+    """Was it sent by the side that was reset, which did not know yet? Nobody has read it."""
+    stream = chunk.stream
+    return stream.closed_how == RESET and stream.closed_by >= 0 and chunk.direction != stream.closed_by
 
 
 def wrong_way(packet: Packet) -> bool:

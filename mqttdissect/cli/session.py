@@ -32,7 +32,8 @@ from mqttdissect.source import STOP
 
 TEXT_AT_ONCE = 48 * 1024  # bytes in one write, about: more would not fit a core's cache, nor what malloc keeps
 FEWEST_PIECES, MOST_PIECES = 500, 6000  # for so much text
-YOUNG = 50_000  # objects between two looks for garbage: nearly none of ours is any without that
+YOUNG = 50_000  # objects between two looks for garbage among the youngest: nearly none of ours is any
+SELDOM = 50  # and how many of these there are for one among older ones
 MOST_DAMAGE = 10  # lines about the damage of one capture
 
 
@@ -129,7 +130,7 @@ class Session:
     def run(self, open_source: Callable[[Listener], Source]) -> int:
         """Dissect what the source has, as one capture."""
         gc.freeze()
-        gc.set_threshold(YOUNG)
+        gc.set_threshold(YOUNG, SELDOM, SELDOM)
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         self._consumer.start()
         arm(self._duration)

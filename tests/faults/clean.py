@@ -49,6 +49,7 @@ DEVIATIONS: dict[str, dict[tuple[str, str], str]] = {
         ("pubrel-missing", "broker"): "1.2.0 sends one PUBREL twice in place of another",
         ("acknowledgement-order", "broker"): "1.2.0 sends PUBREC and PUBREL as its store answers",
         ("delivery-above-granted", "broker"): "1.2.0 delivers QoS 2 to a subscription of QoS 1",
+        ("identifier-in-use", "broker"): "1.2.0 gives a message the identifier of one that is under way",
     },
     "amqtt": {
         ("delivery-above-granted", "broker"): "0.12.1 delivers with the QoS of the subscription",
