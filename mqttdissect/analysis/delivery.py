@@ -54,6 +54,7 @@ SECOND: Final = 1_000_000_000
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
+HASTE: Final = 4  # times as long as it takes to acknowledge a message, a broker may take to hand it on
 NEVER_NS: Final = 4_000_000_000_000_000_000
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_RETAINED: Final = 10_000  # of one broker
@@ -247,7 +248,7 @@ class Deliveries:
         message: Message | None = None
         count: i64 = 1
         if isinstance(alike, list):
-            message = first_due(alike, link, facts, stood_since(found))
+            message = first_due(alike, link, facts, stood_since(found), broker.longest_ns)
             count = len(alike)
         elif isinstance(alike, Message):
             message = alike
@@ -400,7 +401,11 @@ class Deliveries:
                 report.at(rule, packet, what, 0, 1, origin(message))
         if alike == 1 and message.retain and not facts.retain:
             asked_ns = min([one.asked_ns for one in standing])
-            if over_by(message) < asked_ns and link.clean and facts.time_ns - first_ns < OWED_NS:
+            if (
+                over_by(message, self._broker(link).longest_ns) < asked_ns
+                and link.clean
+                and facts.time_ns - first_ns < OWED_NS
+            ):
                 what = "RETAIN is 0 on a retained message that was sent for a new subscription"
                 report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
             elif not before and settled and all_as_published(standing):
@@ -886,12 +891,15 @@ def wanted(message: Message, link: Link) -> bool:
     return client is not None and not had(message, link) and message.owed_to(client) != UNKNOWN
 
 
-def over_by(message: Message) -> i64:
-    """When the broker had surely handed on the message to those who had subscribed by then."""
+def over_by(message: Message, longest_ns: i64) -> i64:
+    """When the broker had surely handed on the message to those who had subscribed by then. It may acknowledge first,
+    and take its time, if it is a slow one. longest_ns: that it was seen to take."""
     request = message.request
     if request is None:
         return message.time_ns + SETTLING_NS
-    return request.stage_ns if request.stage in (codes.PUBACK, codes.PUBCOMP) else NEVER_NS
+    if request.stage not in (codes.PUBACK, codes.PUBCOMP):
+        return NEVER_NS
+    return request.stage_ns + max(longest_ns, HASTE * (request.stage_ns - message.time_ns))
 
 
 def had(message: Message, link: Link) -> bool:
@@ -919,7 +927,7 @@ def expect(link: Link, client: Client, message: Message) -> None:
         link.expected = [one for one in link.expected if one.owed_to(client) != UNKNOWN][-MOST_EXPECTED:]
 
 
-def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i64) -> Message | None:
+def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i64, longest_ns: i64) -> Message | None:
     """The oldest of them that this connection has not had, of those published since its subscription, at `since_ns`; if
     there is none, a retained one, the newest first, or one that was still under way then; else the newest of all."""
     under_way: Message | None = None
@@ -928,7 +936,7 @@ def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i
             continue
         if message.time_ns >= since_ns:
             return message
-        if under_way is None and over_by(message) >= since_ns:
+        if under_way is None and over_by(message, longest_ns) >= since_ns:
             under_way = message
     if under_way is not None and not facts.retain:
         return under_way
