@@ -209,7 +209,7 @@ class Tcpdump:
     def start(self, proxy: Proxy) -> None:
         """Once the proxy listens."""
         where = f"tcp port {proxy.port}" if self.captured == CLIENT else f"host {self.source}"
-        options = ["-i", "lo", "-U", "--immediate-mode", "-Z", "root", "-w", str(self.path), where]
+        options = ["-i", "lo", "-U", "--immediate-mode", "-B", "8192", "-Z", "root", "-w", str(self.path), where]
         self.process = subprocess.Popen(["tcpdump", *options], stderr=subprocess.PIPE)
         assert self.process.stderr is not None
         for line in self.process.stderr:
@@ -218,9 +218,11 @@ class Tcpdump:
         pytest.skip("tcpdump may not capture on lo")
 
     def stop(self) -> bytes:
-        """What it saw."""
+        """What it saw, once nothing more comes."""
         assert self.process is not None
-        time.sleep(0.3)
+        size = -1
+        while size != (size := self.path.stat().st_size):
+            time.sleep(0.3)
         self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=10)
         return self.path.read_bytes()
