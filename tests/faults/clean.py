@@ -299,9 +299,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--cache", type=click.Path(path_type=Path), help="folder for what comes from PyPI and npm")
+@click.option("--crowds", type=click.IntRange(0), default=0, help="so many more crowds for each version")
 @click.option("-w", "out", type=click.Path(file_okay=False, path_type=Path), help="write the captures there")
-def main(names: tuple[str, ...], cache: Path | None, out: Path | None) -> None:
+def main(names: tuple[str, ...], cache: Path | None, crowds: int, out: Path | None) -> None:
     """Play conversations without a fault between real brokers and clients (NAMES: parts of their names)."""
+    for seed in range(100, 100 + crowds):
+        PAHO.append((f"crowd {seed}", scenario(scenarios.crowd, seed, 6, 3.0), (3, 4, 5)))
     cache = (cache or Path(tempfile.gettempdir(), f"mqttdissect-clean-{os.getuid()}")).resolve()
     prepare(cache)
     loop = Loop()
