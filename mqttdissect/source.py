@@ -20,7 +20,8 @@ BLOCK = 64 * 1024  # bytes; more objects alive at once than this makes would not
 
 class Stop:
     """A wish to stop, from Ctrl-C or a time limit: it breaks into waiting for input, and into nothing else, so that
-    what has been read is dissected to the end. `wanted` is for loops to look at."""
+    what has been read is dissected to the end. One that came before the waiting ends it as well, for a source that has
+    nothing to hand on would wait for ever. `wanted` is for loops to look at."""
 
     def __init__(self) -> None:
         self.wanted = False
@@ -32,18 +33,24 @@ class Stop:
         if self._waiting or again:
             raise KeyboardInterrupt
 
+    def _wait(self) -> None:
+        """From here on a request breaks in; has it come already?"""
+        self._waiting = True
+        if self.wanted:
+            raise KeyboardInterrupt
+
     def read(self, descriptor: int, size: int) -> bytes:
         """`os.read`, which a request breaks off."""
-        self._waiting = True
         try:
+            self._wait()
             return os.read(descriptor, size)
         finally:
             self._waiting = False
 
     def pause(self, seconds: float) -> None:
         """`time.sleep`, which a request breaks off."""
-        self._waiting = True
         try:
+            self._wait()
             time.sleep(seconds)
         finally:
             self._waiting = False

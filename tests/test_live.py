@@ -19,6 +19,7 @@ from support import CONNACK, PINGREQ, Stream, connect, pcap, publish
 
 from mqttdissect import open_capture
 from mqttdissect.live import interfaces
+from mqttdissect.source import Stop
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -165,6 +166,23 @@ def test_duration(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 4
     assert 0.9 < time.monotonic() - start < 15
+
+
+def test_a_wish_to_stop_that_came_before_the_waiting_ends_it() -> None:
+    """Else a signal between two looks at a file that does not grow, or before a pipe is read, would be forgotten."""
+    stop = Stop()
+    stop.request()
+    reading, writing = os.pipe()
+    start = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stop.pause(10)
+        with pytest.raises(KeyboardInterrupt):
+            stop.read(reading, 1)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert time.monotonic() - start < 5
 
 
 def test_write_keeps_every_frame(mqttdissect: Run, tmp_path: Path) -> None:

@@ -257,6 +257,7 @@ def arm(duration: float | None) -> None:
     """Let Ctrl-C, and the end of `duration` seconds, stop the run once what was read is dissected."""
     if threading.current_thread() is not threading.main_thread():
         return
+    STOP.wanted = False
     signal.signal(signal.SIGINT, lambda *_: STOP.request())
     if duration is not None and hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, lambda *_: STOP.request())
