@@ -291,6 +291,9 @@ def test_stopped_after_some_packets(mqttdissect: Run) -> None:
     lines = mqttdissect("check", "--brief", "-c", "10", LIMITS).stdout.splitlines()
     assert [line.split()[1] for line in lines[:2]] == ["11", "23"]  # frames; the broker answers in 24
     assert lines[2] == "2 findings in 2 connections and 10 packets: 1 error, 1 note"
+    assert (
+        mqttdissect("check", "-c", "9999", MALFORMED).stdout == mqttdissect("check", MALFORMED).stdout
+    )  # has UNDECODED
 
 
 def test_a_reader_that_goes_away_is_success() -> None:

@@ -15,7 +15,7 @@ from mqttdissect.analysis.finding import Finding
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.decode import decode, glance
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, PACKET_IDENTIFIER, TOPIC_NAME
+from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, PACKET_IDENTIFIER, TOPIC_NAME, TOPIC_OF_ALIAS
 from mqttdissect.pipeline import Dissector
 
 
@@ -36,18 +36,28 @@ def shown(packet: Packet) -> tuple[object, ...]:
     return packet.type, packet.flags, packet.name, packet.payload, fields, notes
 
 
+def noted(packet: Packet) -> None:
+    """What decoding notes of a packet is what its fields say."""
+    identifier, topic = packet.value(PACKET_IDENTIFIER), packet.value(TOPIC_OF_ALIAS) or packet.value(TOPIC_NAME)
+    message = packet.value(APPLICATION_MESSAGE)
+    assert packet.identifier == (-1 if identifier is None else identifier)
+    assert packet.topic == (topic.decode("utf-8", "backslashreplace") if isinstance(topic, bytes) else topic or "")
+    assert packet.application_message == (message or b"")
+    assert packet.message_size == len(packet.application_message)
+    assert (packet.message > 0) == (message is not None)
+
+
 def looked_at(data: bytes, version: int, hole: int = -1) -> bool:
     """Is a look enough? Then it shows the same as decoding does, and so do the fields that are asked for later."""
     whole, packet = made(data, version, hole), made(data, version, hole)
     decode(whole)
+    noted(whole)
     if not glance(packet):
         assert not packet.glanced
         return False
     assert whole.notes is None
-    assert packet.identifier == (whole.value(PACKET_IDENTIFIER) or 0) == extract.identifier(packet)
+    assert (packet.identifier, packet.topic, packet.message) == (whole.identifier, whole.topic, whole.message)
     if packet.type == codes.PUBLISH:
-        assert packet.topic == whole.value(TOPIC_NAME)
-        assert data[packet.message :] == whole.value(APPLICATION_MESSAGE)
         facts, expected = extract.publish(packet), extract.publish(whole)
         for name in ("topic", "alias", "identifier", "digest", "size", "has_properties", "identified", "qos", "dup"):
             assert getattr(facts, name) == getattr(expected, name)
@@ -121,14 +131,16 @@ def test_of_a_packet_with_a_hole_a_look_is_not_enough() -> None:
     length=st.integers(-2, 2),
     rest=st.binary(max_size=12),
     head=st.one_of(st.none(), st.binary(min_size=1, max_size=5)),
+    hole=st.one_of(st.just(-1), st.integers(1, 20)),
 )
 def test_a_look_shows_what_decoding_shows(
-    first: int, version: int, topic: bytes, length: int, rest: bytes, head: bytes | None
+    first: int, version: int, topic: bytes, length: int, rest: bytes, head: bytes | None, hole: int
 ) -> None:
     body = struct.pack(">H", max(len(topic) + length, 0)) + topic + rest
     if first >> 4 != codes.PUBLISH:
         body = rest
-    looked_at(bytes([first]) + (head if head is not None else bytes([len(body)])) + body, version)
+    data = bytes([first]) + (head if head is not None else bytes([len(body)])) + body
+    looked_at(data, version, min(hole, len(data)))
 
 
 def packets(path: Path, glances: bool) -> tuple[list[Packet], list[Finding]]:
@@ -153,6 +165,8 @@ def test_captures_are_found_the_same(capture: Path) -> None:
     full, full_findings = packets(capture, False)
     glanced, findings = packets(capture, True)
     assert not any(packet.glanced for packet in full)
+    for packet in full:
+        noted(packet)
     assert [told(one) for one in findings] == [told(one) for one in full_findings]
     assert [shown(packet) for packet in glanced] == [shown(packet) for packet in full]
     if "many-clients" in capture.name:

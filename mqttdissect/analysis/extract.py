@@ -13,7 +13,6 @@ from mqttdissect.mqtt.fields import GROUP
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, PAIR, PROPERTY_IDENTIFIER
 from mqttdissect.mqtt.registry import (
-    APPLICATION_MESSAGE,
     AUTH_REASON,
     BRIDGE_LEVEL,
     CLIENT_IDENTIFIER,
@@ -24,7 +23,6 @@ from mqttdissect.mqtt.registry import (
     DISCONNECT_REASON,
     GRANTED_QOS,
     KEEP_ALIVE,
-    PACKET_IDENTIFIER,
     PUBACK_REASON,
     PUBCOMP_REASON,
     PUBREC_REASON,
@@ -34,8 +32,6 @@ from mqttdissect.mqtt.registry import (
     SUBACK_REASON,
     SUBSCRIPTION_OPTIONS,
     TOPIC_FILTER,
-    TOPIC_NAME,
-    TOPIC_OF_ALIAS,
     UNSUBACK_REASON,
     USER_NAME,
     WILL_PAYLOAD,
@@ -102,26 +98,15 @@ def words(value: object) -> str:
 def publish(packet: Packet) -> Publish:
     """The facts of a PUBLISH."""
     facts = Publish(packet)
-    if packet.glanced:
-        facts.topic = packet.topic
-        facts.identifier = packet.identifier
-        data = packet.data
-        start = packet.message
-        facts.digest = hash(data[start:])
-        facts.size = len(data) - start
+    facts.topic = packet.topic
+    facts.identifier = identifier(packet)
+    facts.digest = hash(packet.application_message)
+    facts.size = packet.message_size
+    if packet.glanced or packet.version < 5:
         return facts
     for field in packet.fields:
         spec = field.spec
-        if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
-            facts.topic = words(field.value)
-        elif spec is PACKET_IDENTIFIER:
-            facts.identifier = number(field.value)
-        elif spec is APPLICATION_MESSAGE:
-            payload = field.value
-            if isinstance(payload, bytes):
-                facts.digest = hash(payload)
-                facts.size = len(payload)
-        elif spec is ALIAS_VALUE:
+        if spec is ALIAS_VALUE:
             facts.alias = number(field.value)
         elif spec is SUBSCRIPTION_IDENTIFIER_VALUE:
             facts.identified = True
@@ -261,9 +246,7 @@ def session_present(packet: Packet) -> bool:
 
 def identifier(packet: Packet) -> i64:
     """The packet identifier; 0 for none."""
-    if packet.glanced:
-        return packet.identifier
-    return number(packet.value(PACKET_IDENTIFIER))
+    return max(packet.identifier, 0)
 
 
 def code(packet: Packet) -> i64:

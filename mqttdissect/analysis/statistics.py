@@ -37,16 +37,12 @@ from mqttdissect.mqtt.codes import (
 from mqttdissect.mqtt.packet import UNDECODED, Exchange, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import (
-    APPLICATION_MESSAGE,
     CLIENT_IDENTIFIER,
     CONNACK_REASON,
     GRANTED_QOS,
-    PACKET_IDENTIFIER,
     RETURN_CODE,
     SUBACK_REASON,
     TOPIC_FILTER,
-    TOPIC_NAME,
-    TOPIC_OF_ALIAS,
 )
 from mqttdissect.net.address import address
 from mqttdissect.net.stream import DROPPED, OPEN, REPLACED, RESET, Stream
@@ -371,13 +367,7 @@ class Statistics:
     # messages
 
     def _publish(self, packet: Packet, sender: i64, line: Line) -> None:
-        payload: i64 = 0
-        if packet.glanced:
-            payload = len(packet.data) - packet.message
-        else:
-            last = packet.fields[-1]
-            if last.spec is APPLICATION_MESSAGE:
-                payload = last.end - last.start
+        payload = packet.message_size
         flags = packet.flags
         at = sender * 4 + (flags >> 1 & 3)
         self.qos_messages[at] += 1
@@ -387,7 +377,7 @@ class Statistics:
         if flags & 8:
             self.qos_repeated[at] += 1
         self.payloads[sender].record(payload)
-        topic = self._topic_of(topic_name(packet))
+        topic = self._topic_of(packet.topic)
         topic.messages += 1
         topic.bytes += len(packet.data)
         topic.payload += payload
@@ -580,13 +570,10 @@ class Statistics:
     def _subscribe(self, packet: Packet, line: Line) -> None:
         """They count until the broker refuses them."""
         asked: list[str] = []
-        identifier = 0
         client = line.client
         for field in packet.fields:
             spec = field.spec
-            if spec is PACKET_IDENTIFIER:
-                identifier = int(integer(field.value))
-            elif spec is TOPIC_FILTER:
+            if spec is TOPIC_FILTER:
                 name = words(field.value)
                 new = client.number and self.audience.subscribe(name, int(client.number))
                 if new:
@@ -595,20 +582,16 @@ class Statistics:
         if line.pending is None:
             line.pending = {}
         if len(line.pending) < MOST_PENDING:
-            line.pending[identifier] = asked
+            line.pending[int(packet.identifier)] = asked
 
     def _suback(self, packet: Packet, line: Line) -> None:
         if line.pending is None:
             return
-        identifier = 0
         index = -1
-        asked: list[str] | None = None
+        asked = line.pending.pop(int(packet.identifier), None)
         for field in packet.fields:
             spec = field.spec
-            if spec is PACKET_IDENTIFIER:
-                identifier = int(integer(field.value))
-                asked = line.pending.pop(identifier, None)
-            elif spec is GRANTED_QOS or spec is SUBACK_REASON:
+            if spec is GRANTED_QOS or spec is SUBACK_REASON:
                 index += 1
                 if asked is not None and index < len(asked) and asked[index] and integer(field.value) >= 0x80:
                     self.audience.refuse(asked[index], int(line.client.number))
@@ -714,24 +697,6 @@ def ended(line: Line) -> bool:
     first, second = stream.source.ending, stream.destination.ending
     over = stream.closed_ns != -1 or first in (REPLACED, DROPPED)
     return over and first != OPEN and second != OPEN
-
-
-def topic_name(packet: Packet) -> str:
-    """Of a PUBLISH: also the one that its topic alias stands for; empty if it is not known."""
-    if packet.glanced:
-        return packet.topic
-    fields = packet.fields
-    for index in range(2, len(fields)):
-        field = fields[index]
-        if field.spec is TOPIC_NAME:
-            value = field.value
-            if isinstance(value, str) and value != "":
-                return value
-            if isinstance(value, bytes):
-                return words(value)
-        elif field.spec is TOPIC_OF_ALIAS:
-            return words(field.value)
-    return ""
 
 
 def words(value: object) -> str:

@@ -52,7 +52,8 @@ class Checker:
         self._count = count
         self._last = -1  # frame of the last packet that is wanted; -1 while there may be more
         self._reached = False
-        self._taken = 0  # packets
+        self._taken = 0  # packets, where they are handed on
+        self._undecoded = 0  # of them, bytes that could not be cut into packets
         self._began = False
 
     def start(self) -> None:
@@ -65,6 +66,7 @@ class Checker:
         analysis = dissector.analysis
         assert analysis is not None
         self._taken += len(packets)
+        self._undecoded += sum(packet.type < 0 for packet in packets)
         if packets and self._taken == self._count:
             self._last = int(packets[-1].frame)
         found = [one for one in analysis.take() if self._last < 0 or one.frame <= self._last]
@@ -101,7 +103,7 @@ class Checker:
     def end(self, dissector: Dissector) -> int:
         """The summary. 1 if findings reach the threshold."""
         self.take([], dissector)
-        self._tally.packets = self._taken if dissector.returns else int(dissector.mqtt.packets)
+        self._tally.packets = self._taken - self._undecoded if dissector.returns else int(dissector.mqtt.packets)
         self._write(self._view.tail(self._tally))
         return DAMAGED if self._reached else DONE
 

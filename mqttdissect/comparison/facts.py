@@ -231,12 +231,11 @@ class Facts:
             self._connack(session, packet)
         elif kind == codes.DISCONNECT:
             session.orderly = True
-        identifier = packet.value(PACKET_IDENTIFIER)
         session.numbers.append(self.packets)
         session.frames.append(packet.frame)
         session.times.append(time_ns)
         session.keys.append(self._key(packet))
-        session.identifiers.append(identifier if isinstance(identifier, int) else 0)
+        session.identifiers.append(max(packet.identifier, 0))
         session.exact.append(exact)
         session.steady.append(steady)
         session.shape.append(shape)
@@ -295,13 +294,11 @@ class Facts:
                     known = self._short[packet.data[0], sender] = self._intern(Key(kind, sender, ()))
                 return known
             if kind == codes.PUBLISH and packet.version < 5:
-                topic = packet.value(TOPIC_NAME)
-                if isinstance(topic, str):
-                    quick = (packet.data[0], sender, topic)
-                    known = self._publishes.get(quick)
-                    if known is None:
-                        known = self._publishes[quick] = self._intern(key_of(packet, sender))
-                    return known
+                quick = (packet.data[0], sender, packet.topic)
+                known = self._publishes.get(quick)
+                if known is None:
+                    known = self._publishes[quick] = self._intern(key_of(packet, sender))
+                return known
         return self._intern(key_of(packet, sender))
 
     def _intern(self, key: Key) -> int:

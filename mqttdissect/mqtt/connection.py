@@ -123,17 +123,19 @@ class Connection:
             self.aliases = [{}, {}]
         known = self.aliases[packet.direction]
         number = fields[index].value
-        topic = packet.value(TOPIC_NAME)
+        topic = packet.topic
         assert isinstance(number, int)
-        if isinstance(topic, str) and topic != "":
-            self._learn(known, number, topic)
-        elif topic == "":
+        if topic:
+            if isinstance(packet.value(TOPIC_NAME), str):
+                self._learn(known, number, topic)
+        else:
             end = fields[index].end
             meant = known.get(number)
             if meant is None:
                 fields.insert(index + 1, Field(UNKNOWN_ALIAS, end, end, NO_TOPIC))
             else:
                 fields.insert(index + 1, Field(TOPIC_OF_ALIAS, end, end, meant))
+                packet.topic = meant
             packet.payload += 1
             for field in fields:
                 if field.spec is PROPERTIES:

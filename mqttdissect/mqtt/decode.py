@@ -287,7 +287,9 @@ def code(c: Cursor, spec: FieldSpec) -> None:
 def identifier(c: Cursor) -> None:
     """A packet identifier (2.2.1)."""
     at = c.position
-    if c.uint16(PACKET_IDENTIFIER) == 0:
+    number = c.uint16(PACKET_IDENTIFIER)
+    c.packet.identifier = number
+    if number == 0:
         c.note(at, "a packet identifier from 1 to 65535", clauses.IDENTIFIER_ZERO)
 
 
@@ -321,10 +323,12 @@ LONGEST_KEPT: Final = 256  # bytes of one
 def publish(c: Cursor, packet: Packet) -> None:
     """PUBLISH (3.3)"""
     topic = topic_name(c, TOPIC_NAME)
+    packet.topic = topic
     if packet.flags & 0x06:
         identifier(c)
     if packet.version >= 5:
         properties(c, codes.PUBLISH, topic == "")
+    packet.message = c.position
     c.payload()
     c.rest(APPLICATION_MESSAGE)
 

@@ -86,8 +86,10 @@ class Packet:
     of its direction that had been sent again by then.
     request: the exchange that it answers; response: the one that it opens, whose answer comes later; None for none, or
     if nobody asked for it (`MqttDissector.links`).
-    glanced: it is a common one that is in order, of which only `topic`, `identifier` (0 for none) and `message`, where
-    the application message starts, were read (`decode.glance`): its fields are once somebody asks for them.
+    identifier: the packet identifier; -1 for none. topic: of a PUBLISH, also the one that its topic alias stands for,
+    with bytes that are not UTF-8 escaped; empty if it is not known. message: where its application message starts; 0 if
+    that was not reached. glanced: nothing else was read, as it is a common one that is in order (`decode.glance`): its
+    fields are once somebody asks for them.
     """
 
     __slots__ = (
@@ -113,7 +115,7 @@ class Packet:
         self._payload: i64 = 0
         self.glanced = False
         self.topic = ""
-        self.identifier: i64 = 0
+        self.identifier: i64 = -1
         self.message: i64 = 0
         self.notes: list[Note] | None = None
         self.spans: list[tuple[int, int]] | None = None
@@ -173,6 +175,18 @@ class Packet:
     def frames(self) -> list[tuple[int, int]]:
         """(offset in `data`, number of the frame that carried the bytes from there on)."""
         return self.spans if self.spans is not None else [(0, int(self.frame))]
+
+    @property
+    def message_size(self) -> i64:
+        """Bytes of the application message of a PUBLISH, as far as they are there."""
+        if self.message == 0:
+            return 0
+        return (len(self.data) if self.hole_offset < 0 else self.hole_offset) - self.message
+
+    @property
+    def application_message(self) -> bytes:
+        """These."""
+        return self.data[self.message : self.message + self.message_size]
 
     def value(self, spec: FieldSpec) -> object:
         """The value of the first field of this spec; None if there is none."""

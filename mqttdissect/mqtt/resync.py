@@ -29,7 +29,6 @@ from mqttdissect.mqtt.codes import (
 )
 from mqttdissect.mqtt.connection import Connection, trial
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.mqtt.registry import TOPIC_NAME
 
 NOT_YET: Final = -1
 NEVER: Final = -2
@@ -239,10 +238,9 @@ def weight(data: bytes, at: i64, body: i64, end: i64, connection: Connection, di
         return 0
     if packet.type != PUBLISH:
         return 14 + 2 * (end - body if end - body < 8 else 8)
-    topic = packet.value(TOPIC_NAME)
-    if not isinstance(topic, str) or not topic.isprintable():
+    if not packet.topic.isprintable():
         return 0
-    return 14 + 3 * (len(topic) if len(topic) < 12 else 12)
+    return 14 + 3 * min(len(packet.topic), 12)
 
 
 def begun(data: bytes, at: i64, body: i64, end: i64, size: i64) -> i64:

@@ -29,8 +29,6 @@ from mqttdissect.mqtt.registry import (
     SUBACK_REASON,
     SUBSCRIPTION_OPTIONS,
     TOPIC_FILTER,
-    TOPIC_NAME,
-    TOPIC_OF_ALIAS,
     UNSUBACK_REASON,
     USER_NAME,
     WILL_TOPIC,
@@ -128,36 +126,19 @@ class Gist:
         return self._connect(packet) if kind == codes.CONNECT else self._filters(packet)
 
     def _publish(self, packet: Packet, out: list[bytes]) -> None:
-        topic = self._delivery(packet, out)
-        if topic:
-            out.append(self._topic(topic))
+        self._delivery(packet, out)
+        if packet.topic:
+            out.append(self._topic(packet.topic))
 
-    def delivery(self, packet: Packet) -> tuple[str, object]:
-        """What matters of a PUBLISH but its topic, and that."""
+    def delivery(self, packet: Packet) -> str:
+        """What matters of a PUBLISH but its topic."""
         out: list[bytes] = []
-        topic = self._delivery(packet, out)
-        return b"".join(out).decode(), topic
+        self._delivery(packet, out)
+        return b"".join(out).decode()
 
-    def _delivery(self, packet: Packet, out: list[bytes]) -> object:
+    def _delivery(self, packet: Packet, out: list[bytes]) -> None:
         flags = packet.flags
-        topic: object = ""
-        number: i64 = -1
-        if packet.glanced:
-            topic = packet.topic
-            if flags & 6:
-                number = packet.identifier
-        else:
-            fields = packet.fields
-            count: i64 = len(fields)
-            index: i64 = 2  # behind the fixed header
-            while index < count:
-                field = fields[index]
-                spec = field.spec
-                if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
-                    topic = field.value
-                elif spec is PACKET_IDENTIFIER:
-                    number = integer(field.value)
-                index += 1
+        number = packet.identifier
         if number < 0:
             out.append(QOS_WORDS[(flags >> 1) & 3])
         else:
@@ -168,12 +149,9 @@ class Gist:
                 out.append(b"  DUP")
             if flags & 1:
                 out.append(b"  RETAIN")
-        return topic
 
-    def _topic(self, topic: object) -> bytes:
+    def _topic(self, topic: str) -> bytes:
         """A topic name, with two spaces before it."""
-        if not isinstance(topic, str):
-            return self._painted(topic)
         known = self._topics.get(topic)
         if known is None:
             known = self._painted(topic)
@@ -183,7 +161,7 @@ class Gist:
                 self._topics[topic] = known
         return known
 
-    def _painted(self, topic: object) -> bytes:
+    def _painted(self, topic: str) -> bytes:
         return f"  {self.theme.paint(self.theme.topic, words(topic))}".encode()
 
     def _connect(self, packet: Packet) -> str:

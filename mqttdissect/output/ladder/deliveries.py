@@ -14,7 +14,6 @@ from mypy_extensions import i64
 from mqttdissect.analysis.matching import matches
 from mqttdissect.mqtt.codes import PUBACK, PUBCOMP, PUBLISH, PUBREL
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.mqtt.registry import PACKET_IDENTIFIER, TOPIC_NAME, TOPIC_OF_ALIAS
 
 WINDOW_MS: Final = 60_000
 SOON_MS: Final = 500
@@ -97,37 +96,13 @@ class Deliveries:
         return self._acknowledgement(packet, kind)
 
     def _publish(self, packet: Packet, to_broker: bool) -> i64:
-        topic = ""
-        payload = b""
-        identifier: i64 = -1
-        if packet.glanced:
-            topic = packet.topic
-            payload = packet.data[packet.message :]
-            if packet.qos:
-                identifier = packet.identifier
-        else:
-            fields = packet.fields
-            for field in fields:
-                spec = field.spec
-                if spec is TOPIC_NAME or spec is TOPIC_OF_ALIAS:
-                    value = field.value
-                    if isinstance(value, str):
-                        topic = value
-                elif spec is PACKET_IDENTIFIER:
-                    value = field.value
-                    if isinstance(value, int):
-                        identifier = value
-                if topic and (packet.qos == 0 or identifier != -1):
-                    break
-            if packet.payload < len(fields):
-                value = fields[packet.payload].value
-                if isinstance(value, bytes):
-                    payload = value
+        topic = packet.topic
+        identifier = packet.identifier
         if self._filters:
             self.fits = self._fit(topic)
         stream = packet.stream
         number: i64 = stream.number if stream is not None else 0
-        key = hash((topic, payload))
+        key = hash((topic, packet.application_message))
         again = packet.flags & 8 != 0
         time_ms = packet.time_ns // 1_000_000
         tag = self._published(key, again, time_ms) if to_broker else self._delivered(key, again, time_ms, number)
@@ -184,16 +159,7 @@ class Deliveries:
         return NEVER if known is None else known
 
     def _acknowledgement(self, packet: Packet, kind: i64) -> i64:
-        identifier: i64 = -1
-        if packet.glanced:
-            identifier = packet.identifier
-        else:
-            for field in packet.fields:
-                if field.spec is PACKET_IDENTIFIER:
-                    value = field.value
-                    if isinstance(value, int):
-                        identifier = value
-                    break
+        identifier = packet.identifier
         stream = packet.stream
         if identifier == -1 or stream is None:
             return UNKNOWN

@@ -189,11 +189,11 @@ class Ladder:
         name = TYPES[kind] if kind != 15 else packet.name
         shown = NO_TOPIC
         if kind == codes.PUBLISH:
-            about, topic = self._gist.delivery(packet)
-            if topic:
-                shown = self._shown(topic)
+            about = self._gist.delivery(packet)
+            if packet.topic:
+                shown = self._shown(packet.topic)
         elif kind >= codes.PUBACK and kind <= codes.PUBCOMP and len(packet.data) == 4:  # an identifier and no more
-            about = f"id {i64(packet.data[2]) << 8 | i64(packet.data[3])}"
+            about = f"id {packet.identifier}"
         else:
             about = self._gist.about(packet)
         if kind == UNDECODED:
@@ -214,10 +214,8 @@ class Ladder:
         self._frame = packet.frame
         self.drawn += 1
 
-    def _shown(self, topic: object) -> "Shown":
+    def _shown(self, topic: str) -> "Shown":
         """A topic name as it is drawn; most come again and again."""
-        if not isinstance(topic, str):
-            return Shown(words(topic))
         known = self._topics.get(topic)
         if known is None:
             if len(self._topics) >= MOST_TOPICS:
