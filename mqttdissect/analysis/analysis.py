@@ -168,7 +168,7 @@ class Analysis:
             mine.bytes += len(packet.data)
             if packet.type == codes.PINGRESP:
                 link.pings = link.pings[1:]
-            elif packet.type in exchange.FITS:
+            elif exchange.ASKED[packet.type]:
                 asker = side if packet.type == codes.PUBREL else 1 - side
                 link.of(asker).pending.pop(int(extract.identifier(packet)), None)
         if chunk.ending != OPEN and chunk.ending != CAPTURE_ENDED:  # then `close` does it, when all gaps are known

@@ -146,6 +146,9 @@ class Deliveries:
         if not new or packet.hole_offset >= 0 or not facts.topic or packet.notes is not None or is_late(packet):
             return
         broker = self._broker(link)
+        found = broker.filters.find(facts.topic)
+        if not (found or facts.retain or self.watching or seen_as_will(broker, facts.topic)):
+            return  # nobody will be seen to get it
         message = Message(facts.topic, facts.qos, facts.retain, facts.frame, facts.time_ns)
         message.link = link.number
         message.size = facts.size
@@ -158,14 +161,15 @@ class Deliveries:
             retain(broker, facts.topic, message if facts.size else None)
         if self.watching:
             self._watched.append(message)
-        if self._owe(broker, link, message) or facts.retain or self.watching or seen_as_will(broker, facts.topic):
-            if facts.has_properties:
-                message.properties = extract.properties(packet, False)
-                message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
-            self._keep(broker, key_of(facts), message, facts.time_ns)
-            if message.owes:
-                self._owing.append(message)
-            self.settle(facts.time_ns)
+        if found and link.state == CONNECTED and link.violation < 0:
+            self._owe(found, link, message)
+        if facts.has_properties:
+            message.properties = extract.properties(packet, False)
+            message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
+        self._keep(broker, key_of(facts), message, facts.time_ns)
+        if message.owes:
+            self._owing.append(message)
+        self.settle(facts.time_ns)
 
     def _keep(self, broker: Broker, key: int, message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
@@ -193,13 +197,8 @@ class Deliveries:
                 if not kept:
                     del recent[old.key]
 
-    def _owe(self, broker: Broker, link: Link, message: Message) -> bool:
-        """Who has to get it? Returns whether anybody may."""
-        found = broker.filters.find(message.topic)
-        if not found:
-            return False
-        if link.state != CONNECTED or link.violation >= 0:
-            return True
+    def _owe(self, found: list[tuple[Client, Subscription]], link: Link, message: Message) -> None:
+        """Who of those that have subscribed has to get it?"""
         for client, one in found:
             if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
                 continue
@@ -215,7 +214,6 @@ class Deliveries:
                 continue  # in MQTT 3.1 a broker does not say that it has lost a session
             if message.owe(client, receiver.number, MOST_OWED):
                 expect(receiver, client, message)
-        return True
 
     def _queue(self, client: Client, one: Subscription, message: Message) -> None:
         """A message for a client that is away, whose session the broker keeps (3.1.2.4)."""
@@ -263,7 +261,11 @@ class Deliveries:
             if message is not None:
                 self._tie(broker, message, link, facts)
             return
-        standing = [one for one in found if one.left_ns < 0 or facts.time_ns - one.left_ns < SETTLING_NS]
+        standing = found
+        for one in found:
+            if one.left_ns >= 0:
+                standing = [one for one in found if one.left_ns < 0 or facts.time_ns - one.left_ns < SETTLING_NS]
+                break
         again = message is not None and had(message, link)
         if not standing:
             self._nobody_asked(link, packet, facts, found, message)

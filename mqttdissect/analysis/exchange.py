@@ -50,7 +50,8 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     if facts.qos == 0 or facts.qos == 3 or facts.identifier == 0 or packet.hole_offset >= 0:
         return True
     mine = link.of(side)
-    before = mine.pending.get(int(facts.identifier))
+    number = int(facts.identifier)
+    before = mine.pending.get(number)
     if before is not None and again(report, link, packet, side, facts, before):
         return False
     if facts.dup and before is None and certain(link) and not link.session_present:
@@ -69,7 +70,7 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     request.topic = facts.topic
     mine.orders += 1
     request.order = mine.orders
-    mine.ask(int(facts.identifier), request)
+    mine.ask(number, request)
     mine.flights += 1
     if packet.version >= 5:
         receive_maximum(report, link, packet, side)
@@ -77,7 +78,7 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     if count >= QUEUE and count & (count - 1) == 0:
         queue(report, link, packet, side, count)
     if link.early:
-        belated(report, link, packet, side, int(facts.identifier))
+        belated(report, link, packet, side, number)
     return True
 
 
@@ -276,12 +277,11 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         to_nothing(report, link, packet, asker, int(number))
         return None
     stage = request.stage
-    fits, step = FITS[kind]
-    if request.type != fits:
+    if request.type != ASKED[kind]:
         wrong(report, link, packet, request)
         return None
     if kind == codes.PUBACK or kind == codes.PUBREC:
-        if request.qos != step:
+        if request.qos != (1 if kind == codes.PUBACK else 2):
             what = f"{packet.name} {number} answers a PUBLISH of QoS {request.qos}"
             report.at(rules.ACKNOWLEDGEMENT_WRONG, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {number}")])
             forget(link, asker, request)
@@ -326,14 +326,11 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
     return request
 
 
-FITS: Final[dict[i64, tuple[int, int]]] = {  # the request that an answer is for, and its QoS
-    codes.PUBACK: (codes.PUBLISH, 1),
-    codes.PUBREC: (codes.PUBLISH, 2),
-    codes.PUBREL: (codes.PUBLISH, 2),
-    codes.PUBCOMP: (codes.PUBLISH, 2),
-    codes.SUBACK: (codes.SUBSCRIBE, 0),
-    codes.UNSUBACK: (codes.UNSUBSCRIBE, 0),
-}
+ASKED: Final = [0] * 16  # by type of an answer, what it is for; 0 for none
+for _answer in (codes.PUBACK, codes.PUBREC, codes.PUBREL, codes.PUBCOMP):
+    ASKED[_answer] = codes.PUBLISH
+ASKED[codes.SUBACK] = codes.SUBSCRIBE
+ASKED[codes.UNSUBACK] = codes.UNSUBSCRIBE
 
 
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
@@ -454,7 +451,7 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
     number = extract.identifier(packet)
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
     if link.all_there and int(number) not in link.of(asker).reused:
-        asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[FITS[packet.type][0]]
+        asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[ASKED[packet.type]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
 

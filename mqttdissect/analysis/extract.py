@@ -98,10 +98,6 @@ def words(value: object) -> str:
 def publish(packet: Packet) -> Publish:
     """The facts of a PUBLISH."""
     facts = Publish(packet)
-    facts.topic = packet.topic
-    facts.identifier = identifier(packet)
-    facts.digest = hash(packet.application_message)
-    facts.size = packet.message_size
     if packet.glanced or packet.version < 5:
         return facts
     for field in packet.fields:

@@ -127,7 +127,7 @@ class Subscription:
 @final
 @mypyc_attr(acyclic=True)
 class Publish:
-    """The facts of a PUBLISH, worked out once.
+    """The facts of a PUBLISH, worked out once, and its digest once somebody asks.
 
     topic: the one that an alias stands for, where it is known; else empty. alias: 0 for none; identifier: 0 for QoS 0.
     digest: of the application message, of `size` bytes. has_properties: are there any? identified: is there a
@@ -135,23 +135,33 @@ class Publish:
     """
 
     __slots__ = (
-        "alias", "digest", "dup", "frame", "has_properties", "identified", "identifier", "qos", "retain", "size",
-        "time_ns", "topic",
+        "_digest", "_packet", "alias", "dup", "frame", "has_properties", "identified", "identifier", "qos", "retain",
+        "size", "time_ns", "topic",
     )  # fmt: skip
 
     def __init__(self, packet: Packet) -> None:
+        self._packet: Packet | None = packet  # until its digest is known
+        self._digest: int = 0
         self.frame = packet.frame
         self.time_ns = packet.time_ns
         self.qos = packet.qos
         self.dup = packet.flags & 8 != 0
         self.retain = packet.flags & 1 != 0
-        self.topic = ""
+        self.topic = packet.topic
         self.alias: i64 = 0
-        self.identifier: i64 = 0
-        self.digest: int = 0
-        self.size: i64 = 0
+        self.identifier: i64 = packet.identifier if packet.identifier > 0 else 0
+        self.size: i64 = packet.message_size
         self.has_properties = False
         self.identified = False
+
+    @property
+    def digest(self) -> int:
+        """The hash of the application message."""
+        packet = self._packet
+        if packet is not None:
+            self._digest = hash(packet.application_message)
+            self._packet = None
+        return self._digest
 
 
 @final

@@ -7,6 +7,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.analysis.facts import Client, Subscription
 
+NOBODY: Final[list[tuple[Client, Subscription]]] = []  # nothing is ever added to it
 DEEPEST: Final = 64  # levels of a filter before its first wildcard that are looked up together
 MOST_LOOKED_AT: Final = 4096  # topic names
 MOST_KNOWN: Final = 4096  # topic names whose beginnings are remembered,
@@ -255,9 +256,10 @@ class Filters:
 
     def find(self, topic: str) -> list[tuple[Client, Subscription]]:
         """(client, subscription) of each that matches."""
-        found: list[tuple[Client, Subscription]] = []
+        found = NOBODY
         place = self._exact.get(topic)
         if place is not None:
+            found = []
             place.gather(found)
         roots = self._roots
         if not roots:
@@ -268,6 +270,8 @@ class Filters:
         for root in beginnings:
             level = roots.get(root)
             if level is not None:
+                if found is NOBODY:
+                    found = []
                 if len(root) <= len(topic):
                     descend(level, topic[len(root) :], found)
                 elif level.rest is not None:  # a/# matches a as well
