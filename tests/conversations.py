@@ -108,3 +108,34 @@ def capture(events: Iterable[Event], first_port: int = 40000, step_ns: int = 1_0
                 stream.fin()
                 moved(stream)
     return pcap(frames, step_ns=step_ns)
+
+
+class Timed(NamedTuple):
+    """The same at a time, in seconds."""
+
+    time: float
+    connection: int
+    side: int
+    data: bytes
+
+
+def timed(events: Iterable[Timed]) -> bytes:
+    """A pcap of it all, each event at its time; connections are opened just before their first one."""
+    streams: dict[int, Stream] = {}
+    frames: list[tuple[float, bytes]] = []
+    for event in events:
+        stream = streams.get(event.connection)
+        if stream is None:
+            stream = streams[event.connection] = Stream((bytes([10, 0, 0, 1]), 40000 + event.connection), SERVER)
+            stream.handshake()
+        if event.data == CLOSE:
+            stream.add(event.side, flags=FIN | 16).add(1 - event.side, flags=FIN | 16)
+        else:
+            stream.add(event.side, event.data)
+        frames += [(event.time, frame) for frame in stream.frames]
+        stream.frames.clear()
+    out = [pcap([])]
+    for time, frame in frames:
+        seconds, rest = divmod(round(time * 1_000_000), 1_000_000)
+        out.append(struct.pack("<IIII", 1_000 + seconds, rest, len(frame), len(frame)) + frame)
+    return b"".join(out)

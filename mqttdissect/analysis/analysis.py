@@ -312,7 +312,7 @@ class Analysis:
             request = exchange.answered(report, link, packet, side)
             if request is not None:
                 subscribing.unsuback(report, link, packet, request)
-                self.deliveries.unsubscribed(link, request)
+                self.deliveries.unsubscribed(link, packet, request)
         elif kind == codes.DISCONNECT:
             self.opening.disconnect(link, packet, side)
         elif kind == codes.AUTH and packet.version >= 5:

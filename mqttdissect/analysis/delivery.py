@@ -28,13 +28,16 @@ from mqttdissect.analysis.facts import (
     BY_FIN,
     CLIENT_SIDE,
     CONNECTED,
+    NO_COPIES,
     NO_FILTERS,
     NO_MATCHES,
     NO_MESSAGES,
     NO_ORDERS,
     NO_RETAINED,
+    NO_TOPICS,
     UNKNOWN,
     Client,
+    Copy,
     Delivery,
     Link,
     Message,
@@ -43,9 +46,10 @@ from mqttdissect.analysis.facts import (
     Request,
     Subscription,
 )
-from mqttdissect.analysis.matching import Filters, Topics, matching
+from mqttdissect.analysis.matching import Filters, Topics, matches, matching
 from mqttdissect.analysis.opening import Opening, broker_of
 from mqttdissect.analysis.report import Report
+from mqttdissect.analysis.rule import Rule
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import RESET
@@ -56,6 +60,9 @@ SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
 HASTE: Final = 4  # times as long as it takes to acknowledge a message, a broker may take to hand it on
 NEVER_NS: Final = 4_000_000_000_000_000_000
+SOON_NS: Final = 250_000_000  # after the SUBACK, in which what is published may still be sent as the retained message
+MOST_COPIES: Final = 64  # deliveries of one connection that others have to follow
+ADDED: Final = 16  # bytes that a broker may add to a message
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_RETAINED: Final = 10_000  # of one broker
 LONGEST_DELAY: Final = 10 * 365 * 24 * 3600  # seconds of a will that anybody waits for
@@ -67,6 +74,10 @@ MOST_DELIVERIES: Final = 256  # of one message that are remembered
 MOST_EXPECTED: Final = 16  # messages owed to one connection that are looked at when it ends
 MOST_TOPICS: Final = 512  # that are looked at on one connection, and publishers on all topics whose order is watched,
 MOST_PUBLISHERS: Final = 64  # and on one of them
+REPLACED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-5]", 5: "[MQTT-3.3.1-5]"}  # what states it, by version
+NOT_RETAINED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-12]", 5: "[MQTT-3.3.1-8]"}
+DELETED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-10]", 5: "[MQTT-3.3.1-6]"}
+OVERLAPPING: Final[dict[i64, str]] = {4: "[MQTT-3.3.5-1]", 5: "[MQTT-3.3.4-2]"}
 UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
     (extract.PAYLOAD_FORMAT, "Payload Format Indicator", "[MQTT-3.3.2-4]"),
     (extract.CONTENT_TYPE, "Content Type", "[MQTT-3.3.2-20]"),
@@ -85,7 +96,7 @@ class Broker:
         self.key = key
         self.filters = Filters()
         self.recent: dict[int, object] = {}
-        self.retained: dict[str, Message] = {}
+        self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
         self.topics = Topics()  # of the retained ones
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, int] = {}  # connections that have a will with this topic
@@ -111,6 +122,7 @@ class Deliveries:
         self._watched: deque[Message] = deque()
         self._away: dict[tuple[bytes, str], list[Message]] = {}  # for clients that are away, by broker and identifier
         self._returned: dict[int, list[Message]] = {}  # for those that came back, by number of their connection
+        self._leaving: deque[tuple[int, Client, Subscription]] = deque()  # unsubscribed at that time, not long ago
         self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
 
     def _broker(self, link: Link) -> Broker:
@@ -147,22 +159,23 @@ class Deliveries:
             return
         broker = self._broker(link)
         found = broker.filters.find(facts.topic)
-        if not (found or facts.retain or self.watching or seen_as_will(broker, facts.topic)):
+        if not (found or facts.retain or self.watching or is_looked_for(broker, facts.topic)):
             return  # nobody will be seen to get it
         message = Message(facts.topic, facts.qos, facts.retain, facts.frame, facts.time_ns)
         message.link = link.number
         message.size = facts.size
+        message.length = len(packet.data) + (4 * len(facts.topic) if facts.alias else 0)
         message.publisher = link.client_id
         message.version = packet.version
         message.order = link.client_side.messages
         if facts.qos:
             message.request = link.of(CLIENT_SIDE).pending.get(int(facts.identifier))
         if facts.retain:
-            retain(broker, facts.topic, message if facts.size else None)
+            retain(broker, facts.topic, message)
         if self.watching:
             self._watched.append(message)
         if found and link.state == CONNECTED and link.violation < 0:
-            self._owe(found, link, message)
+            self._owe(broker, found, link, message)
         if facts.has_properties:
             message.properties = extract.properties(packet, False)
             message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
@@ -197,11 +210,13 @@ class Deliveries:
                 if not kept:
                     del recent[old.key]
 
-    def _owe(self, found: list[tuple[Client, Subscription]], link: Link, message: Message) -> None:
+    def _owe(self, broker: Broker, found: list[tuple[Client, Subscription]], link: Link, message: Message) -> None:
         """Who of those that have subscribed has to get it?"""
         for client, one in found:
-            if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
+            if one.granted < 0 or one.left_frame or one.granted_ns > message.time_ns:
                 continue
+            if one.share and (broker.strangers or not is_alone(found, one)):
+                continue  # one of them will get it
             if client is link.client and (one.no_local or link.bridge):
                 continue
             receiver = client.link
@@ -212,7 +227,7 @@ class Deliveries:
                 continue
             if receiver.state != CONNECTED or (receiver.version < 4 and not receiver.clean):
                 continue  # in MQTT 3.1 a broker does not say that it has lost a session
-            if message.owe(client, receiver.number, MOST_OWED):
+            if fits(message, receiver) and message.owe(client, receiver.number, MOST_OWED):
                 expect(receiver, client, message)
 
     def _queue(self, client: Client, one: Subscription, message: Message) -> None:
@@ -239,9 +254,9 @@ class Deliveries:
         known = client is not None and client.is_known(link) and link.all_there and link.state == CONNECTED
         found: list[Subscription] = []
         if client is not None and known:
-            if facts.retain and link.retained_due:
-                link.retained_due.pop(facts.topic, None)
             found = subscribed_to(client, facts.topic)
+            if facts.retain:
+                self._retained(link, facts, found)
         alike = broker.recent.get(key_of(facts))
         message: Message | None = None
         count: i64 = 1
@@ -264,19 +279,51 @@ class Deliveries:
         standing = found
         for one in found:
             if one.left_ns >= 0:
-                standing = [one for one in found if one.left_ns < 0 or facts.time_ns - one.left_ns < SETTLING_NS]
+                standing = [one for one in found if not is_over(one, facts, message)]
                 break
         again = message is not None and had(message, link)
         if not standing:
             self._nobody_asked(link, packet, facts, found, message)
         else:
             if new:
-                self._by_subscription(link, packet, facts, standing, message)
+                self._by_subscription(link, packet, facts, standing, message, count)
             if message is not None:
                 self._by_message(link, packet, facts, standing, message, again, count)
         if message is not None:
             self._tie(broker, message, link, facts)
+        if link.copies and facts.time_ns - link.copies[0].time_ns > OWED_NS:
+            self._look_at_copies(link, facts.time_ns, OWED_NS)
         self.settle(facts.time_ns)
+
+    def _retained(self, link: Link, facts: Publish, found: list[Subscription]) -> None:
+        """A retained message has come; perhaps before the SUBACK (3.8.4)."""
+        if link.retained_due:
+            link.retained_due.pop(facts.topic, None)
+        for one in found:
+            if one.granted < 0:
+                if link.retained_early is NO_TOPICS:
+                    link.retained_early = set()
+                if len(link.retained_early) < MOST_TOPICS:
+                    link.retained_early.add(facts.topic)
+                return
+
+    def _only_copy(self, link: Link, message: Message, facts: Publish, rule: Rule, what: str, stated: str) -> None:
+        """The delivery is wrong if no other copy of the message comes."""
+        if link.copies is NO_COPIES:
+            link.copies = []
+        if len(link.copies) < MOST_COPIES:
+            link.copies.append(Copy(message, facts, rule, what, stated))
+
+    def _look_at_copies(self, link: Link, now_ns: i64, patience: i64) -> None:
+        """Which of those that are old enough by now are still the only ones?"""
+        late: list[Copy] = []
+        for copy in link.copies:
+            if now_ns - copy.time_ns <= patience:
+                late.append(copy)
+            elif sum([one.link == link.number for one in copy.message.delivered()]) == 1:
+                related = origin(copy.message)
+                self.report.of(copy.rule, link, copy.frame, copy.time_ns, copy.what, related, stated=copy.stated)
+        link.copies = late
 
     def _tie(self, broker: Broker, message: Message, link: Link, facts: Publish) -> None:
         """This delivery is of that message."""
@@ -296,11 +343,20 @@ class Deliveries:
         self, link: Link, packet: Packet, facts: Publish, found: list[Subscription], message: Message | None
     ) -> None:
         """No subscription stands that matches."""
-        if facts.topic.startswith("$"):
-            return  # what a broker says of itself to those who asked in its own way
+        if facts.topic.startswith("$"):  # what a broker says of itself to those who asked in its own way
+            client = link.client
+            plain = "_" + facts.topic[1:]
+            for one in client.subscriptions.values() if client is not None else []:
+                if one.topic[:1] in ("#", "+") and matches(one.topic, plain):
+                    what = f"{one.filter!r} does not match {facts.topic!r}: a wildcard does not stand for a $ in front"
+                    self.report.at(
+                        rules.DELIVERY_UNSUBSCRIBED, packet, what, related=subscribes([one]), stated="[MQTT-4.7.2-1]"
+                    )
+                    return
+            return
         if found:
             left = found[0]
-            if message is not None and message.time_ns <= left.left_ns:
+            if message is not None and message.time_ns <= left.left_ns + SOON_NS // 2:
                 return  # it was under way
             what = f"A message on {facts.topic!r}, {milliseconds(facts.time_ns - left.left_ns)} after the UNSUBACK"
             related = [(int(left.left_frame), "UNSUBSCRIBE")]
@@ -310,23 +366,23 @@ class Deliveries:
         self.report.at(rules.DELIVERY_UNSUBSCRIBED, packet, what)
 
     def _by_subscription(
-        self, link: Link, packet: Packet, facts: Publish, standing: list[Subscription], message: Message | None
-    ) -> None:
-        """What the receiver's subscriptions alone tell."""
+        self, link: Link, packet: Packet, facts: Publish, standing: list[Subscription], message: Message | None,
+        alike: i64,
+    ) -> None:  # fmt: skip
+        """What the receiver's subscriptions alone tell; alike: messages of the same topic and payload in the window."""
         report = self.report
         known = True
         most: i64 = 0
         as_published = False
-        fresh = False
+        came_ns = facts.time_ns if message is None else message.time_ns
         for one in standing:
             if one.granted < 0 or (one.renewed and facts.time_ns - one.granted_ns < SETTLING_NS):
                 known = False
             if one.granted > most:
                 most = one.granted
-            if one.before > most:
-                most = one.before
+            if one.before > most and (came_ns - one.granted_ns < SETTLING_NS or (message is None and blocked(link))):
+                most = one.before  # it may have been on its way already
             as_published = as_published or one.retain_as_published
-            fresh = fresh or facts.time_ns - one.time_ns < 2 * SETTLING_NS
         if facts.retain and packet.version >= 5 and len(standing) == 1:
             self._retain_handling(packet, facts, standing[0])
         if not known:
@@ -335,10 +391,15 @@ class Deliveries:
             what = f"QoS {facts.qos}; QoS {most} was granted"
             report.at(rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, subscribes(standing))
         if packet.version >= 5:
-            self._identifiers(packet, facts, standing)
-        if facts.retain and not fresh and not as_published:
-            what = "RETAIN is 1, though the subscription stood before the message came"
-            report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, subscribes(standing))
+            self._identifiers(link, packet, facts, standing, message)
+        if facts.retain and is_live(link, facts, standing, message, alike):
+            if not as_published:
+                what = "RETAIN is 1, though the subscription stood before the message came"
+                report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, subscribes(standing))
+            elif message is not None and not message.retain and alike == 1 and all_as_published(standing):
+                what = "RETAIN is 1, though it was published with RETAIN 0, and Retain As Published is 1"
+                stated = "[MQTT-3.3.1-13]"
+                report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, origin(message), stated=stated)
 
     def _retain_handling(self, packet: Packet, facts: Publish, one: Subscription) -> None:
         """Retain Handling (3.8.3.1); what an earlier SUBSCRIBE of the same filter brings may still be under way."""
@@ -350,7 +411,9 @@ class Deliveries:
             stated = "[MQTT-3.3.1-10]" if one.retain_handling == 1 else ""
             self.report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated=stated)
 
-    def _identifiers(self, packet: Packet, facts: Publish, standing: list[Subscription]) -> None:
+    def _identifiers(
+        self, link: Link, packet: Packet, facts: Publish, standing: list[Subscription], message: Message | None
+    ) -> None:
         """Subscription Identifiers are those of the subscriptions that match (3.3.4)."""
         if not facts.identified and not any_identified(standing):
             return
@@ -365,6 +428,9 @@ class Deliveries:
         elif wanted and not got and len(wanted) == len(standing):
             what = f"No Subscription Identifier; that of the subscription is {min(wanted)}"
             self.report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
+        elif got and got != wanted and message is not None:
+            what = f"The only copy lacks Subscription Identifier {min(wanted - got)}, of another filter that matches"
+            self._only_copy(link, message, facts, rules.SUBSCRIPTION_IDENTIFIER_WRONG, what, "[MQTT-3.3.4-4]")
 
     def _by_message(
         self,
@@ -397,10 +463,13 @@ class Deliveries:
                 what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
                 rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED
                 report.at(rule, packet, what, 0, 1, origin(message))
-            elif facts.qos < least and len(standing) == 1:
+            elif facts.qos < least:
                 what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {most}"
                 rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED
-                report.at(rule, packet, what, 0, 1, origin(message))
+                if len(standing) == 1:
+                    report.at(rule, packet, what, 0, 1, origin(message))
+                else:
+                    self._only_copy(link, message, facts, rule, what, OVERLAPPING.get(packet.version, ""))
         if alike == 1 and message.retain and not facts.retain:
             asked_ns = min([one.asked_ns for one in standing])
             if (
@@ -410,12 +479,16 @@ class Deliveries:
             ):
                 what = "RETAIN is 0 on a retained message that was sent for a new subscription"
                 report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
+                if link.retained_due:
+                    link.retained_due.pop(message.topic, None)
             elif not before and settled and all_as_published(standing):
                 what = "RETAIN is 0, though Retain As Published is 1 and the message was published with RETAIN 1"
                 report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
         if message.publisher and message.publisher == link.client_id and all_no_local(standing) and not before:
             what = "A message of the client itself, though No Local is 1"
             report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
+        if facts.retain and not message.will:
+            self._stale(link, packet, facts, standing, message)
         if message.expiry >= 0:
             self._expiry(packet, facts, message)
         if packet.version >= 5 and message.version >= 5 and not message.will and alike == 1:
@@ -423,7 +496,34 @@ class Deliveries:
         if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
             self._order(link, packet, facts, message)
         if len(standing) == 1 and standing[0].share:
-            self._shared(link, packet, standing[0], message)
+            self._shared(link, packet, facts, standing[0], message)
+
+    def _stale(
+        self, link: Link, packet: Packet, facts: Publish, standing: list[Subscription], message: Message
+    ) -> None:
+        """Is it the retained message, which is the last one that was published with RETAIN 1 (3.3.1.3)?"""
+        for one in standing:
+            if one.retain_as_published:
+                return
+        broker = self._broker(link)
+        asked_ns = min([one.time_ns for one in standing])
+        last = broker.retained.get(facts.topic)
+        if last is None or last.key == message.key or not accepted(last):
+            return
+        if over_by(last, broker.longest_ns) >= asked_ns or over_by(message, broker.longest_ns) >= asked_ns:
+            return
+        if not message.retain:
+            what = f"The message of frame {message.frame} was published with RETAIN 0; the retained one is another"
+            stated = NOT_RETAINED.get(packet.version, "")
+        elif message.time_ns >= last.time_ns:
+            return
+        elif last.size:
+            what = f"The retained message of frame {message.frame} had been replaced by frame {last.frame}"
+            stated = REPLACED.get(packet.version, "")
+        else:
+            what = f"The retained message of frame {message.frame} had been deleted by frame {last.frame}"
+            stated = DELETED.get(packet.version, "")
+        self.report.at(rules.RETAINED_STALE, packet, what, 0, 1, origin(last), stated=stated)
 
     def _expiry(self, packet: Packet, facts: Publish, message: Message) -> None:
         """Message Expiry Interval (3.3.2.3.3)."""
@@ -436,6 +536,10 @@ class Deliveries:
             return
         left = extract.integer(extract.properties(packet, False), extract.MESSAGE_EXPIRY, UNKNOWN)
         most = message.expiry - waited // SECOND + 1
+        if left == UNKNOWN:
+            what = f"No Message Expiry Interval; it was published with {message.expiry} s"
+            self.report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=origin(message))
+            return
         if left > message.expiry or (waited >= 2 * SECOND and left > most):
             what = f"Message Expiry Interval {left} s, after {milliseconds(waited)} of the {message.expiry} s published"
             self.report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=origin(message))
@@ -460,7 +564,7 @@ class Deliveries:
 
     def _order(self, link: Link, packet: Packet, facts: Publish, message: Message) -> None:
         """Messages of one publisher on one topic with one QoS come in their order (4.6)."""
-        if message.will or message.retain:
+        if message.will or facts.retain:
             return
         first = last = link.delivered.get(message.topic)
         while last is not None and not (
@@ -484,16 +588,22 @@ class Deliveries:
         link.delivered[message.topic] = Order(message, facts.qos, first)
         link.orders += 1
 
-    def _shared(self, link: Link, packet: Packet, one: Subscription, message: Message) -> None:
-        """A shared subscription's message goes to one of its sessions (4.8.2)."""
+    def _shared(self, link: Link, packet: Packet, facts: Publish, one: Subscription, message: Message) -> None:
+        """A shared subscription's message goes to one of its sessions, and to another only if it is of QoS 1 and the
+        first one has lost its connection (4.8.2)."""
         if message.shares is None:
             message.shares = {}
         first = message.shares.get(one.filter)
+        client = link.client
+        if client is None:
+            return
         if first is None:
-            message.shares[one.filter] = int(link.number)
-        elif first != int(link.number):
-            what = f"The shared subscription {one.filter!r} got it already, on stream {first}"
-            self.report.at(rules.SHARED_DELIVERED_TWICE, packet, what, related=origin(message))
+            message.shares[one.filter] = (client, int(link.number))
+        elif first[1] != int(link.number):
+            other = first[0].link
+            if facts.qos == 2 or (other is not None and other.number == first[1]):  # else its connection was lost
+                what = f"The shared subscription {one.filter!r} got it already, on stream {first[1]}"
+                self.report.at(rules.SHARED_DELIVERED_TWICE, packet, what, related=origin(message))
 
     # Wills
 
@@ -539,6 +649,7 @@ class Deliveries:
         message.alone = alike == 1 and not due
         message.settled = True
         message.size = facts.size
+        message.length = len(packet.data)
         if self.watching:
             self._watched.append(message)
         self._keep(broker, key_of(facts), message, packet.time_ns)
@@ -596,8 +707,7 @@ class Deliveries:
             broker.will_owners[link.will.topic] = broker.will_owners.get(link.will.topic, 0) + 1
         if client is None:
             return
-        if not client.subscriptions:
-            self._forget(broker, client)
+        self._forget(broker, client, client.subscriptions)
         queued = self._away.pop((client.broker, client.id), None)
         if queued is not None and link.session_present and len(queued) <= MOST_EXPECTED:
             self._returned[int(link.number)] = queued
@@ -605,12 +715,17 @@ class Deliveries:
             other = self.opening.gone.pop()
             self._forget(self.brokers.get(other.broker), other)
 
-    def _forget(self, broker: Broker | None, client: Client) -> None:
-        """The client's subscriptions are gone."""
-        if broker is not None and client.standing:
-            for one in client.standing.values():
+    def _forget(self, broker: Broker | None, client: Client, but: dict[str, Subscription] = NO_FILTERS) -> None:
+        """The client's subscriptions are gone, but for these."""
+        if not client.standing:
+            return
+        kept: dict[str, Subscription] = {}
+        for name, one in client.standing.items():
+            if name in but:
+                kept[name] = one
+            elif broker is not None:
                 broker.filters.remove(client, one)
-        client.standing = NO_FILTERS
+        client.standing = kept if kept else NO_FILTERS
 
     def asked(self, link: Link, request: Request) -> None:
         """A SUBSCRIBE: from now on the subscriptions may bring messages."""
@@ -644,6 +759,7 @@ class Deliveries:
                 continue
             if client.is_known(link) and link.whole and broker.retained:
                 self._retained_due(broker, link, packet, one)
+        link.retained_early = NO_TOPICS
 
     def _retained_due(self, broker: Broker, link: Link, packet: Packet, one: Subscription) -> None:
         """Retained messages that a new subscription has to bring (3.3.1.3)."""
@@ -654,22 +770,36 @@ class Deliveries:
         for message in messages:
             if message.time_ns > one.time_ns - SETTLING_NS or len(link.retained_due) >= MOST_TOPICS:
                 continue
+            if message.size == 0 or message.topic in link.retained_early or not fits(message, link):
+                continue
+            if one.no_local and message.publisher == link.client_id:
+                continue
             if message.expiry >= 0 and packet.time_ns - message.time_ns > message.expiry * SECOND:
                 continue
             if accepted(message):
                 if link.retained_due is NO_RETAINED:
                     link.retained_due = {}
-                link.retained_due[message.topic] = (int(message.frame), int(packet.time_ns))
+                link.retained_due[message.topic] = (int(message.frame), int(packet.time_ns), message.qos == 0)
 
-    def unsubscribed(self, link: Link, request: Request) -> None:
+    def unsubscribed(self, link: Link, packet: Packet, request: Request) -> None:
         """An UNSUBACK."""
         client = link.client
         if client is None:
             return
+        self._remove_those_that_left(packet.time_ns)
         for name in request.names or []:
             one = client.standing.pop(name, None)
             if one is not None:
-                self._broker(link).filters.remove(client, one)
+                self._leaving.append((int(packet.time_ns), client, one))
+
+    def _remove_those_that_left(self, now_ns: i64) -> None:
+        """What is published shortly after an UNSUBACK is still looked at: nobody who has left may get it."""
+        leaving = self._leaving
+        while leaving and (len(leaving) > MOST_MESSAGES or now_ns - leaving[0][0] > SETTLING_NS):
+            _, client, one = leaving.popleft()
+            broker = self.brokers.get(client.broker)
+            if broker is not None and one.filter not in client.standing:
+                broker.filters.remove(client, one)
 
     def ended(self, link: Link) -> None:
         """The connection is over, and why is known."""
@@ -678,6 +808,8 @@ class Deliveries:
         cut = link.captured_end and (link.end_side == BROKER_SIDE or link.stream.closed_how == RESET)
         if cut:
             self._cut_off(link)
+        if link.copies:
+            self._look_at_copies(link, link.end_ns, SECOND)
         if client is not None:
             self._leaves(broker, link, client)
         if client is not None and not client.session and client.link is None:
@@ -752,9 +884,10 @@ class Deliveries:
                 if witness is client and told - due_ns(dead) > SECOND:
                     self._missing_will(dead, witness, link)
         patience = SECOND + 2 * broker.longest_ns
-        if told - link.of(BROKER_SIDE).last_ns < SECOND:
-            return  # it may be on its way
-        if queued is not None and link.of(BROKER_SIDE).flights == 0 and told - link.connack_ns > patience:
+        busy = told - link.of(BROKER_SIDE).last_ns < SECOND
+        if busy and patience < OWED_NS:
+            patience = OWED_NS  # it may be on its way
+        if queued is not None and not busy and not link.of(BROKER_SIDE).flights and told - link.connack_ns > patience:
             for message in queued:
                 if self._still_queued(link, client, message):
                     self._missing(link, message)
@@ -767,7 +900,7 @@ class Deliveries:
 
     def _still_queued(self, link: Link, client: Client, message: Message) -> bool:
         """Should a message that waited for this connection have come?"""
-        if message.dropped or had(message, link) or not accepted(message):
+        if message.dropped or had(message, link) or not accepted(message) or not fits(message, link):
             return False
         waited = link.connack_ns - message.time_ns
         if message.expiry >= 0 and waited > (message.expiry - 1) * SECOND:
@@ -776,17 +909,23 @@ class Deliveries:
 
     def _missing_retained(self, link: Link) -> None:
         """Retained messages that a subscription should have brought."""
-        for topic, (frame, since_ns) in link.retained_due.items():
-            if link.end_ns - since_ns > 2 * SECOND and link.all_there:
+        due = len(link.retained_due)
+        if due == 0 or not link.all_there or blocked(link):
+            return
+        if due >= link.of(CLIENT_SIDE).limits.receive_maximum:
+            return  # they may have waited for its acknowledgements
+        for topic, (frame, since_ns, may_go) in link.retained_due.items():
+            if link.end_ns - since_ns > 2 * SECOND:
                 what = f"The retained message on {topic!r} was not sent for the new subscription"
-                self.report.of(
-                    rules.RETAINED_MISSING, link, link.end_frame, link.end_ns, what, [(frame, "the retained PUBLISH")]
-                )
+                rule = rules.RETAINED_DISCARDED if may_go else rules.RETAINED_MISSING
+                self.report.of(rule, link, link.end_frame, link.end_ns, what, [(frame, "the retained PUBLISH")])
 
     # What is owed
 
     def settle(self, now_ns: i64) -> None:
         """Look at the messages whose time is over."""
+        if self._leaving:
+            self._remove_those_that_left(now_ns)
         owing = self._owing
         while owing and now_ns - owing[0].time_ns > OWED_NS:
             self._settle(owing.popleft())
@@ -810,8 +949,8 @@ class Deliveries:
 
     def _missing(self, link: Link, message: Message) -> None:
         """A message that a client should have got."""
-        flights = link.of(BROKER_SIDE).flights
-        if flights > BUSY or flights >= link.of(CLIENT_SIDE).limits.receive_maximum:
+        client = link.client
+        if blocked(link) or client is None or not still_wants(client, message.topic):
             return
         case = (message.publisher, message.topic, link.client_id)
         if case in self._complained:
@@ -845,6 +984,14 @@ def subscribed_to(client: Client, topic: str) -> list[Subscription]:
     return known
 
 
+def still_wants(client: Client, topic: str) -> bool:
+    """Has the client not left all of its subscriptions that match since?"""
+    for one in client.standing.values():
+        if one.left_frame == 0 and matches(one.topic, topic):
+            return True
+    return False
+
+
 def subscribes(standing: list[Subscription]) -> list[tuple[int, str]]:
     """Where they were asked for."""
     return [(int(one.frame), f"SUBSCRIBE {one.filter}") for one in standing[:4]]
@@ -862,16 +1009,48 @@ def stands(client: Client, one: Subscription) -> None:
     client.standing[one.filter] = one
 
 
-def retain(broker: Broker, topic: str, message: Message | None) -> None:
-    """The broker keeps this message for the topic; None: no more."""
-    if message is None:
-        if broker.retained.pop(topic, None) is not None:
-            broker.topics.remove(topic)
-    elif topic in broker.retained:
+def retain(broker: Broker, topic: str, message: Message) -> None:
+    """The broker keeps this message for the topic; an empty one says that it keeps none."""
+    if topic in broker.retained:
         broker.retained[topic] = message
     elif len(broker.retained) < MOST_RETAINED:
         broker.retained[topic] = message
         broker.topics.add(topic)
+
+
+def blocked(link: Link) -> bool:
+    """Are so many messages in flight to the client that others may have to wait?"""
+    flights = link.of(BROKER_SIDE).flights
+    return flights > BUSY or flights >= link.of(CLIENT_SIDE).limits.receive_maximum
+
+
+def fits(message: Message, link: Link) -> bool:
+    """Is the message surely no longer than the client takes, which else must not get it (3.1.2.11.4)?"""
+    limit = link.of(CLIENT_SIDE).limits.maximum_packet
+    return limit == 0 or message.length + ADDED <= limit
+
+
+def is_alone(found: list[tuple[Client, Subscription]], one: Subscription) -> bool:
+    """Has a shared subscription one session only, which then gets every message (4.8.2)?"""
+    return sum([other.filter == one.filter for _, other in found]) == 1
+
+
+def is_over(one: Subscription, facts: Publish, message: Message | None) -> bool:
+    """Has the client left this subscription so long ago that nothing is on its way for it any more?"""
+    if one.left_ns < 0:
+        return False
+    if message is not None and message.time_ns > one.left_ns + SOON_NS // 2:
+        return True
+    return facts.time_ns - one.left_ns >= SETTLING_NS
+
+
+def is_live(link: Link, facts: Publish, standing: list[Subscription], message: Message | None, alike: i64) -> bool:
+    """Is it surely sent because it was published, and not because it was retained when the client subscribed?"""
+    asked_ns = max([one.time_ns for one in standing])
+    fresh = facts.time_ns - max(asked_ns, link.connack_ns) < 2 * SETTLING_NS
+    if message is not None and (alike == 1 or not fresh):
+        return message.time_ns > max([one.granted_ns for one in standing]) + SOON_NS
+    return not fresh and message is None and not blocked(link)
 
 
 def due_ns(link: Link) -> i64:
@@ -975,9 +1154,14 @@ def all_no_local(standing: list[Subscription]) -> bool:
     return True
 
 
-def seen_as_will(broker: Broker, topic: str) -> bool:
-    """May a message on this topic be taken for a will, or for that of somebody who is not known?"""
-    return broker.strangers > 0 or topic in broker.will_owners or topic in broker.wills
+def is_looked_for(broker: Broker, topic: str) -> bool:
+    """May a message on this topic be taken for a will, for that of somebody who is not known, or for a retained one?"""
+    return (
+        broker.strangers > 0
+        or topic in broker.will_owners
+        or topic in broker.wills
+        or (len(broker.retained) > 0 and topic in broker.retained)
+    )
 
 
 def any_identified(standing: list[Subscription]) -> bool:

@@ -15,6 +15,7 @@ from typing import Final, final
 
 from mypy_extensions import i64, mypyc_attr
 
+from mqttdissect.analysis.rule import Rule
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import Stream
@@ -23,6 +24,7 @@ CLIENT_SIDE: Final = 0
 BROKER_SIDE: Final = 1
 
 UNKNOWN: Final = -1
+NEVER: Final = 1 << 62  # the frame of what does not come
 MOST_REASONS: Final = 20  # why a connection is partial
 
 # Where a connection stands
@@ -225,7 +227,8 @@ class Message:
 
     link, publisher: number of the connection and client identifier. order: among the messages of its connection.
     first, last: its `deliveries`, linked. owes: how many clients still have to get it.
-    size: bytes of its payload. request: its handshake, of QoS 1 and 2. settled: what it owes has been looked at.
+    size: bytes of its payload; length: of the packet that it came in. request: its handshake, of QoS 1 and 2. settled:
+    what it owes has been looked at.
     cut: its connection was cut off right behind it. dropped: no delivery is tied to it any more. alone: of a will, no
     other one looks like it. broker, key: where it is kept, a broker's address and port and a hash.
 
@@ -234,8 +237,8 @@ class Message:
 
     __slots__ = (
         "_client", "_link", "_others", "alone", "broker", "cut", "deliveries", "dropped", "expiry", "first", "frame",
-        "key", "last", "link", "order", "owes", "properties", "publisher", "qos", "request", "retain", "settled",
-        "shares", "size", "time_ns", "topic", "version", "will",
+        "key", "last", "length", "link", "order", "owes", "properties", "publisher", "qos", "request", "retain",
+        "settled", "shares", "size", "time_ns", "topic", "version", "will",
     )  # fmt: skip
 
     def __init__(self, topic: str, qos: i64, retain: bool, frame: i64, time_ns: i64) -> None:
@@ -263,10 +266,12 @@ class Message:
         self.version: i64 = 4
         self.expiry: i64 = UNKNOWN
         self.properties: list[tuple[int, object]] | None = None
-        self.shares: dict[str, int] | None = None  # name of a shared subscription: the connection that got it
+        self.shares: dict[str, tuple[Client, int]] | None = None  # name of a shared subscription: who got it, and on
+        # which connection
         self.frame = frame
         self.publisher = ""
         self.size: i64 = 0
+        self.length: i64 = 0
 
     def deliver(self, delivery: Delivery) -> None:
         """One more got it."""
@@ -322,6 +327,15 @@ class Message:
             found += self._others.values()
         return found
 
+    @property
+    def refused(self) -> bool:
+        """Has the broker said that it does not take it?"""
+        return self.request is not None and self.request.refused
+
+    def missed(self) -> "list[tuple[Client, int]]":
+        """The same, of a message that the broker has not refused."""
+        return [] if self.refused else self.owed()
+
     def delivered(self) -> list[Delivery]:
         """Who got it."""
         found: list[Delivery] = []
@@ -352,6 +366,23 @@ class Order:
 
 
 @final
+@mypyc_attr(acyclic=True)
+class Copy:
+    """A delivery that is right only if it is one copy of several, and what else is to be said of it. stated: as in
+    `Finding`."""
+
+    __slots__ = ("frame", "message", "rule", "stated", "time_ns", "what")
+
+    def __init__(self, message: Message, facts: Publish, rule: Rule, what: str, stated: str) -> None:
+        self.message = message
+        self.frame = facts.frame
+        self.time_ns = facts.time_ns
+        self.rule = rule
+        self.what = what
+        self.stated = stated
+
+
+@final
 class Losses:
     """last_ns: when the capture was last found to lack something, of any stream. What should have come since then, and
     did not, may be what it lacks."""
@@ -372,8 +403,10 @@ NO_FILTERS: Final[dict[str, Subscription]] = {}
 NO_MATCHES: Final[dict[str, list[Subscription]]] = {}
 NO_ORDERS: Final[dict[str, Order]] = {}
 NO_MESSAGES: Final[list[Message]] = []
-NO_RETAINED: Final[dict[str, tuple[int, int]]] = {}
+NO_RETAINED: Final[dict[str, tuple[int, int, bool]]] = {}
 NO_TIMES: Final[list[int]] = []
+NO_COPIES: Final[list[Copy]] = []
+NO_TOPICS: Final[set[str]] = set()
 
 
 @final
@@ -480,7 +513,9 @@ class Link:
         self.clean = True
         self.session_present = False
         self.problem_information = True
-        self.retained_due = NO_RETAINED  # topic: frame of the message, and since when it is due
+        self.retained_due = NO_RETAINED  # topic: frame of the message, since when it is due, is it of QoS 0?
+        self.retained_early = NO_TOPICS  # of retained messages that came before the SUBACK
+        self.copies = NO_COPIES  # deliveries that other copies have to follow
         self.delivered = NO_ORDERS  # the last messages had, by topic
         self.orders: i64 = 0  # of them
         self.expected = NO_MESSAGES  # what its client still has to get
@@ -623,9 +658,10 @@ class Client:
         self.carried_by_client = NO_REQUESTS
         self.carried_by_broker = NO_REQUESTS
 
-    def forget_subscriptions(self) -> None:
-        """Its session is over."""
-        self.subscriptions = NO_FILTERS
+    def forget_subscriptions(self, since: i64 = NEVER) -> None:
+        """Its session is over, but for what it has asked for since that frame."""
+        kept = {name: one for name, one in self.subscriptions.items() if one.frame >= since}
+        self.subscriptions = kept if kept else NO_FILTERS
         self.matched = NO_MATCHES
 
     def is_known(self, link: Link) -> bool:

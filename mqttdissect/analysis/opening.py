@@ -315,7 +315,7 @@ class Opening:
                 self.report.at(rules.SESSION_PRESENT_WRONG, packet, what, 2, 3, related, stated=stated)
         goes_on = present or (link.version == 3 and not link.clean)
         if not goes_on:
-            client.forget_subscriptions()
+            client.forget_subscriptions(link.connect_frame)  # it need not wait for the CONNACK to subscribe
             client.carries_nothing()
             client.known = link.whole
             client.known_ns = packet.time_ns

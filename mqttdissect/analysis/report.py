@@ -65,14 +65,15 @@ class Report:
 
     def of(
         self, rule: Rule, link: Link, frame: i64, time_ns: i64, what: str,
-        related: list[tuple[int, str]] | None = None, fault: str = "",
+        related: list[tuple[int, str]] | None = None, fault: str = "", stated: str = "",
     ) -> None:  # fmt: skip
-        """The connection shows it, at `frame`."""
+        """The connection shows it, at `frame`. stated: as in `Finding`."""
         severity = self._severity(rule)
         if severity == OFF:
             return
         finding = self._add(rule, severity, fault or rule.fault, what, frame, time_ns, related)
         finding.version = link.version
+        finding.stated = stated
         finding.stream = link.number
         finding.client = link.client_id
         finding.frames = [int(frame)]

@@ -738,9 +738,11 @@ UNDECODED_BYTES: Final = Rule(
 # Deliveries: from the publisher to the subscribers
 
 DELIVERY_UNSUBSCRIBED: Final = Rule(
-    "delivery-unsubscribed", ERROR, BROKER, "Message without a subscription",
-    "A broker sends a client only messages whose topic matches one of its subscriptions.",
-    "Subscriptions of an earlier session that should have been discarded, or wildcards matched wrongly.",
+    "delivery-unsubscribed", WARNING, BROKER, "Message without a subscription",
+    "A broker sends a client only messages whose topic matches one of its subscriptions, or one that the broker has "
+    "made for it.",
+    "Subscriptions of an earlier session that should have been discarded, wildcards matched wrongly, or a broker that "
+    "is configured to subscribe for its clients.",
     "3.3", "[MQTT-3.3.2-3]", "[MQTT-3.3.2-3]",
 )
 DELIVERY_AFTER_UNSUBSCRIBE: Final = Rule(
@@ -835,6 +837,19 @@ RETAINED_MISSING: Final = Rule(
     "A new subscription gets the retained message of each matching topic, unless retain handling says otherwise.",
     "A broker that lost its retained messages in a restart, or shares them between its nodes late.",
     "2.1", "[MQTT-3.3.1-6]", "[MQTT-3.3.1-9]",
+)
+RETAINED_DISCARDED: Final = Rule(
+    "retained-discarded", NOTE, BROKER, "Retained message of QoS 0 not sent",
+    "A new subscription gets the retained message of each matching topic; one of QoS 0 a broker may discard at any "
+    "time.",
+    "A broker that keeps no retained messages of QoS 0, or lost them in a restart.",
+    "2.1", "[MQTT-3.3.1-7]", "3.3.1.3",
+)
+RETAINED_STALE: Final = Rule(
+    "retained-stale", ERROR, BROKER, "Retained message that is not the last one",
+    "A new subscription gets the last message that was published with RETAIN 1 on a topic, and none if that was empty.",
+    "A node of a cluster, or a cache, that has not heard of the newer message.",
+    "2.1", "[MQTT-3.3.1-5]", "[MQTT-3.3.1-5]",
 )
 RETAINED_UNWANTED: Final = Rule(
     "retained-unwanted", ERROR, BROKER, "Retained message against retain handling",
@@ -947,7 +962,8 @@ GROUPS: Final[list[tuple[str, list[Rule]]]] = [
         DELIVERY_UNSUBSCRIBED, DELIVERY_AFTER_UNSUBSCRIBE, DELIVERY_ABOVE_GRANTED, DELIVERY_BELOW_GRANTED,
         DELIVERY_MISSING, DELIVERY_NO_LOCAL, DELIVERY_ORDER, DELIVERED_TWICE, DELIVERY_CHANGED, MESSAGE_EXPIRED,
         EXPIRY_NOT_REDUCED, SUBSCRIPTION_IDENTIFIER_WRONG, SHARED_DELIVERED_TWICE, RETAIN_FLAG_SET,
-        RETAIN_FLAG_MISSING, RETAINED_MISSING, RETAINED_UNWANTED, WILL_NOT_PUBLISHED, WILL_AFTER_DISCONNECT,
+        RETAIN_FLAG_MISSING, RETAINED_MISSING, RETAINED_DISCARDED, RETAINED_STALE, RETAINED_UNWANTED,
+        WILL_NOT_PUBLISHED, WILL_AFTER_DISCONNECT,
         WILL_CHANGED, WILL_EARLY, RETAINED_TOMBSTONE,
     ]),
     ("Practice", [

@@ -53,7 +53,7 @@ class DeliveriesView:
             self._messages += 1
             if self.topics and not any(matches(one, message.topic) for one in self.topics):
                 continue
-            if self.missed and not message.owes:
+            if self.missed and not message.missed():
                 continue
             people = [message.publisher, *(one.client for one in message.delivered())]
             people += [client.id for client, _ in message.owed()]

@@ -27,11 +27,13 @@ def line(message: Message, clock: Clock, theme: Theme) -> str:
         ]
         more = f" and {len(had) - MOST} more" if len(had) > MOST else ""
         parts.append("to " + ", ".join(named) + more)
-    missed = [client.id for client, _ in message.owed()]
-    if missed:
+    missed = [client.id for client, _ in message.missed()]
+    if message.refused:
+        parts.append(theme.paint(theme.error, "refused by the broker"))
+    elif missed:
         names = ", ".join(words(one) for one in missed[:MOST]) + (" …" if len(missed) > MOST else "")
         parts.append(theme.paint(theme.error, f"not to {names}, who subscribed to it"))
-    if not had and not missed:
+    if not had and not missed and not message.refused:
         parts.append(theme.paint(theme.hidden, "to nobody that was captured"))
     return "  ".join(parts) + "\n"
 
@@ -58,5 +60,5 @@ def as_json(message: Message) -> dict[str, object]:
             }
             for one in message.delivered()
         ],
-        "missed": [{"client_id": client.id, "stream": number} for client, number in message.owed()],
+        "missed": [{"client_id": client.id, "stream": number} for client, number in message.missed()],
     }

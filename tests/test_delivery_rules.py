@@ -1,0 +1,331 @@
+"""What `check` says of deliveries: what a broker may do is not reported, and what it may not do is."""
+
+from __future__ import annotations
+
+import pytest
+from conversations import (
+    CLOSE,
+    DISCONNECT,
+    C,
+    S,
+    Timed,
+    ack,
+    connack,
+    connect,
+    publish,
+    suback,
+    subscribe,
+    timed,
+    unsuback,
+    unsubscribe,
+)
+
+from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.rule import NOTE
+from mqttdissect.pipeline import Dissector
+
+READER, WRITER, OTHER, AGAIN = 0, 1, 2, 3  # connections
+MAXIMUM_PACKET = 0x27
+EXPIRY = b"\x02" + (500).to_bytes(4, "big")
+
+
+def found(events: list[Timed], notes: bool = False) -> list[tuple[str, str, str]]:
+    """(rule, statement, whose fault) of each finding, in order; notes only if they are wanted."""
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+    dissector.feed(timed(sorted(events, key=lambda event: event.time)))
+    dissector.close()
+    return [(one.rule.id, one.clause, one.fault) for one in analysis.take() if notes or one.severity > NOTE]
+
+
+def rules(events: list[Timed], notes: bool = False) -> list[str]:
+    """The rules alone."""
+    return [rule for rule, _, _ in found(events, notes)]
+
+
+def both(level: int = 4, subscribed: bytes = b"", granted: bytes = b"", reader: bytes = b"") -> list[Timed]:
+    """A reader and a writer connect within the first second; the reader may subscribe at 0.4 s. It ends after 20 s."""
+    five = level == 5
+    properties = b"" if five else None
+    opened = [
+        Timed(0.1, READER, C, connect("reader", level=level, properties=reader)),
+        Timed(0.15, READER, S, connack(properties=properties)),
+        Timed(0.2, WRITER, C, connect("writer", level=level)),
+        Timed(0.25, WRITER, S, connack(properties=properties)),
+    ]
+    if subscribed:
+        opened += [Timed(0.4, READER, C, subscribed), Timed(0.45, READER, S, granted)]
+    for one in (READER, WRITER):
+        opened += [Timed(20, one, C, DISCONNECT), Timed(20.01, one, C, CLOSE)]
+    return opened
+
+
+def subscribing(level: int, *filters: tuple[str, int], identifier: int = 0) -> tuple[bytes, bytes]:
+    """SUBSCRIBE and its SUBACK, which grants what was asked."""
+    extra = None if level < 5 else b"" if not identifier else bytes([0x0B, identifier])
+    return subscribe(1, *filters, properties=extra), suback(
+        1, *[options & 3 for _, options in filters], five=level == 5
+    )
+
+
+def sent(
+    level: int, time: float, topic: str, payload: str = "x", qos: int = 0, number: int = 7, retain: int = 0,
+    properties: bytes = b"",
+) -> list[Timed]:  # fmt: skip
+    """The writer publishes; QoS 1 is acknowledged at once."""
+    extra = properties if level == 5 else None
+    events = [Timed(time, WRITER, C, publish(topic, payload, qos, number, retain, properties=extra))]
+    if qos == 1:
+        events.append(Timed(time + 0.001, WRITER, S, ack(4, number)))
+    return events
+
+
+def got(
+    level: int, time: float, topic: str, payload: str = "x", qos: int = 0, number: int = 1, retain: int = 0,
+    properties: bytes = b"", who: int = READER,
+) -> list[Timed]:  # fmt: skip
+    """A subscriber, the reader unless it is said, gets a message; QoS 1 and 2 it acknowledges."""
+    extra = properties if level == 5 else None
+    events = [Timed(time, who, S, publish(topic, payload, qos, number, retain, properties=extra))]
+    if qos == 1:
+        events.append(Timed(time + 0.001, who, C, ack(4, number)))
+    if qos == 2:
+        events += [
+            Timed(time + 0.001 * step, who, side, ack(kind, number))
+            for step, side, kind in ((1, C, 5), (2, S, 6), (3, C, 7))
+        ]
+    return events
+
+
+LEVELS = pytest.mark.parametrize("level", [4, 5])
+
+
+@LEVELS
+def test_a_client_may_subscribe_before_its_connack(level: int) -> None:
+    """3.1.4: it need not wait for it."""
+    asked, granted = subscribing(level, ("a", 0))
+    early = [one for one in both(level) if (one.connection, one.side) != (READER, S)]
+    early += [
+        Timed(0.11, READER, C, asked),
+        Timed(0.15, READER, S, connack(properties=b"" if level == 5 else None)),
+        Timed(0.16, READER, S, granted),
+    ]
+    assert rules([*early, *sent(level, 2, "a"), *got(level, 2.01, "a")]) == []
+    assert rules([*early, *sent(level, 2, "a")]) == ["delivery-missing"]
+
+
+@LEVELS
+def test_after_a_clean_connection_the_subscriptions_of_the_one_before_are_gone(level: int) -> None:
+    asked, granted = subscribing(level, ("a", 0))
+    events = [one for one in both(level, asked, granted) if one.time < 20 or one.connection == WRITER]
+    properties = b"" if level == 5 else None
+    events += [
+        Timed(1, READER, C, DISCONNECT), Timed(1.01, READER, C, CLOSE),
+        Timed(2, AGAIN, C, connect("reader", level=level)), Timed(2.1, AGAIN, S, connack(properties=properties)),
+        *sent(level, 5, "a"), *got(level, 5.01, "a", who=AGAIN),
+        Timed(20, AGAIN, C, DISCONNECT), Timed(20.1, AGAIN, C, CLOSE),
+    ]  # fmt: skip
+    assert rules(events) == ["delivery-unsubscribed"]
+
+
+def test_a_message_longer_than_the_client_takes_is_not_missing() -> None:
+    """[MQTT-3.1.2-25]"""
+    limit = bytes([MAXIMUM_PACKET]) + (100).to_bytes(4, "big")
+    opened = both(5, *subscribing(5, ("a", 0)), reader=limit)
+    assert rules([*opened, *sent(5, 2, "a", "x" * 200)]) == []
+    assert rules([*opened, *sent(5, 2, "a", "x" * 20)]) == ["delivery-missing"]
+    retained = sent(5, 0.3, "a", "x" * 200, qos=1, retain=1)
+    late = [one._replace(time=one.time + 4) if 0.4 <= one.time < 1 else one for one in opened]
+    assert rules([*late, *retained]) == []
+    assert rules([*late, *sent(5, 0.3, "a", "x" * 20, qos=1, retain=1)]) == ["retained-missing"]
+
+
+@LEVELS
+def test_a_retained_message_may_come_late_with_retain_1(level: int) -> None:
+    """It was published before the client subscribed; that it waited, for a slow client, changes nothing."""
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 2) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    retained = sent(level, 0.3, "a", qos=1, retain=1)
+    assert rules([*late, *retained, *got(level, 9, "a", qos=1, retain=1)]) == []
+    assert rules([*late, *sent(level, 5, "a", qos=1, retain=1), *got(level, 5.01, "a", qos=1, retain=1)]) == [
+        "retain-flag-set"
+    ]
+
+
+@LEVELS
+def test_a_message_published_after_the_suback_has_retain_0(level: int) -> None:
+    """However soon after it."""
+    opened = both(level, *subscribing(level, ("a", 0)))
+    assert rules([*opened, *sent(level, 0.9, "a"), *got(level, 0.91, "a", retain=1)]) == ["retain-flag-set"]
+
+
+def test_retain_as_published_keeps_retain_0() -> None:
+    opened = both(5, *subscribing(5, ("a", 0x08)))
+    assert found([*opened, *sent(5, 5, "a"), *got(5, 5.01, "a", retain=1)]) == [
+        ("retain-flag-set", "[MQTT-3.3.1-13]", "broker")
+    ]
+    assert rules([*opened, *sent(5, 5, "a", retain=1), *got(5, 5.01, "a", retain=1)]) == []
+
+
+@LEVELS
+def test_a_retained_message_may_come_before_the_suback(level: int) -> None:
+    """3.8.4"""
+    asked, _ = subscribing(level, ("a", 1))
+    opened = both(level)
+    opened += [*sent(level, 0.3, "a", qos=1, retain=1), Timed(3, READER, C, asked)]
+    opened += [Timed(3.02, READER, S, suback(1, 1, five=level == 5))]
+    assert rules([*opened, *got(level, 3.01, "a", qos=1, retain=1)]) == []
+    assert rules(opened) == ["retained-missing"]
+
+
+@LEVELS
+def test_a_retained_message_of_qos_0_may_be_discarded(level: int) -> None:
+    """3.3.1.3: at any time. It is worth a note."""
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 3) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    assert rules([*late, *sent(level, 0.3, "a", retain=1)], notes=True) == ["retained-discarded"]
+    assert rules([*late, *sent(level, 0.3, "a", qos=1, retain=1)], notes=True) == ["retained-missing"]
+
+
+@LEVELS
+def test_a_retained_message_sent_with_retain_0_is_not_missing_as_well(level: int) -> None:
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 3) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    events = [*late, *sent(level, 0.3, "a", qos=1, retain=1), *got(level, 3.5, "a", qos=1)]
+    assert rules(events) == ["retain-flag-missing"]
+
+
+@LEVELS
+def test_the_retained_message_is_the_last_one(level: int) -> None:
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    first, second = sent(level, 0.3, "a", "1", 1, retain=1), sent(level, 2, "a", "2", 1, 8, retain=1)
+    deleted = sent(level, 2, "a", "", 1, 8, retain=1)
+    old, new = got(level, 6.5, "a", "1", 1, retain=1), got(level, 6.5, "a", "2", 1, retain=1)
+    assert rules([*late, *first, *second, *new]) == []
+    replaced = "[MQTT-3.3.1-5]"
+    assert found([*late, *first, *second, *old])[0] == ("retained-stale", replaced, "broker")
+    by_deletion = "[MQTT-3.3.1-10]" if level == 4 else "[MQTT-3.3.1-6]"
+    assert found([*late, *first, *deleted, *old]) == [("retained-stale", by_deletion, "broker")]
+    assert rules([*late, *first, *deleted]) == []
+    unretained = sent(level, 4, "a", "3", 1, 9)
+    assert rules([*late, *first, *unretained, *got(level, 6.5, "a", "3", 1, retain=1)])[0] == "retained-stale"
+
+
+def test_one_of_a_shared_subscription_may_follow_another_that_lost_its_connection() -> None:
+    """4.8.2, of QoS 1"""
+    shared = ("$share/g/a", 1)
+    asked, granted = subscribing(5, shared)
+    opened = [one for one in both(5, asked, granted) if one.time < 20 or one.connection == WRITER]
+    opened += [
+        Timed(0.5, OTHER, C, connect("other", level=5)), Timed(0.51, OTHER, S, connack(properties=b"")),
+        Timed(0.52, OTHER, C, asked), Timed(0.53, OTHER, S, granted),
+        Timed(19, OTHER, C, DISCONNECT), Timed(19.1, OTHER, C, CLOSE),
+        *sent(5, 2, "a", qos=1), Timed(2.01, READER, S, publish("a", "x", 1, 3, properties=b"")),
+    ]  # fmt: skip
+    second = got(5, 4, "a", qos=1, who=OTHER)
+    assert rules([*opened, Timed(3, READER, C, CLOSE), *second]) == []
+    assert "shared-delivered-twice" in rules([*opened, Timed(10, READER, C, CLOSE), *second])
+
+
+def test_the_only_one_of_a_shared_subscription_gets_every_message() -> None:
+    """4.8.2: it is like one that is not shared."""
+    opened = both(5, *subscribing(5, ("$share/g/a", 0)))
+    assert rules([*opened, *sent(5, 2, "a"), *got(5, 2.01, "a")]) == []
+    assert rules([*opened, *sent(5, 2, "a")]) == ["delivery-missing"]
+
+
+def test_no_local_spares_a_client_its_own_retained_message() -> None:
+    events = [
+        Timed(0.1, WRITER, C, connect("writer", level=5)), Timed(0.2, WRITER, S, connack(properties=b"")),
+        *sent(5, 0.3, "a", qos=1, retain=1),
+        Timed(3, WRITER, C, subscribe(1, ("a", 0x05), properties=b"")), Timed(3.1, WRITER, S, suback(1, 1, five=True)),
+        Timed(20, WRITER, C, DISCONNECT), Timed(20.1, WRITER, C, CLOSE),
+    ]  # fmt: skip
+    assert rules(events) == []
+
+
+@LEVELS
+def test_a_wildcard_does_not_stand_for_a_dollar_in_front(level: int) -> None:
+    for topic_filter, expected in (("#", 1), ("+/uptime", 1), ("$SYS/#", 0), ("a", 0)):
+        opened = both(level, *subscribing(level, (topic_filter, 0)))
+        findings = found([*opened, *got(level, 5, "$SYS/uptime")])
+        assert findings == [("delivery-unsubscribed", "[MQTT-4.7.2-1]", "broker")] * expected
+
+
+@LEVELS
+def test_the_qos_of_a_subscription_that_was_replaced_counts_no_longer(level: int) -> None:
+    """But for messages that were published before."""
+    opened = both(level, *subscribing(level, ("a", 2)))
+    extra = b"" if level == 5 else None
+    opened += [Timed(3, READER, C, subscribe(2, ("a", 0), properties=extra))]
+    opened += [Timed(3.01, READER, S, suback(2, 0, five=level == 5))]
+    assert rules([*opened, *sent(level, 6, "a", qos=1), *got(level, 6.1, "a", qos=1)]) == ["delivery-above-granted"]
+    assert rules([*opened, *sent(level, 2, "a", qos=1), *got(level, 4.5, "a", qos=1)]) == []
+
+
+@LEVELS
+def test_of_overlapping_subscriptions_the_highest_qos_is_respected(level: int) -> None:
+    """By one copy, or by one of several."""
+    opened = both(level, *subscribing(level, ("a/#", 0), ("a/b", 1)))
+    events = [*opened, *sent(level, 5, "a/b", qos=1)]
+    assert rules([*events, *got(level, 5.01, "a/b", qos=1)]) == []
+    assert rules([*events, *got(level, 5.01, "a/b"), *got(level, 5.02, "a/b", qos=1)]) == []
+    stated = "[MQTT-3.3.5-1]" if level == 4 else "[MQTT-3.3.4-2]"
+    assert found([*events, *got(level, 5.01, "a/b")]) == [("delivery-below-granted", stated, "broker")]
+
+
+def test_a_single_copy_names_all_subscriptions() -> None:
+    """[MQTT-3.3.4-4]; one of several names its own."""
+    opened = both(5, *subscribing(5, ("a/#", 0), identifier=7))
+    opened += [
+        Timed(0.6, READER, C, subscribe(2, ("a/b", 0), properties=b"\x0b\x08")),
+        Timed(0.7, READER, S, suback(2, 0, five=True)),
+        *sent(5, 5, "a/b"),
+    ]
+    assert rules([*opened, *got(5, 5.01, "a/b", properties=b"\x0b\x07\x0b\x08")]) == []
+    copies = [*got(5, 5.01, "a/b", properties=b"\x0b\x07"), *got(5, 5.02, "a/b", properties=b"\x0b\x08")]
+    assert rules([*opened, *copies]) == []
+    assert found([*opened, *got(5, 5.01, "a/b", properties=b"\x0b\x07")]) == [
+        ("subscription-identifier-wrong", "[MQTT-3.3.4-4]", "broker")
+    ]
+
+
+def test_the_message_expiry_interval_is_passed_on() -> None:
+    opened = both(5, *subscribing(5, ("a", 0)))
+    events = [*opened, *sent(5, 5, "a", properties=EXPIRY)]
+    assert rules([*events, *got(5, 5.01, "a", properties=EXPIRY)]) == []
+    assert rules([*events, *got(5, 5.01, "a")]) == ["expiry-not-reduced"]
+
+
+def test_what_is_published_after_the_unsuback_does_not_come_any_more() -> None:
+    """What was published before may."""
+    opened = both(4, *subscribing(4, ("a", 0)))
+    opened += [Timed(3, READER, C, unsubscribe(2, "a")), Timed(3.01, READER, S, unsuback(2))]
+    assert rules([*opened, *sent(4, 3.3, "a"), *got(4, 3.31, "a")]) == ["delivery-after-unsubscribe"]
+    assert rules([*opened, *sent(4, 2.99, "a"), *got(4, 3.2, "a")]) == []
+    assert rules([*opened, *sent(4, 2.999, "a")]) == []  # the two crossed
+
+
+@LEVELS
+def test_messages_with_retain_keep_their_order_as_well(level: int) -> None:
+    opened = both(level, *subscribing(level, ("a", 0)))
+    events = [*opened, *sent(level, 5, "a", "1", retain=1), *sent(level, 5.1, "a", "2", retain=1)]
+    assert rules([*events, *got(level, 5.2, "a", "1"), *got(level, 5.3, "a", "2")]) == []
+    assert rules([*events, *got(level, 5.2, "a", "2"), *got(level, 5.3, "a", "1")]) == ["delivery-order"]
+
+
+def test_a_message_that_the_broker_refused_is_missed_by_nobody() -> None:
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+    analysis.deliveries.watching = True
+    opened = both(5, *subscribing(5, ("a", 1)))
+    events = [
+        *opened,
+        Timed(5, WRITER, C, publish("a", "x", 1, 7, properties=b"")),
+        Timed(5.1, WRITER, S, ack(4, 7, 0x87)),
+    ]
+    dissector.feed(timed(sorted(events, key=lambda event: event.time)))
+    dissector.close()
+    (message,) = analysis.take_messages()
+    assert message.refused and message.missed() == []
