@@ -166,7 +166,9 @@ class Analysis:
             mine = link.of(side)
             mine.packets += 1
             mine.bytes += len(packet.data)
-            if packet.type == codes.PINGRESP:
+            if packet.type == codes.PUBLISH:
+                mine.messages += 1
+            elif packet.type == codes.PINGRESP:
                 link.pings = link.pings[1:]
             elif exchange.ASKED[packet.type]:
                 asker = side if packet.type == codes.PUBREL else 1 - side

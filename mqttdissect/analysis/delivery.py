@@ -469,6 +469,7 @@ class Deliveries:
                 if len(standing) == 1:
                     report.at(rule, packet, what, 0, 1, origin(message))
                 else:
+                    rule = rules.DELIVERY_BELOW_GRANTED
                     self._only_copy(link, message, facts, rule, what, OVERLAPPING.get(packet.version, ""))
         if alike == 1 and message.retain and not facts.retain:
             asked_ns = min([one.asked_ns for one in standing])

@@ -19,6 +19,7 @@ from support import dissect
 faults = pytest.importorskip("faults.judge", reason="paho-mqtt is not installed")
 
 from faults import scenarios  # noqa: E402
+from faults.clean import DEVIATIONS  # noqa: E402
 from faults.judge import findings, judge, pairs, play  # noqa: E402
 from faults.kinds import KINDS, Kind  # noqa: E402
 from faults.packets import Connect, Publish, Sample, cut, properties  # noqa: E402
@@ -152,7 +153,7 @@ def test_crowds(ground: tuple[Brokers, Loop]) -> None:
         captures = list(pool.map(play_crowd, range(len(CROWDS))))
     for capture in captures:
         found = findings(capture)
-        assert {rule for rule, _ in pairs(found)} <= OF_A_BUSY_MACHINE, found
+        assert {rule for rule, _ in pairs(found) - set(DEVIATIONS["mosquitto"])} <= OF_A_BUSY_MACHINE, found
         assert len(dissect(capture)) > 100
 
 
