@@ -299,16 +299,18 @@ class Opening:
     def session(self, link: Link, client: Client, packet: Packet) -> None:
         """The session that goes on, or a new one (3.1.2.4, 3.2.2.1.1)."""
         present = link.session_present
+        rival = client.link  # the connection before is still open: its session has no time to expire
         if not link.clean and link.version > 3 and client.is_known(link) and link.whole:
             over = packet.time_ns - client.ended_ns - client.expiry * SECOND  # negative: the session has not expired
-            expired = client.expiry != NEVER_EXPIRES and over > 0
+            expired = rival is None and client.expiry != NEVER_EXPIRES and over > 0
             what = ""
             if present and (not client.session or (client.expiry == 0 and client.ended_ns >= 0)):
                 what = "Session Present is 1, though the client's last connection left no session"
             elif present and expired and over > CLOSE_NS // 2 and client.ended_ns >= 0:
                 what = f"Session Present is 1, though the session expired {milliseconds(over)} before"
-            elif not present and client.session and client.ended_ns >= 0 and not expired:
-                what = f"Session Present is 0, though the session of stream {client.ended} has not expired"
+            elif not present and client.session and (rival is not None or client.ended_ns >= 0) and not expired:
+                before = client.ended if rival is None else rival.number
+                what = f"Session Present is 0, though the session of stream {before} has not expired"
             if what:
                 related = [(int(link.connect_frame), "CONNECT")]
                 stated = "[MQTT-3.2.2-3]" if present or link.version >= 5 else "[MQTT-3.2.2-2]"
