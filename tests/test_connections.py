@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conversations import C, S, connack, suback, subscribe
+import pytest
+from conversations import C, S, ack, connack, publish, suback, subscribe
 from conversations import connect as connect_3
 from support import ACK, CLIENT, DISCONNECT, FIN, SERVER, Stream, enhanced, interface, section
 
@@ -10,6 +11,7 @@ from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.facts import Link
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.rule import WARNING
+from mqttdissect.output.sessions import ending
 from mqttdissect.pipeline import Dissector
 
 Said = tuple[float, int, int, bytes]  # seconds, connection, side (`C` or `S`), bytes; none to close the connection
@@ -77,3 +79,58 @@ def taken_over(present: int) -> list[Said]:
 def test_a_session_does_not_expire_while_its_client_is_connected() -> None:
     assert found(*taken_over(1)) == []
     assert found(*taken_over(0)) == [("session-present-wrong", "broker")]
+
+
+# --- DISCONNECT -----------------------------------------------------------------------------------------------------
+
+WILL = b"\0\0\3t/w\0\4dead"  # no properties, topic t/w, payload
+
+
+def watched(*said: Said) -> list[Said]:
+    """The same while connection 9 is subscribed to the will, until second 30."""
+    return [
+        (0, 9, C, connect("watcher")), (0, 9, S, accept()),
+        (0, 9, C, subscribe(1, ("t/#", 2), properties=b"")), (0, 9, S, suback(1, 2, five=True)),
+        *said,
+        (30, 9, C, DISCONNECT), (30, 9, C, CLOSE),
+    ]  # fmt: skip
+
+
+def will_seen(seconds: float, properties: bytes = b"", retain: int = 0) -> list[Said]:
+    """The watcher gets the will."""
+    return [
+        (seconds, 9, S, publish("t/w", b"dead", 1, 1, retain, properties=properties)), (seconds, 9, C, ack(4, 1)),
+    ]  # fmt: skip
+
+
+def crossing(first: int, code: int) -> list[Said]:
+    """The DISCONNECTs of both sides of a client with a will cross."""
+    said: list[Said] = [(1, 0, C, connect("w", 0x0E, rest=WILL)), (1, 0, S, accept())]
+    both: list[Said] = [(2, 0, C, disconnect(code)), (2, 0, S, disconnect(0x8B))]
+    return [*said, both[first], both[1 - first], (2, 0, S, CLOSE)]
+
+
+@pytest.mark.parametrize("first", [C, S])
+def test_of_disconnects_that_cross_the_first_counts(first: int) -> None:
+    findings, links = analysed(*crossing(first, 0))
+    assert [one.rule.id for one in findings if one.severity >= WARNING] == []
+    assert ending(links[0]) == ["DISCONNECT by the client 0x00 Normal disconnection",
+                                "DISCONNECT by the broker 0x8b Server shutting down"][first]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [C, S])
+def test_whether_a_will_is_cancelled_by_a_disconnect_that_crosses_another_is_not_known(first: int) -> None:
+    assert found(*watched(*crossing(first, 0), *will_seen(2.1))) == []
+    assert found(*watched(*crossing(first, 0))) == []
+
+
+@pytest.mark.parametrize("first", [C, S])
+def test_a_disconnect_with_will_message_asks_for_the_will_whatever_it_crosses(first: int) -> None:
+    assert found(*watched(*crossing(first, 4), *will_seen(2.1))) == []
+    assert found(*watched(*crossing(first, 4))) == [("will-not-published", "broker")]
+
+
+def test_a_disconnect_cancels_the_will() -> None:
+    said = [(1, 0, C, connect("w", 0x0E, rest=WILL)), (1, 0, S, accept()), (2, 0, C, DISCONNECT), (2, 0, C, CLOSE)]
+    assert found(*watched(*said)) == []
+    assert found(*watched(*said, *will_seen(2.1))) == [("will-after-disconnect", "broker")]

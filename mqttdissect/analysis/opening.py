@@ -365,25 +365,33 @@ class Opening:
             )
 
     def disconnect(self, link: Link, packet: Packet, side: i64) -> None:
-        """A DISCONNECT."""
+        """A DISCONNECT. Of two that cross the first one counts; the broker may not have read the client's."""
         report = self.report
+        code = extract.code(packet)
+        crosses = packet.version >= 5 and link.disconnect_side == 1 - side
         if packet.version >= 5:
             packets.disconnect(report, link, packet, side)
             expiry = extract.integer(extract.properties(packet, False), extract.SESSION_EXPIRY, UNKNOWN)
             if side == CLIENT_SIDE and expiry >= 0 and link.client is not None and link.expiry:
-                link.expiry = expiry
-                link.client.expiry = expiry
-                link.client.session = expiry > 0
-        code = extract.code(packet)
+                if crosses:
+                    link.client.known = False
+                else:
+                    link.expiry = expiry
+                    link.client.expiry = expiry
+                    link.client.session = expiry > 0
+        if side == BROKER_SIDE and packet.version >= 5:
+            report.at(
+                rules.DISCONNECTED_BY_BROKER, packet, f"The broker ends the connection: {extract.code_name(packet)}"
+            )
+        if crosses:
+            if link.will is not None and (code if side == CLIENT_SIDE else link.disconnect_code) == SUCCESS:
+                link.will.unsure = True
+            return
         link.disconnect_side = side
         link.disconnect_frame = packet.frame
         link.disconnect_ns = packet.time_ns
         link.disconnect_code = code
         link.state = CLOSING
-        if side == BROKER_SIDE and packet.version >= 5:
-            report.at(
-                rules.DISCONNECTED_BY_BROKER, packet, f"The broker ends the connection: {extract.code_name(packet)}"
-            )
         if side == CLIENT_SIDE and link.will is not None and code == SUCCESS:
             link.will.cancelled = True
 
