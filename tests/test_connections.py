@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conversations import C, S, ack, connack, publish, suback, subscribe
 from conversations import connect as connect_3
-from support import ACK, CLIENT, DISCONNECT, FIN, SERVER, Stream, enhanced, interface, section
+from support import ACK, CLIENT, DISCONNECT, FIN, SERVER, Stream, enhanced, interface, packet, pcap, section
 
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.facts import Link
@@ -49,9 +49,14 @@ def analysed(*said: Said) -> tuple[list[Finding], list[Link]]:
             stream.add(side, data).add(1 - side)
         blocks += [enhanced(frame, int(seconds * 1_000_000)) for frame in stream.frames]
         stream.frames.clear()
+    return judged(b"".join(blocks))
+
+
+def judged(capture: bytes) -> tuple[list[Finding], list[Link]]:
+    """The findings, and the connections of a capture."""
     dissector = Dissector()
     dissector.analysis = Analysis()
-    dissector.feed(b"".join(blocks))
+    dissector.feed(capture)
     dissector.close()
     return dissector.analysis.take(), dissector.analysis.take_links()
 
@@ -134,3 +139,74 @@ def test_a_disconnect_cancels_the_will() -> None:
     said = [(1, 0, C, connect("w", 0x0E, rest=WILL)), (1, 0, S, accept()), (2, 0, C, DISCONNECT), (2, 0, C, CLOSE)]
     assert found(*watched(*said)) == []
     assert found(*watched(*said, *will_seen(2.1))) == [("will-after-disconnect", "broker")]
+
+
+# --- authentication -------------------------------------------------------------------------------------------------
+
+METHOD = b"\x15\0\5SCRAM"
+
+
+def auth(code: int) -> bytes:
+    """AUTH"""
+    return packet(0xF0, bytes([code, len(METHOD)]) + METHOD)
+
+
+def authenticated(*said: tuple[int, bytes], code: int | None = 0) -> list[tuple[str, str]]:
+    """What is found where both sides say this behind a CONNECT with an authentication method. code: of the DISCONNECT;
+    None to let the client close without one."""
+    end = 0.1 + len(said) / 10
+    spoken: list[Said] = [(0.1 + number / 10, 0, side, data) for number, (side, data) in enumerate(said)]
+    spoken += [] if code is None else [(end, 0, C, disconnect(code))]
+    return found((0, 0, C, connect("x", 2, METHOD)), *spoken, (end, 0, C, CLOSE))
+
+
+LET_IN = (S, accept(0, METHOD))
+CHALLENGE = [(S, auth(0x18)), (C, auth(0x18))]
+AGAIN = (C, auth(0x19))
+ORDER_BROKEN_BY_CLIENT, ORDER_BROKEN_BY_BROKER = [("auth-order", "client")], [("auth-order", "broker")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [LET_IN],
+        [*CHALLENGE, LET_IN],
+        [*CHALLENGE, *CHALLENGE, LET_IN],
+        [*CHALLENGE, LET_IN, AGAIN, (S, auth(0))],
+        [LET_IN, AGAIN, *CHALLENGE, *CHALLENGE, (S, auth(0)), AGAIN, (S, auth(0))],
+        [LET_IN, AGAIN, (C, b"\xc0\0"), (S, b"\xd0\0"), *CHALLENGE, (S, auth(0))],
+    ],
+)
+def test_authentication_in_turn(said: list[tuple[int, bytes]]) -> None:
+    assert authenticated(*said) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "broken"),
+    [
+        ([(C, auth(0x18)), LET_IN], ORDER_BROKEN_BY_CLIENT),  # before the broker asked for anything
+        ([*CHALLENGE, (C, auth(0x18)), LET_IN], ORDER_BROKEN_BY_CLIENT),  # twice
+        ([(S, auth(0x18)), (S, auth(0x18)), (C, auth(0x18)), LET_IN], ORDER_BROKEN_BY_BROKER),
+        ([*CHALLENGE, LET_IN, (C, auth(0x18))], ORDER_BROKEN_BY_CLIENT),  # though it is over
+        ([*CHALLENGE, LET_IN, (S, auth(0x18))], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, (S, auth(0))], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, AGAIN, (C, auth(0x18)), (S, auth(0))], ORDER_BROKEN_BY_CLIENT),
+        ([LET_IN, AGAIN, (S, auth(0)), (S, auth(0))], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, AGAIN, (S, auth(0x18)), (S, auth(0))], ORDER_BROKEN_BY_BROKER),
+        ([(C, auth(0x19)), LET_IN], ORDER_BROKEN_BY_CLIENT),  # before it was let in
+        ([(S, auth(0)), LET_IN], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, (S, auth(0x19))], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, AGAIN, (S, auth(0x18)), (C, auth(0))], ORDER_BROKEN_BY_CLIENT),
+    ],
+)
+def test_authentication_out_of_turn(said: list[tuple[int, bytes]], broken: list[tuple[str, str]]) -> None:
+    assert authenticated(*said) == broken
+
+
+def test_what_the_capture_swapped_is_in_turn() -> None:
+    """The broker's second AUTH stands in front of the client's, which it acknowledges."""
+    stream = Stream().handshake().client(connect("x", 2, METHOD)).server(auth(0x18)).client(auth(0x18))
+    stream.server(auth(0x18)).client(auth(0x18)).server(accept(0, METHOD)).client(DISCONNECT).fin()
+    frames = stream.frames
+    frames[5], frames[6] = frames[6], frames[5]
+    assert [one.rule.id for one in judged(pcap(frames))[0] if one.severity >= WARNING] == []

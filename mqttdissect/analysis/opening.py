@@ -28,6 +28,7 @@ from mqttdissect.analysis.facts import (
     NEVER_EXPIRES,
     NO_REQUESTS,
     NO_TIMES,
+    NOBODY,
     OPEN,
     REFUSED,
     UNKNOWN,
@@ -90,6 +91,7 @@ class Opening:
             return False
         extract.connect(packet, link)
         link.state = CONNECTING
+        link.auth_turn = BROKER_SIDE
         keepalive.told(report, link, packet)
         if link.client_id and packet.hole_offset < 0:
             self.belongs(link, packet)
@@ -226,6 +228,7 @@ class Opening:
             )
             return True
         link.state = CONNECTED
+        link.auth_turn = NOBODY if link.all_there else UNKNOWN
         if packet.version >= 5:
             self.negotiated(link, packet)
         if link.clean and link.session_present:
@@ -350,18 +353,32 @@ class Opening:
                 related=asked,
             )
         early = link.state == CONNECTING
-        if link.all_there and (
-            (side == CLIENT_SIDE and code == SUCCESS)
-            or (side == CLIENT_SIDE and early and code == AGAIN)
-            or (side == BROKER_SIDE and code == AGAIN)
-            or (side == BROKER_SIDE and early and code == SUCCESS)
-        ):
+        turn = link.auth_turn
+        in_turn = turn in (side, UNKNOWN)
+        fits = True
+        if code == CONTINUE:
+            fits = in_turn
+        elif code == SUCCESS:
+            fits = in_turn and side == BROKER_SIDE and not early
+        elif code == AGAIN:
+            fits = side == CLIENT_SIDE and not early
+        if not link.all_there:
+            link.auth_turn = UNKNOWN  # what it follows may come later in the capture
+            return
+        if code != CONTINUE or turn != UNKNOWN:
+            link.auth_turn = NOBODY if code == SUCCESS else 1 - side
+        if not fits:
             when = "before the CONNACK" if early else "after the CONNACK"
+            if turn == 1 - side:
+                when = f"{when}, in the turn of {WHO[turn]}"
+            elif turn == NOBODY:
+                when = f"{when}, while nobody authenticates"
             report.at(
                 rules.AUTH_ORDER,
                 packet,
                 f"AUTH with {extract.code_name(packet)} from {WHO[side]} {when}",
                 related=asked,
+                stated="" if in_turn else "4.12" if early else "4.12.1",
             )
 
     def disconnect(self, link: Link, packet: Packet, side: i64) -> None:
