@@ -210,3 +210,31 @@ def test_what_the_capture_swapped_is_in_turn() -> None:
     frames = stream.frames
     frames[5], frames[6] = frames[6], frames[5]
     assert [one.rule.id for one in judged(pcap(frames))[0] if one.severity >= WARNING] == []
+
+
+def unanswered(*said: Said, properties: bytes = METHOD) -> list[tuple[str, str]]:
+    """What is found where the broker lets nobody in."""
+    return found((0, 0, C, connect("x", 2, properties)), *said)
+
+
+def test_a_broker_that_waits_for_the_client_owes_no_connack() -> None:
+    assert unanswered((0.1, 0, S, auth(0x18)), (8, 0, C, CLOSE)) == []
+    assert unanswered((0.1, 0, S, auth(0x18)), (8, 0, S, CLOSE)) == []
+    assert unanswered((0.1, 0, S, auth(0x18)), (6, 0, C, auth(0x18)), (6.1, 0, C, CLOSE)) == []
+
+
+def test_a_broker_whose_turn_it_is_owes_a_connack() -> None:
+    missing = [("connack-missing", "broker")]
+    assert unanswered((8, 0, C, CLOSE)) == missing
+    assert unanswered((8, 0, C, CLOSE), properties=b"") == missing
+    assert unanswered((0.1, 0, S, CLOSE)) == missing
+    assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, C, auth(0x18)), (8, 0, C, CLOSE)) == missing
+    assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, C, auth(0x18)), (0.3, 0, S, CLOSE)) == missing
+
+
+def test_a_client_that_breaks_the_protocol_is_closed_on_without_a_connack() -> None:
+    data = b"\x16\0\1d"  # Authentication Data
+    wrong = bytes([auth(0x18)[0] | 1]) + auth(0x18)[1:]
+    assert unanswered((0.1, 0, S, CLOSE), properties=data) == [("auth-data-without-method", "client")]
+    assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, C, wrong), (0.3, 0, S, CLOSE)) == [("reserved-flags", "client")]
+    assert unanswered((0.1, 0, C, auth(0x18)), (0.2, 0, S, CLOSE)) == [("auth-order", "client")]

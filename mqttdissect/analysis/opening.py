@@ -521,8 +521,14 @@ class Opening:
             )
         if link.violation >= 0:
             self.violated(link, by, closed, end_ns)
-        if link.state == CONNECTING and not link.connect_bad and link.seen(BROKER_SIDE):
-            waited = end_ns - link.connect_ns
+        if (
+            link.state == CONNECTING
+            and not link.connect_bad
+            and link.violation != CLIENT_SIDE
+            and link.auth_turn in (BROKER_SIDE, NOBODY)
+            and link.seen(BROKER_SIDE)
+        ):
+            waited = end_ns - (link.of(CLIENT_SIDE).last_ns if link.auth_method else link.connect_ns)
             if (closed and by == BROKER_SIDE) or waited > WORDLESS_NS:
                 how = "closed the connection without one" if by == BROKER_SIDE else "sent none"
                 report.of(
