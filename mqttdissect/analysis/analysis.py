@@ -16,7 +16,8 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import exchange, extract, keepalive, opening, packets, rules, subscribing
-from mqttdissect.analysis.delivery import MOST_WILLS, OWED_NS, Deliveries, due_ns
+from mqttdissect.analysis.brokers import OWED_NS
+from mqttdissect.analysis.delivery import Deliveries
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
     CLIENT_SIDE,
@@ -31,6 +32,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
 from mqttdissect.analysis.report import Report
+from mqttdissect.analysis.wills import MOST_WILLS, due_ns
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import UNDECODED, Packet

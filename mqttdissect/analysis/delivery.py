@@ -20,6 +20,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
+from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
 from mqttdissect.analysis.exchange import is_late, milliseconds
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
@@ -46,17 +47,16 @@ from mqttdissect.analysis.facts import (
     Request,
     Subscription,
 )
-from mqttdissect.analysis.matching import Filters, Topics, matches, matching
+from mqttdissect.analysis.matching import matches, matching
 from mqttdissect.analysis.opening import Opening, broker_of
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import Rule
+from mqttdissect.analysis.wills import Wills
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
-OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
-SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
 HASTE: Final = 4  # times as long as it takes to acknowledge a message, a broker may take to hand it on
 NEVER_NS: Final = 4_000_000_000_000_000_000
@@ -65,9 +65,6 @@ MOST_COPIES: Final = 64  # deliveries of one connection that others have to foll
 ADDED: Final = 16  # bytes that a broker may add to a message
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_RETAINED: Final = 10_000  # of one broker
-LONGEST_DELAY: Final = 10 * 365 * 24 * 3600  # seconds of a will that anybody waits for
-LATEST_NS: Final = 1 << 62  # beyond that, times are nonsense and sums of them too large
-MOST_WILLS: Final = 512  # of connections that have ended
 BUSY: Final = 16  # messages in flight to a client that may hold up others
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
 MOST_DELIVERIES: Final = 256  # of one message that are remembered
@@ -87,26 +84,6 @@ UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
 
 
 @final
-class Broker:
-    """What is known of one broker. key: its address and port. recent: messages by the hash of topic and digest, a list
-    where several look alike. transits: messages tied to a delivery, and the time that they took in all and at most, in
-    nanoseconds."""
-
-    def __init__(self, key: bytes) -> None:
-        self.key = key
-        self.filters = Filters()
-        self.recent: dict[int, object] = {}
-        self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
-        self.topics = Topics()  # of the retained ones
-        self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
-        self.will_owners: dict[str, int] = {}  # connections that have a will with this topic
-        self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
-        self.transits: i64 = 0
-        self.transit_ns: i64 = 0
-        self.longest_ns: i64 = 0
-
-
-@final
 class Deliveries:
     """`published` and `delivered` messages, and the events between that change who gets them."""
 
@@ -117,7 +94,7 @@ class Deliveries:
         self.brokers: dict[bytes, Broker] = {self._at.key: self._at}
         self._window: deque[Message] = deque()  # oldest first
         self._owing: deque[Message] = deque()  # those of them that are not settled
-        self._wills_due: deque[tuple[Link, Client]] = deque()  # wills that somebody would see
+        self.wills = Wills(report)
         self.watching = False  # are messages wanted?
         self._watched: deque[Message] = deque()
         self._away: dict[tuple[bytes, str], list[Message]] = {}  # for clients that are away, by broker and identifier
@@ -266,9 +243,10 @@ class Deliveries:
         elif isinstance(alike, Message):
             message = alike
         if broker.wills and (message is None or (message.will and had(message, link)) or not wanted(message, link)):
-            published = self._will(broker, link, packet, facts, message is not None)
-            if published is not None:
-                message = published
+            will = self.wills.published(broker, packet, facts, message is not None)
+            if will is not None:
+                self._will(broker, facts, will)
+                message = will
                 count = 1
         if message is not None and facts.dup and not new:
             return
@@ -606,94 +584,19 @@ class Deliveries:
                 what = f"The shared subscription {one.filter!r} got it already, on stream {first[1]}"
                 self.report.at(rules.SHARED_DELIVERED_TWICE, packet, what, related=origin(message))
 
-    # Wills
-
-    def _will(self, broker: Broker, link: Link, packet: Packet, facts: Publish, due: bool) -> Message | None:
-        """The message of a will that the broker publishes now, if this is one. due: only one that is due, and that
-        nobody has seen yet."""
-        of_topic = broker.wills.get(facts.topic)
-        if of_topic is None:
-            return None
-        dead: Link | None = None
-        alike = 0
-        for one in of_topic:
-            if one.will is None or hash(one.will.payload) != facts.digest:
-                continue
-            alike += 1
-            if due and (one.will.fired or one.will.cancelled or not 0 <= packet.time_ns - one.will.due_ns < OWED_NS):
-                continue
-            dead = one
-        if dead is None:
-            if not due and not alike:
-                self._other_will(broker, of_topic, packet, facts)
-            return None
-        will = dead.will
-        assert will is not None
-        related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
-        if will.fired == 0:
-            will.fired = packet.frame
-            dead.will_frame = packet.frame
-            early = will.due_ns - packet.time_ns
-            if will.unsure or alike > 1:
-                pass
-            elif will.cancelled:
-                what = f"The will of {dead.client_id!r} is published, though its DISCONNECT cancelled it"
-                self.report.at(rules.WILL_AFTER_DISCONNECT, packet, what, related=related)
-            elif early > SECOND:
-                what = f"The will of {dead.client_id!r} is published {milliseconds(early)} before its delay is over"
-                self.report.at(rules.WILL_EARLY, packet, what, related=related)
-        since = will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns
-        message = Message(will.topic, will.qos, will.retain, dead.connect_frame, since)
-        message.publisher = dead.client_id
-        message.link = dead.number
-        message.will = True
-        message.alone = alike == 1 and not due
-        message.settled = True
-        message.size = facts.size
-        message.length = len(packet.data)
+    def _will(self, broker: Broker, facts: Publish, message: Message) -> None:
+        """A will has become a message."""
         if self.watching:
             self._watched.append(message)
-        self._keep(broker, key_of(facts), message, packet.time_ns)
-        if will.retain:
-            retain(broker, will.topic, message)
-        return message
-
-    def _other_will(self, broker: Broker, of_topic: list[Link], packet: Packet, facts: Publish) -> None:
-        """A message on a will's topic, when the will is due, that nobody published: the will, changed; unless it may be
-        the will of another, or come from somebody who is not known."""
-        if len(of_topic) > 1 or broker.will_owners.get(facts.topic, 0) or broker.strangers:
-            return
-        for dead in of_topic:
-            will = dead.will
-            if will is None or will.fired or will.cancelled or facts.retain:
-                continue
-            if 0 <= packet.time_ns - will.due_ns < SETTLING_NS and facts.time_ns - dead.end_ns < SETTLING_NS:
-                related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
-                what = f"A message on the will topic of {dead.client_id!r} that is not its will"
-                self.report.at(rules.WILL_CHANGED, packet, what, related=related)
-                will.fired = packet.frame
-                return
+        self._keep(broker, key_of(facts), message, facts.time_ns)
+        if message.retain:
+            retain(broker, message.topic, message)
 
     # What changes who gets messages
 
     def connected(self, link: Link, packet: Packet) -> None:
-        """A CONNECT: a will whose delay is not over yet is not published any more (3.1.3.2.2)."""
-        broker = self._broker(link)
-        if not broker.wills:
-            return
-        client = link.client
-        dead = client.dead if client is not None else None
-        if dead is None or dead.will is None or client is None:
-            return
-        client.dead = None
-        will = dead.will
-        if will.fired == 0 and will.delay and packet.time_ns < will.due_ns:
-            will.cancelled = will.came_back = True
-        of_topic = broker.wills.get(will.topic)
-        if of_topic is not None and dead in of_topic and (will.cancelled or will.fired):
-            of_topic.remove(dead)
-            if not of_topic:
-                del broker.wills[will.topic]
+        """A CONNECT."""
+        self.wills.connected(self._broker(link), link, packet)
 
     def accepted(self, link: Link, packet: Packet) -> None:
         """A CONNACK: the subscriptions of a session that ended with it are gone."""
@@ -704,8 +607,7 @@ class Deliveries:
         if client is None or not client.known:
             broker.strangers += 1
             link.strange = True
-        if link.will is not None:
-            broker.will_owners[link.will.topic] = broker.will_owners.get(link.will.topic, 0) + 1
+        self.wills.accepted(broker, link)
         if client is None:
             return
         self._forget(broker, client, client.subscriptions)
@@ -817,31 +719,10 @@ class Deliveries:
             self._forget(broker, client)
         if link.strange:
             broker.strangers -= 1
-        will = link.will
-        if will is None or link.connack_frame == 0 or link.code != 0:
-            return
-        owners = broker.will_owners.pop(will.topic, 0)
-        if owners > 1:
-            broker.will_owners[will.topic] = owners - 1
-        if not link.captured_end:
-            return
-        delay = will.delay if link.expiry > will.delay else link.expiry
-        will.due_ns = link.end_ns
-        if not will.cancelled and link.end_ns < LATEST_NS:
-            will.due_ns += min(delay, LONGEST_DELAY) * SECOND
-        if len(broker.wills) >= MOST_WILLS:
-            del broker.wills[next(iter(broker.wills))]
-        broker.wills.setdefault(will.topic, []).append(link)
-        if client is not None:
-            client.dead = link
-        if not will.cancelled and link.whole:
-            self._owe_will(broker, link)
+        self.wills.ended(broker, link, cut)
 
     def _cut_off(self, link: Link) -> None:
         """A connection was reset, or closed by the broker: who knows what of the last packets the broker has read."""
-        will = link.will
-        if will is not None and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
-            will.unsure = True
         mine = link.of(CLIENT_SIDE)
         if not mine.messages or link.end_ns - mine.last_ns > SETTLING_NS:
             return
@@ -855,21 +736,6 @@ class Deliveries:
         """All is known of the connection."""
         self._missing_retained(link)
 
-    def _owe_will(self, broker: Broker, link: Link) -> None:
-        """Is there anybody who would see the will? Then that it does not come is noticed."""
-        will = link.will
-        if will is None or link.rival_frame:
-            return
-        for client, one in broker.filters.find(will.topic):
-            if one.granted < 0 or one.share or one.left_frame:
-                continue
-            if client.known and client.link is not None and client.link is not link:
-                if client.link.whole and client.link.state == CONNECTED:
-                    will.witness = int(client.link.number)
-                    client.link.witnesses += 1
-                    self._wills_due.append((link, client))
-                    return
-
     def _leaves(self, broker: Broker, link: Link, client: Client) -> None:
         """A client goes: did it get all that it should have had by then? Nothing is said of a connection that broke."""
         expected = link.expected
@@ -881,9 +747,7 @@ class Deliveries:
         if link.end != BY_CAPTURE_END and link.end_side != CLIENT_SIDE:
             return
         if link.witnesses:
-            for dead, witness in self._wills_due:
-                if witness is client and told - due_ns(dead) > SECOND:
-                    self._missing_will(dead, witness, link)
+            self.wills.leaves(link, client, told)
         patience = SECOND + 2 * broker.longest_ns
         busy = told - link.of(BROKER_SIDE).last_ns < SECOND
         if busy and patience < OWED_NS:
@@ -930,10 +794,7 @@ class Deliveries:
         owing = self._owing
         while owing and now_ns - owing[0].time_ns > OWED_NS:
             self._settle(owing.popleft())
-        wills = self._wills_due
-        while wills and now_ns - due_ns(wills[0][0]) > OWED_NS:
-            dead, witness = wills.popleft()
-            self._missing_will(dead, witness, witness.link)
+        self.wills.settle(now_ns)
 
     def _settle(self, message: Message) -> None:
         """Did all get it who had to?"""
@@ -962,17 +823,6 @@ class Deliveries:
         what = f"The message on {message.topic!r} of frame {message.frame} did not reach this subscriber"
         related = [(int(message.frame), "PUBLISH to the broker")]
         self.report.of(rules.DELIVERY_MISSING, link, message.frame, message.time_ns, what, related)
-
-    def _missing_will(self, link: Link, client: Client, other: Link | None) -> None:
-        """A will that was due was not seen by its witness, on its connection `other`."""
-        will = link.will
-        if will is None or will.fired or will.cancelled or will.unsure:
-            return
-        if other is None or int(other.number) != will.witness or not other.whole or not client.is_known(other):
-            return
-        what = f"The will on {will.topic!r} was not published, though {client.id!r} has subscribed to it"
-        related = [(int(link.connect_frame), "the CONNECT with the will")]
-        self.report.of(rules.WILL_NOT_PUBLISHED, link, link.end_frame, link.end_ns, what, related)
 
 
 def subscribed_to(client: Client, topic: str) -> list[Subscription]:
@@ -1052,11 +902,6 @@ def is_live(link: Link, facts: Publish, standing: list[Subscription], message: M
     if message is not None and (alike == 1 or not fresh):
         return message.time_ns > max([one.granted_ns for one in standing]) + SOON_NS
     return not fresh and message is None and not blocked(link)
-
-
-def due_ns(link: Link) -> i64:
-    """When the will of a connection is due."""
-    return link.will.due_ns if link.will is not None else link.end_ns
 
 
 def accepted(message: Message) -> bool:

@@ -22,6 +22,7 @@ from mqttdissect.net.stream import Stream
 
 CLIENT_SIDE: Final = 0
 BROKER_SIDE: Final = 1
+NOBODY: Final = 2  # neither of them
 
 UNKNOWN: Final = -1
 NEVER: Final = 1 << 62  # the frame of what does not come
@@ -532,6 +533,7 @@ class Link:
         self.will: Will | None = None
         self.user_name = ""
         self.auth_method = ""  # empty: none
+        self.auth_turn: i64 = UNKNOWN  # whose AUTH may come next, in turn; `NOBODY` if none is under way
         self.response_information = False
         # CONNACK
         self.connack_ns: i64 = 0

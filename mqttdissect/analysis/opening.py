@@ -28,6 +28,7 @@ from mqttdissect.analysis.facts import (
     NEVER_EXPIRES,
     NO_REQUESTS,
     NO_TIMES,
+    NOBODY,
     OPEN,
     REFUSED,
     UNKNOWN,
@@ -90,6 +91,7 @@ class Opening:
             return False
         extract.connect(packet, link)
         link.state = CONNECTING
+        link.auth_turn = BROKER_SIDE
         keepalive.told(report, link, packet)
         if link.client_id and packet.hole_offset < 0:
             self.belongs(link, packet)
@@ -226,6 +228,7 @@ class Opening:
             )
             return True
         link.state = CONNECTED
+        link.auth_turn = NOBODY if link.all_there else UNKNOWN
         if packet.version >= 5:
             self.negotiated(link, packet)
         if link.clean and link.session_present:
@@ -299,16 +302,18 @@ class Opening:
     def session(self, link: Link, client: Client, packet: Packet) -> None:
         """The session that goes on, or a new one (3.1.2.4, 3.2.2.1.1)."""
         present = link.session_present
+        rival = client.link  # the connection before is still open: its session has no time to expire
         if not link.clean and link.version > 3 and client.is_known(link) and link.whole:
             over = packet.time_ns - client.ended_ns - client.expiry * SECOND  # negative: the session has not expired
-            expired = client.expiry != NEVER_EXPIRES and over > 0
+            expired = rival is None and client.expiry != NEVER_EXPIRES and over > 0
             what = ""
             if present and (not client.session or (client.expiry == 0 and client.ended_ns >= 0)):
                 what = "Session Present is 1, though the client's last connection left no session"
             elif present and expired and over > CLOSE_NS // 2 and client.ended_ns >= 0:
                 what = f"Session Present is 1, though the session expired {milliseconds(over)} before"
-            elif not present and client.session and client.ended_ns >= 0 and not expired:
-                what = f"Session Present is 0, though the session of stream {client.ended} has not expired"
+            elif not present and client.session and (rival is not None or client.ended_ns >= 0) and not expired:
+                before = client.ended if rival is None else rival.number
+                what = f"Session Present is 0, though the session of stream {before} has not expired"
             if what:
                 related = [(int(link.connect_frame), "CONNECT")]
                 stated = "[MQTT-3.2.2-3]" if present or link.version >= 5 else "[MQTT-3.2.2-2]"
@@ -348,40 +353,62 @@ class Opening:
                 related=asked,
             )
         early = link.state == CONNECTING
-        if link.all_there and (
-            (side == CLIENT_SIDE and code == SUCCESS)
-            or (side == CLIENT_SIDE and early and code == AGAIN)
-            or (side == BROKER_SIDE and code == AGAIN)
-            or (side == BROKER_SIDE and early and code == SUCCESS)
-        ):
+        turn = link.auth_turn
+        in_turn = turn in (side, UNKNOWN)
+        fits = True
+        if code == CONTINUE:
+            fits = in_turn
+        elif code == SUCCESS:
+            fits = in_turn and side == BROKER_SIDE and not early
+        elif code == AGAIN:
+            fits = side == CLIENT_SIDE and not early
+        if not link.all_there:
+            link.auth_turn = UNKNOWN  # what it follows may come later in the capture
+            return
+        if code != CONTINUE or turn != UNKNOWN:
+            link.auth_turn = NOBODY if code == SUCCESS else 1 - side
+        if not fits:
             when = "before the CONNACK" if early else "after the CONNACK"
+            if turn == 1 - side:
+                when = f"{when}, in the turn of {WHO[turn]}"
+            elif turn == NOBODY:
+                when = f"{when}, while nobody authenticates"
             report.at(
                 rules.AUTH_ORDER,
                 packet,
                 f"AUTH with {extract.code_name(packet)} from {WHO[side]} {when}",
                 related=asked,
+                stated="" if in_turn else "4.12" if early else "4.12.1",
             )
 
     def disconnect(self, link: Link, packet: Packet, side: i64) -> None:
-        """A DISCONNECT."""
+        """A DISCONNECT. Of two that cross the first one counts; the broker may not have read the client's."""
         report = self.report
+        code = extract.code(packet)
+        crosses = packet.version >= 5 and link.disconnect_side == 1 - side
         if packet.version >= 5:
             packets.disconnect(report, link, packet, side)
             expiry = extract.integer(extract.properties(packet, False), extract.SESSION_EXPIRY, UNKNOWN)
             if side == CLIENT_SIDE and expiry >= 0 and link.client is not None and link.expiry:
-                link.expiry = expiry
-                link.client.expiry = expiry
-                link.client.session = expiry > 0
-        code = extract.code(packet)
+                if crosses:
+                    link.client.known = False
+                else:
+                    link.expiry = expiry
+                    link.client.expiry = expiry
+                    link.client.session = expiry > 0
+        if side == BROKER_SIDE and packet.version >= 5:
+            report.at(
+                rules.DISCONNECTED_BY_BROKER, packet, f"The broker ends the connection: {extract.code_name(packet)}"
+            )
+        if crosses:
+            if link.will is not None and (code if side == CLIENT_SIDE else link.disconnect_code) == SUCCESS:
+                link.will.unsure = True
+            return
         link.disconnect_side = side
         link.disconnect_frame = packet.frame
         link.disconnect_ns = packet.time_ns
         link.disconnect_code = code
         link.state = CLOSING
-        if side == BROKER_SIDE and packet.version >= 5:
-            report.at(
-                rules.DISCONNECTED_BY_BROKER, packet, f"The broker ends the connection: {extract.code_name(packet)}"
-            )
         if side == CLIENT_SIDE and link.will is not None and code == SUCCESS:
             link.will.cancelled = True
 
@@ -494,8 +521,14 @@ class Opening:
             )
         if link.violation >= 0:
             self.violated(link, by, closed, end_ns)
-        if link.state == CONNECTING and not link.connect_bad and link.seen(BROKER_SIDE):
-            waited = end_ns - link.connect_ns
+        if (
+            link.state == CONNECTING
+            and not link.connect_bad
+            and link.violation != CLIENT_SIDE
+            and link.auth_turn in (BROKER_SIDE, NOBODY)
+            and link.seen(BROKER_SIDE)
+        ):
+            waited = end_ns - (link.of(CLIENT_SIDE).last_ns if link.auth_method else link.connect_ns)
             if (closed and by == BROKER_SIDE) or waited > WORDLESS_NS:
                 how = "closed the connection without one" if by == BROKER_SIDE else "sent none"
                 report.of(

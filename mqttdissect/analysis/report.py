@@ -15,7 +15,7 @@ CLOSES: Final = frozenset([  # rules besides those of malformed packets whose br
     "first-packet-not-connect", "second-connect", "wrong-direction", "topic-filter-invalid",
     "share-name-invalid", "no-local-on-shared", "response-topic-wildcard", "receive-maximum-exceeded",
     "packet-too-large", "topic-alias-exceeded", "topic-alias-unknown", "maximum-qos-exceeded",
-    "retain-unavailable", "auth-unasked", "auth-method-changed", "auth-order",
+    "retain-unavailable", "auth-unasked", "auth-method-changed", "auth-order", "auth-data-without-method",
     "subscription-identifier-from-client", "dup-on-qos-0", "second-connack",
 ])  # fmt: skip
 

@@ -1,0 +1,31 @@
+"""What is known of one broker, and how much time it gets."""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis.facts import Link, Message
+from mqttdissect.analysis.matching import Filters, Topics
+
+OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
+SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
+
+
+@final
+class Broker:
+    """What is known of one broker. key: its address and port. recent: messages by the hash of topic and digest, a list
+    where several look alike. transits: messages tied to a delivery, and the time that they took in all and at most, in
+    nanoseconds."""
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.filters = Filters()
+        self.recent: dict[int, object] = {}
+        self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
+        self.topics = Topics()  # of the retained ones
+        self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
+        self.will_owners: dict[str, int] = {}  # connections that have a will with this topic
+        self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
+        self.transits: i64 = 0
+        self.transit_ns: i64 = 0
+        self.longest_ns: i64 = 0

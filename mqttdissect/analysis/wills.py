@@ -1,0 +1,184 @@
+"""Wills: when they are due, and what the broker makes of them (3.1.2.5, 3.1.3.2, 3.1.3.3 and 3.14.4 of MQTT 5.0).
+
+The wills of connections that have ended are kept by topic; a PUBLISH from the broker that no client has published is
+looked for among them. A will that somebody would see, and that does not come, is reported when its time is over.
+"""
+
+from collections import deque
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis import rules
+from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
+from mqttdissect.analysis.exchange import milliseconds
+from mqttdissect.analysis.facts import CLIENT_SIDE, CONNECTED, Client, Link, Message, Publish
+from mqttdissect.analysis.report import Report
+from mqttdissect.mqtt.packet import Packet
+
+SECOND: Final = 1_000_000_000
+LONGEST_DELAY: Final = 10 * 365 * 24 * 3600  # seconds of a will that anybody waits for
+LATEST_NS: Final = 1 << 62  # beyond that, times are nonsense and sums of them too large
+MOST_WILLS: Final = 512  # of connections that have ended
+
+
+@final
+class Wills:
+    """`connected`, `accepted` and `ended` connections, and what is `published` for them."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self._due: deque[tuple[Link, Client]] = deque()  # those that somebody would see, and who
+
+    def published(self, broker: Broker, packet: Packet, facts: Publish, due: bool) -> Message | None:
+        """The message of a will that the broker publishes now, if this is one. due: only one that is due, and that
+        nobody has seen yet."""
+        of_topic = broker.wills.get(facts.topic)
+        if of_topic is None:
+            return None
+        dead: Link | None = None
+        alike = 0
+        for one in of_topic:
+            if one.will is None or hash(one.will.payload) != facts.digest:
+                continue
+            alike += 1
+            if due and (one.will.fired or one.will.cancelled or not 0 <= packet.time_ns - one.will.due_ns < OWED_NS):
+                continue
+            dead = one
+        if dead is None:
+            if not due and not alike:
+                self._changed(broker, of_topic, packet, facts)
+            return None
+        will = dead.will
+        assert will is not None
+        related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
+        if will.fired == 0:
+            will.fired = packet.frame
+            dead.will_frame = packet.frame
+            early = will.due_ns - packet.time_ns
+            if will.unsure or alike > 1:
+                pass
+            elif will.cancelled:
+                what = f"The will of {dead.client_id!r} is published, though its DISCONNECT cancelled it"
+                self.report.at(rules.WILL_AFTER_DISCONNECT, packet, what, related=related)
+            elif early > SECOND:
+                what = f"The will of {dead.client_id!r} is published {milliseconds(early)} before its delay is over"
+                self.report.at(rules.WILL_EARLY, packet, what, related=related)
+        since = will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns
+        message = Message(will.topic, will.qos, will.retain, dead.connect_frame, since)
+        message.publisher = dead.client_id
+        message.link = dead.number
+        message.will = True
+        message.alone = alike == 1 and not due
+        message.settled = True
+        message.size = facts.size
+        message.length = len(packet.data)
+        return message
+
+    def _changed(self, broker: Broker, of_topic: list[Link], packet: Packet, facts: Publish) -> None:
+        """A message on a will's topic, when the will is due, that nobody published: the will, changed; unless it may be
+        the will of another, or come from somebody who is not known."""
+        if len(of_topic) > 1 or broker.will_owners.get(facts.topic, 0) or broker.strangers:
+            return
+        for dead in of_topic:
+            will = dead.will
+            if will is None or will.fired or will.cancelled or facts.retain:
+                continue
+            if 0 <= packet.time_ns - will.due_ns < SETTLING_NS and facts.time_ns - dead.end_ns < SETTLING_NS:
+                related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
+                what = f"A message on the will topic of {dead.client_id!r} that is not its will"
+                self.report.at(rules.WILL_CHANGED, packet, what, related=related)
+                will.fired = packet.frame
+                return
+
+    def connected(self, broker: Broker, link: Link, packet: Packet) -> None:
+        """A CONNECT: a will whose delay is not over yet is not published any more (3.1.3.2.2)."""
+        if not broker.wills:
+            return
+        client = link.client
+        dead = client.dead if client is not None else None
+        if dead is None or dead.will is None or client is None:
+            return
+        client.dead = None
+        will = dead.will
+        if will.fired == 0 and will.delay and packet.time_ns < will.due_ns:
+            will.cancelled = will.came_back = True
+        of_topic = broker.wills.get(will.topic)
+        if of_topic is not None and dead in of_topic and (will.cancelled or will.fired):
+            of_topic.remove(dead)
+            if not of_topic:
+                del broker.wills[will.topic]
+
+    def accepted(self, broker: Broker, link: Link) -> None:
+        """A CONNACK with success."""
+        if link.will is not None:
+            broker.will_owners[link.will.topic] = broker.will_owners.get(link.will.topic, 0) + 1
+
+    def ended(self, broker: Broker, link: Link, cut: bool) -> None:
+        """The connection is over. cut: nobody knows what of its last packets the broker has read."""
+        client = link.client
+        will = link.will
+        if will is None or link.connack_frame == 0 or link.code != 0:
+            return
+        if cut and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
+            will.unsure = True
+        owners = broker.will_owners.pop(will.topic, 0)
+        if owners > 1:
+            broker.will_owners[will.topic] = owners - 1
+        if not link.captured_end:
+            return
+        delay = will.delay if link.expiry > will.delay else link.expiry
+        will.due_ns = link.end_ns
+        if not will.cancelled and link.end_ns < LATEST_NS:
+            will.due_ns += min(delay, LONGEST_DELAY) * SECOND
+        if len(broker.wills) >= MOST_WILLS:
+            del broker.wills[next(iter(broker.wills))]
+        broker.wills.setdefault(will.topic, []).append(link)
+        if client is not None:
+            client.dead = link
+        if not will.cancelled and link.whole:
+            self._owe(broker, link)
+
+    def _owe(self, broker: Broker, link: Link) -> None:
+        """Is there anybody who would see the will? Then that it does not come is noticed."""
+        will = link.will
+        if will is None or link.rival_frame:
+            return
+        for client, one in broker.filters.find(will.topic):
+            if one.granted < 0 or one.share or one.left_frame:
+                continue
+            if client.known and client.link is not None and client.link is not link:
+                if client.link.whole and client.link.state == CONNECTED:
+                    will.witness = int(client.link.number)
+                    client.link.witnesses += 1
+                    self._due.append((link, client))
+                    return
+
+    def leaves(self, link: Link, client: Client, told: i64) -> None:
+        """A connection that would see wills is left, at `told`."""
+        for dead, witness in self._due:
+            if witness is client and told - due_ns(dead) > SECOND:
+                self._missing(dead, witness, link)
+
+    def settle(self, now_ns: i64) -> None:
+        """Look at the wills whose time is over."""
+        wills = self._due
+        while wills and now_ns - due_ns(wills[0][0]) > OWED_NS:
+            dead, witness = wills.popleft()
+            self._missing(dead, witness, witness.link)
+
+    def _missing(self, link: Link, client: Client, other: Link | None) -> None:
+        """A will that was due was not seen by its witness, on its connection `other`."""
+        will = link.will
+        if will is None or will.fired or will.cancelled or will.unsure:
+            return
+        if other is None or int(other.number) != will.witness or not other.whole or not client.is_known(other):
+            return
+        what = f"The will on {will.topic!r} was not published, though {client.id!r} has subscribed to it"
+        related = [(int(link.connect_frame), "the CONNECT with the will")]
+        self.report.of(rules.WILL_NOT_PUBLISHED, link, link.end_frame, link.end_ns, what, related)
+
+
+def due_ns(link: Link) -> i64:
+    """When the will of a connection is due."""
+    return link.will.due_ns if link.will is not None else link.end_ns

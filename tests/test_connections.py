@@ -1,0 +1,240 @@
+"""How connections begin and end, and what a session and a will make of it: small conversations, and what is found."""
+
+from __future__ import annotations
+
+import pytest
+from conversations import C, S, ack, connack, publish, suback, subscribe
+from conversations import connect as connect_3
+from support import ACK, CLIENT, DISCONNECT, FIN, SERVER, Stream, enhanced, interface, packet, pcap, section
+
+from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.facts import Link
+from mqttdissect.analysis.finding import Finding
+from mqttdissect.analysis.rule import WARNING
+from mqttdissect.output.sessions import ending
+from mqttdissect.pipeline import Dissector
+
+Said = tuple[float, int, int, bytes]  # seconds, connection, side (`C` or `S`), bytes; none to close the connection
+
+CLOSE = b""
+EXPIRES = b"\x11\0\0\0\x3c"  # Session Expiry Interval 60 s
+
+
+def connect(client: str = "x", flags: int = 2, properties: bytes = b"", rest: bytes = b"") -> bytes:
+    """CONNECT of MQTT 5.0"""
+    return connect_3(client, flags, rest=rest, level=5, properties=properties)
+
+
+def accept(present: int = 0, properties: bytes = b"") -> bytes:
+    """CONNACK of MQTT 5.0"""
+    return connack(0, present, properties)
+
+
+def disconnect(code: int) -> bytes:
+    """DISCONNECT of MQTT 5.0"""
+    return bytes([0xE0, 1, code])
+
+
+def analysed(*said: Said) -> tuple[list[Finding], list[Link]]:
+    """The findings, and the connections. A connection that nobody closes is open when the capture ends."""
+    streams: dict[int, Stream] = {}
+    blocks = [section(), interface()]
+    for seconds, connection, side, data in said:
+        stream = streams.get(connection)
+        if stream is None:
+            stream = streams[connection] = Stream((CLIENT[0], 40000 + connection), SERVER).handshake()
+        if data == CLOSE:
+            stream.add(side, flags=FIN | ACK).add(1 - side, flags=FIN | ACK).add(side)
+        else:
+            stream.add(side, data).add(1 - side)
+        blocks += [enhanced(frame, int(seconds * 1_000_000)) for frame in stream.frames]
+        stream.frames.clear()
+    return judged(b"".join(blocks))
+
+
+def judged(capture: bytes) -> tuple[list[Finding], list[Link]]:
+    """The findings, and the connections of a capture."""
+    dissector = Dissector()
+    dissector.analysis = Analysis()
+    dissector.feed(capture)
+    dissector.close()
+    return dissector.analysis.take(), dissector.analysis.take_links()
+
+
+def found(*said: Said) -> list[tuple[str, str]]:
+    """Rule and party of each finding of severity warning or above."""
+    return [(one.rule.id, one.fault) for one in analysed(*said)[0] if one.severity >= WARNING]
+
+
+# --- sessions -------------------------------------------------------------------------------------------------------
+
+
+def taken_over(present: int) -> list[Said]:
+    """A session is resumed, used for longer than it would have lived, and taken over."""
+    resume = connect("x", 0, EXPIRES)
+    return [
+        (0, 0, C, connect("x", 2, EXPIRES)), (0, 0, S, accept()), (1, 0, C, DISCONNECT), (1, 0, C, CLOSE),
+        (2, 1, C, resume), (2, 1, S, accept(1)), (50, 1, C, b"\xc0\0"), (50, 1, S, b"\xd0\0"),
+        (100, 2, C, resume), (100, 2, S, accept(present)),
+        (100.1, 1, S, disconnect(0x8E)), (100.1, 1, S, CLOSE),
+        (101, 2, C, DISCONNECT), (101, 2, C, CLOSE),
+    ]  # fmt: skip
+
+
+def test_a_session_does_not_expire_while_its_client_is_connected() -> None:
+    assert found(*taken_over(1)) == []
+    assert found(*taken_over(0)) == [("session-present-wrong", "broker")]
+
+
+# --- DISCONNECT -----------------------------------------------------------------------------------------------------
+
+WILL = b"\0\0\3t/w\0\4dead"  # no properties, topic t/w, payload
+
+
+def watched(*said: Said) -> list[Said]:
+    """The same while connection 9 is subscribed to the will, until second 30."""
+    return [
+        (0, 9, C, connect("watcher")), (0, 9, S, accept()),
+        (0, 9, C, subscribe(1, ("t/#", 2), properties=b"")), (0, 9, S, suback(1, 2, five=True)),
+        *said,
+        (30, 9, C, DISCONNECT), (30, 9, C, CLOSE),
+    ]  # fmt: skip
+
+
+def will_seen(seconds: float, properties: bytes = b"", retain: int = 0) -> list[Said]:
+    """The watcher gets the will."""
+    return [
+        (seconds, 9, S, publish("t/w", b"dead", 1, 1, retain, properties=properties)), (seconds, 9, C, ack(4, 1)),
+    ]  # fmt: skip
+
+
+def crossing(first: int, code: int) -> list[Said]:
+    """The DISCONNECTs of both sides of a client with a will cross."""
+    said: list[Said] = [(1, 0, C, connect("w", 0x0E, rest=WILL)), (1, 0, S, accept())]
+    both: list[Said] = [(2, 0, C, disconnect(code)), (2, 0, S, disconnect(0x8B))]
+    return [*said, both[first], both[1 - first], (2, 0, S, CLOSE)]
+
+
+@pytest.mark.parametrize("first", [C, S])
+def test_of_disconnects_that_cross_the_first_counts(first: int) -> None:
+    findings, links = analysed(*crossing(first, 0))
+    assert [one.rule.id for one in findings if one.severity >= WARNING] == []
+    assert ending(links[0]) == ["DISCONNECT by the client 0x00 Normal disconnection",
+                                "DISCONNECT by the broker 0x8b Server shutting down"][first]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [C, S])
+def test_whether_a_will_is_cancelled_by_a_disconnect_that_crosses_another_is_not_known(first: int) -> None:
+    assert found(*watched(*crossing(first, 0), *will_seen(2.1))) == []
+    assert found(*watched(*crossing(first, 0))) == []
+
+
+@pytest.mark.parametrize("first", [C, S])
+def test_a_disconnect_with_will_message_asks_for_the_will_whatever_it_crosses(first: int) -> None:
+    assert found(*watched(*crossing(first, 4), *will_seen(2.1))) == []
+    assert found(*watched(*crossing(first, 4))) == [("will-not-published", "broker")]
+
+
+def test_a_disconnect_cancels_the_will() -> None:
+    said = [(1, 0, C, connect("w", 0x0E, rest=WILL)), (1, 0, S, accept()), (2, 0, C, DISCONNECT), (2, 0, C, CLOSE)]
+    assert found(*watched(*said)) == []
+    assert found(*watched(*said, *will_seen(2.1))) == [("will-after-disconnect", "broker")]
+
+
+# --- authentication -------------------------------------------------------------------------------------------------
+
+METHOD = b"\x15\0\5SCRAM"
+
+
+def auth(code: int) -> bytes:
+    """AUTH"""
+    return packet(0xF0, bytes([code, len(METHOD)]) + METHOD)
+
+
+def authenticated(*said: tuple[int, bytes], code: int | None = 0) -> list[tuple[str, str]]:
+    """What is found where both sides say this behind a CONNECT with an authentication method. code: of the DISCONNECT;
+    None to let the client close without one."""
+    end = 0.1 + len(said) / 10
+    spoken: list[Said] = [(0.1 + number / 10, 0, side, data) for number, (side, data) in enumerate(said)]
+    spoken += [] if code is None else [(end, 0, C, disconnect(code))]
+    return found((0, 0, C, connect("x", 2, METHOD)), *spoken, (end, 0, C, CLOSE))
+
+
+LET_IN = (S, accept(0, METHOD))
+CHALLENGE = [(S, auth(0x18)), (C, auth(0x18))]
+AGAIN = (C, auth(0x19))
+ORDER_BROKEN_BY_CLIENT, ORDER_BROKEN_BY_BROKER = [("auth-order", "client")], [("auth-order", "broker")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [LET_IN],
+        [*CHALLENGE, LET_IN],
+        [*CHALLENGE, *CHALLENGE, LET_IN],
+        [*CHALLENGE, LET_IN, AGAIN, (S, auth(0))],
+        [LET_IN, AGAIN, *CHALLENGE, *CHALLENGE, (S, auth(0)), AGAIN, (S, auth(0))],
+        [LET_IN, AGAIN, (C, b"\xc0\0"), (S, b"\xd0\0"), *CHALLENGE, (S, auth(0))],
+    ],
+)
+def test_authentication_in_turn(said: list[tuple[int, bytes]]) -> None:
+    assert authenticated(*said) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "broken"),
+    [
+        ([(C, auth(0x18)), LET_IN], ORDER_BROKEN_BY_CLIENT),  # before the broker asked for anything
+        ([*CHALLENGE, (C, auth(0x18)), LET_IN], ORDER_BROKEN_BY_CLIENT),  # twice
+        ([(S, auth(0x18)), (S, auth(0x18)), (C, auth(0x18)), LET_IN], ORDER_BROKEN_BY_BROKER),
+        ([*CHALLENGE, LET_IN, (C, auth(0x18))], ORDER_BROKEN_BY_CLIENT),  # though it is over
+        ([*CHALLENGE, LET_IN, (S, auth(0x18))], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, (S, auth(0))], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, AGAIN, (C, auth(0x18)), (S, auth(0))], ORDER_BROKEN_BY_CLIENT),
+        ([LET_IN, AGAIN, (S, auth(0)), (S, auth(0))], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, AGAIN, (S, auth(0x18)), (S, auth(0))], ORDER_BROKEN_BY_BROKER),
+        ([(C, auth(0x19)), LET_IN], ORDER_BROKEN_BY_CLIENT),  # before it was let in
+        ([(S, auth(0)), LET_IN], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, (S, auth(0x19))], ORDER_BROKEN_BY_BROKER),
+        ([LET_IN, AGAIN, (S, auth(0x18)), (C, auth(0))], ORDER_BROKEN_BY_CLIENT),
+    ],
+)
+def test_authentication_out_of_turn(said: list[tuple[int, bytes]], broken: list[tuple[str, str]]) -> None:
+    assert authenticated(*said) == broken
+
+
+def test_what_the_capture_swapped_is_in_turn() -> None:
+    """The broker's second AUTH stands in front of the client's, which it acknowledges."""
+    stream = Stream().handshake().client(connect("x", 2, METHOD)).server(auth(0x18)).client(auth(0x18))
+    stream.server(auth(0x18)).client(auth(0x18)).server(accept(0, METHOD)).client(DISCONNECT).fin()
+    frames = stream.frames
+    frames[5], frames[6] = frames[6], frames[5]
+    assert [one.rule.id for one in judged(pcap(frames))[0] if one.severity >= WARNING] == []
+
+
+def unanswered(*said: Said, properties: bytes = METHOD) -> list[tuple[str, str]]:
+    """What is found where the broker lets nobody in."""
+    return found((0, 0, C, connect("x", 2, properties)), *said)
+
+
+def test_a_broker_that_waits_for_the_client_owes_no_connack() -> None:
+    assert unanswered((0.1, 0, S, auth(0x18)), (8, 0, C, CLOSE)) == []
+    assert unanswered((0.1, 0, S, auth(0x18)), (8, 0, S, CLOSE)) == []
+    assert unanswered((0.1, 0, S, auth(0x18)), (6, 0, C, auth(0x18)), (6.1, 0, C, CLOSE)) == []
+
+
+def test_a_broker_whose_turn_it_is_owes_a_connack() -> None:
+    missing = [("connack-missing", "broker")]
+    assert unanswered((8, 0, C, CLOSE)) == missing
+    assert unanswered((8, 0, C, CLOSE), properties=b"") == missing
+    assert unanswered((0.1, 0, S, CLOSE)) == missing
+    assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, C, auth(0x18)), (8, 0, C, CLOSE)) == missing
+    assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, C, auth(0x18)), (0.3, 0, S, CLOSE)) == missing
+
+
+def test_a_client_that_breaks_the_protocol_is_closed_on_without_a_connack() -> None:
+    data = b"\x16\0\1d"  # Authentication Data
+    wrong = bytes([auth(0x18)[0] | 1]) + auth(0x18)[1:]
+    assert unanswered((0.1, 0, S, CLOSE), properties=data) == [("auth-data-without-method", "client")]
+    assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, C, wrong), (0.3, 0, S, CLOSE)) == [("reserved-flags", "client")]
+    assert unanswered((0.1, 0, C, auth(0x18)), (0.2, 0, S, CLOSE)) == [("auth-order", "client")]
