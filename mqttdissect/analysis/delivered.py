@@ -1,0 +1,344 @@
+"""What one delivery shows: does it fit the receiver's subscriptions, and the message that was published?
+
+`delivery` has found both. A delivery that is right only if another copy of the message follows is kept with its
+connection until that is known.
+"""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from mqttdissect.analysis import extract, rules
+from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
+from mqttdissect.analysis.exchange import milliseconds
+from mqttdissect.analysis.facts import (
+    NO_COPIES,
+    NO_ORDERS,
+    UNKNOWN,
+    Copy,
+    Link,
+    Message,
+    Order,
+    Publish,
+    Subscription,
+)
+from mqttdissect.analysis.matching import matches
+from mqttdissect.analysis.messages import (
+    MOST_TOPICS,
+    SOON_NS,
+    accepted,
+    all_as_published,
+    all_no_local,
+    any_identified,
+    blocked,
+    is_live,
+    origin,
+    over_by,
+    stood_since,
+    subscribes,
+    value_of,
+)
+from mqttdissect.analysis.report import Report
+from mqttdissect.analysis.rule import Rule
+from mqttdissect.mqtt.packet import Packet
+
+SECOND: Final = 1_000_000_000
+MOST_COPIES: Final = 64  # deliveries of one connection that others have to follow
+MOST_PUBLISHERS: Final = 64  # on one topic, whose order is watched
+REPLACED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-5]", 5: "[MQTT-3.3.1-5]"}  # what states it, by version
+NOT_RETAINED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-12]", 5: "[MQTT-3.3.1-8]"}
+DELETED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-10]", 5: "[MQTT-3.3.1-6]"}
+OVERLAPPING: Final[dict[i64, str]] = {4: "[MQTT-3.3.5-1]", 5: "[MQTT-3.3.4-2]"}
+UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
+    (extract.PAYLOAD_FORMAT, "Payload Format Indicator", "[MQTT-3.3.2-4]"),
+    (extract.CONTENT_TYPE, "Content Type", "[MQTT-3.3.2-20]"),
+    (extract.RESPONSE_TOPIC, "Response Topic", "[MQTT-3.3.2-15]"),
+    (extract.CORRELATION_DATA, "Correlation Data", "[MQTT-3.3.2-16]"),
+)
+
+
+def only_copy(report: Report, link: Link, message: Message, facts: Publish, rule: Rule, what: str, stated: str) -> None:
+    """The delivery is wrong if no other copy of the message comes."""
+    if link.copies is NO_COPIES:
+        link.copies = []
+    if len(link.copies) < MOST_COPIES:
+        link.copies.append(Copy(message, facts, rule, what, stated))
+
+
+def look_at_copies(report: Report, link: Link, now_ns: i64, patience: i64) -> None:
+    """Which of those that are old enough by now are still the only ones?"""
+    late: list[Copy] = []
+    for copy in link.copies:
+        if now_ns - copy.time_ns <= patience:
+            late.append(copy)
+        elif sum([one.link == link.number for one in copy.message.delivered()]) == 1:
+            related = origin(copy.message)
+            report.of(copy.rule, link, copy.frame, copy.time_ns, copy.what, related, stated=copy.stated)
+    link.copies = late
+
+
+def nobody_asked(
+    report: Report, link: Link, packet: Packet, facts: Publish, found: list[Subscription], message: Message | None
+) -> None:
+    """No subscription stands that matches."""
+    if facts.topic.startswith("$"):  # what a broker says of itself to those who asked in its own way
+        client = link.client
+        plain = "_" + facts.topic[1:]
+        for one in client.subscriptions.values() if client is not None else []:
+            if one.topic[:1] in ("#", "+") and matches(one.topic, plain):
+                what = f"{one.filter!r} does not match {facts.topic!r}: a wildcard does not stand for a $ in front"
+                report.at(rules.DELIVERY_UNSUBSCRIBED, packet, what, related=subscribes([one]), stated="[MQTT-4.7.2-1]")
+                return
+        return
+    if found:
+        left = found[0]
+        if message is not None and message.time_ns <= left.left_ns + SOON_NS // 2:
+            return  # it was under way
+        what = f"A message on {facts.topic!r}, {milliseconds(facts.time_ns - left.left_ns)} after the UNSUBACK"
+        related = [(int(left.left_frame), "UNSUBSCRIBE")]
+        report.at(rules.DELIVERY_AFTER_UNSUBSCRIBE, packet, what, related=related)
+        return
+    what = f"The client has no subscription that matches {facts.topic!r}"
+    report.at(rules.DELIVERY_UNSUBSCRIBED, packet, what)
+
+
+def by_subscription(
+    report: Report, link: Link, packet: Packet, facts: Publish, standing: list[Subscription], message: Message | None,
+    alike: i64,
+) -> None:  # fmt: skip
+    """What the receiver's subscriptions alone tell; alike: messages of the same topic and payload in the window."""
+    known = True
+    most: i64 = 0
+    as_published = False
+    came_ns = facts.time_ns if message is None else message.time_ns
+    for one in standing:
+        if one.granted < 0 or (one.renewed and facts.time_ns - one.granted_ns < SETTLING_NS):
+            known = False
+        if one.granted > most:
+            most = one.granted
+        if one.before > most and (came_ns - one.granted_ns < SETTLING_NS or (message is None and blocked(link))):
+            most = one.before  # it may have been on its way already
+        as_published = as_published or one.retain_as_published
+    if facts.retain and packet.version >= 5 and len(standing) == 1:
+        retain_handling(report, packet, facts, standing[0])
+    if not known:
+        return
+    if facts.qos > most and facts.qos < 3:
+        what = f"QoS {facts.qos}; QoS {most} was granted"
+        report.at(rules.DELIVERY_ABOVE_GRANTED, packet, what, 0, 1, subscribes(standing))
+    if packet.version >= 5:
+        identifiers(report, link, packet, facts, standing, message)
+    if facts.retain and is_live(link, facts, standing, message, alike):
+        if not as_published:
+            what = "RETAIN is 1, though the subscription stood before the message came"
+            report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, subscribes(standing))
+        elif message is not None and not message.retain and alike == 1 and all_as_published(standing):
+            what = "RETAIN is 1, though it was published with RETAIN 0, and Retain As Published is 1"
+            stated = "[MQTT-3.3.1-13]"
+            report.at(rules.RETAIN_FLAG_SET, packet, what, 0, 1, origin(message), stated=stated)
+
+
+def retain_handling(report: Report, packet: Packet, facts: Publish, one: Subscription) -> None:
+    """Retain Handling (3.8.3.1); what an earlier SUBSCRIBE of the same filter brings may still be under way."""
+    if one.retain_as_published or (one.renewed and (one.stood_ns < 0 or one.time_ns - one.stood_ns < SETTLING_NS)):
+        return
+    if one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
+        what = f"A retained message, though Retain Handling is {one.retain_handling}"
+        related = subscribes([one])
+        stated = "[MQTT-3.3.1-10]" if one.retain_handling == 1 else ""
+        report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated=stated)
+
+
+def identifiers(
+    report: Report, link: Link, packet: Packet, facts: Publish, standing: list[Subscription], message: Message | None
+) -> None:
+    """Subscription Identifiers are those of the subscriptions that match (3.3.4)."""
+    if not facts.identified and not any_identified(standing):
+        return
+    wanted = {int(one.identifier) for one in standing if one.identifier}
+    got: set[int] = set()
+    for number, value in extract.properties(packet, False):
+        if number == extract.SUBSCRIPTION_IDENTIFIER and isinstance(value, int):
+            got.add(value)
+    if got - wanted:
+        what = f"Subscription Identifier {min(got - wanted)} belongs to no subscription that matches"
+        report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
+    elif wanted and not got and len(wanted) == len(standing):
+        what = f"No Subscription Identifier; that of the subscription is {min(wanted)}"
+        report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
+    elif got and got != wanted and message is not None:
+        what = f"The only copy lacks Subscription Identifier {min(wanted - got)}, of another filter that matches"
+        only_copy(report, link, message, facts, rules.SUBSCRIPTION_IDENTIFIER_WRONG, what, "[MQTT-3.3.4-4]")
+
+
+def by_message(
+    report: Report,
+    broker: Broker,
+    link: Link,
+    packet: Packet,
+    facts: Publish,
+    standing: list[Subscription],
+    message: Message,
+    again: bool,
+    alike: i64,
+) -> None:
+    """What the published message tells; alike: messages of the same topic and payload in the window."""
+    first_ns = stood_since(standing)
+    most: i64 = 0
+    settled = True
+    for one in standing:
+        if one.granted > most:
+            most = one.granted
+        settled = settled and one.granted >= 0 and not one.renewed
+    before = message.time_ns < first_ns  # it is the retained message, or nothing that the broker may send
+    if again:
+        if facts.qos == 2 and not facts.dup and len(standing) == 1 and not facts.retain:
+            what = f"The message of frame {message.frame} is delivered a second time"
+            report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
+        return
+    if alike == 1 and settled and (message.alone or not message.will):
+        least = min(message.qos, most)
+        if facts.qos > message.qos and facts.qos <= most:
+            what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
+            rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED
+            report.at(rule, packet, what, 0, 1, origin(message))
+        elif facts.qos < least:
+            what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {most}"
+            rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED
+            if len(standing) == 1:
+                report.at(rule, packet, what, 0, 1, origin(message))
+            else:
+                rule = rules.DELIVERY_BELOW_GRANTED
+                only_copy(report, link, message, facts, rule, what, OVERLAPPING.get(packet.version, ""))
+    if alike == 1 and message.retain and not facts.retain:
+        asked_ns = min([one.asked_ns for one in standing])
+        if over_by(message, broker.longest_ns) < asked_ns and link.clean and facts.time_ns - first_ns < OWED_NS:
+            what = "RETAIN is 0 on a retained message that was sent for a new subscription"
+            report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
+            if link.retained_due:
+                link.retained_due.pop(message.topic, None)
+        elif not before and settled and all_as_published(standing):
+            what = "RETAIN is 0, though Retain As Published is 1 and the message was published with RETAIN 1"
+            report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
+    if message.publisher and message.publisher == link.client_id and all_no_local(standing) and not before:
+        what = "A message of the client itself, though No Local is 1"
+        report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
+    if facts.retain and not message.will:
+        stale(report, broker, packet, facts, standing, message)
+    if message.expiry >= 0:
+        expiry(report, packet, facts, message)
+    if packet.version >= 5 and message.version >= 5 and not message.will and alike == 1:
+        passed_on(report, packet, facts, message)
+    if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
+        in_order(report, link, packet, facts, message)
+    if len(standing) == 1 and standing[0].share:
+        shared(report, link, packet, facts, standing[0], message)
+
+
+def stale(
+    report: Report, broker: Broker, packet: Packet, facts: Publish, standing: list[Subscription], message: Message
+) -> None:
+    """Is it the retained message, which is the last one that was published with RETAIN 1 (3.3.1.3)?"""
+    for one in standing:
+        if one.retain_as_published:
+            return
+    asked_ns = min([one.time_ns for one in standing])
+    last = broker.retained.get(facts.topic)
+    if last is None or last.key == message.key or not accepted(last):
+        return
+    if over_by(last, broker.longest_ns) >= asked_ns or over_by(message, broker.longest_ns) >= asked_ns:
+        return
+    if not message.retain:
+        what = f"The message of frame {message.frame} was published with RETAIN 0; the retained one is another"
+        stated = NOT_RETAINED.get(packet.version, "")
+    elif message.time_ns >= last.time_ns:
+        return
+    elif last.size:
+        what = f"The retained message of frame {message.frame} had been replaced by frame {last.frame}"
+        stated = REPLACED.get(packet.version, "")
+    else:
+        what = f"The retained message of frame {message.frame} had been deleted by frame {last.frame}"
+        stated = DELETED.get(packet.version, "")
+    report.at(rules.RETAINED_STALE, packet, what, 0, 1, origin(last), stated=stated)
+
+
+def expiry(report: Report, packet: Packet, facts: Publish, message: Message) -> None:
+    """Message Expiry Interval (3.3.2.3.3)."""
+    waited = facts.time_ns - message.time_ns
+    if waited > message.expiry * SECOND + SETTLING_NS:
+        what = f"Delivered {milliseconds(waited)} after it was published; it expires after {message.expiry} s"
+        report.at(rules.MESSAGE_EXPIRED, packet, what, related=origin(message))
+        return
+    if packet.version < 5:
+        return
+    left = extract.integer(extract.properties(packet, False), extract.MESSAGE_EXPIRY, UNKNOWN)
+    most = message.expiry - waited // SECOND + 1
+    if left == UNKNOWN:
+        what = f"No Message Expiry Interval; it was published with {message.expiry} s"
+        report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=origin(message))
+        return
+    if left > message.expiry or (waited >= 2 * SECOND and left > most):
+        what = f"Message Expiry Interval {left} s, after {milliseconds(waited)} of the {message.expiry} s published"
+        report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=origin(message))
+
+
+def passed_on(report: Report, packet: Packet, facts: Publish, message: Message) -> None:
+    """What a broker passes on unaltered."""
+    if message.properties is None and not facts.has_properties:
+        return
+    passed_on = extract.properties(packet, False)
+    for number, name, stated in UNALTERED:
+        published, passed = value_of(message.properties, number), value_of(passed_on, number)
+        if published != passed:
+            how = "left out" if passed is None else "added" if published is None else "changed"
+            what = f"The broker has {how} the {name}"
+            report.at(rules.DELIVERY_CHANGED, packet, what, related=origin(message), stated=stated)
+            return
+    pairs = [value for number, value in message.properties or [] if number == extract.USER_PROPERTY]
+    if pairs != [value for number, value in passed_on if number == extract.USER_PROPERTY]:
+        report.at(rules.DELIVERY_CHANGED, packet, "The User Properties are not as published", related=origin(message))
+
+
+def in_order(report: Report, link: Link, packet: Packet, facts: Publish, message: Message) -> None:
+    """Messages of one publisher on one topic with one QoS come in their order (4.6)."""
+    if message.will or facts.retain:
+        return
+    first = last = link.delivered.get(message.topic)
+    while last is not None and not (
+        last.link == message.link and last.qos == message.qos and last.delivered_qos == facts.qos
+    ):
+        last = last.following
+    if last is not None:
+        if message.order >= last.order:
+            last.order = message.order
+            return
+        what = "It comes after a message that the same client published later on this topic"
+        report.at(rules.DELIVERY_ORDER, packet, what, related=origin(message))
+        return
+    if link.delivered is NO_ORDERS or link.orders >= MOST_TOPICS:
+        link.delivered = {}
+        link.orders = 0
+        first = None
+    elif first is not None and first.behind >= MOST_PUBLISHERS:
+        link.orders -= first.behind + 1
+        first = None
+    link.delivered[message.topic] = Order(message, facts.qos, first)
+    link.orders += 1
+
+
+def shared(report: Report, link: Link, packet: Packet, facts: Publish, one: Subscription, message: Message) -> None:
+    """A shared subscription's message goes to one of its sessions, and to another only if it is of QoS 1 and the
+    first one has lost its connection (4.8.2)."""
+    if message.shares is None:
+        message.shares = {}
+    first = message.shares.get(one.filter)
+    client = link.client
+    if client is None:
+        return
+    if first is None:
+        message.shares[one.filter] = (client, int(link.number))
+    elif first[1] != int(link.number):
+        other = first[0].link
+        if facts.qos == 2 or (other is not None and other.number == first[1]):  # else its connection was lost
+            what = f"The shared subscription {one.filter!r} got it already, on stream {first[1]}"
+            report.at(rules.SHARED_DELIVERED_TWICE, packet, what, related=origin(message))
