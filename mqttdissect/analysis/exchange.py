@@ -131,7 +131,8 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
 
 
 def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: Request) -> None:
-    """A message of the connection before, sent again on this one: in the order of then (4.6.0-1)."""
+    """A message of the connection before, sent again on this one: in the order of then (4.6.0-1). Its handshake starts
+    anew: whoever was away did not keep the other side waiting."""
     before.carried = False
     for other in link.of(side).pending.values():
         if (
@@ -146,7 +147,12 @@ def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: R
                 (int(before.frame), f"PUBLISH {before.identifier}"),
             ]
             report.at(rules.REDELIVERY_ORDER, packet, what, 0, 1, related)
-            return
+            break
+    before.stage = codes.PUBLISH
+    before.stage_ns = packet.time_ns
+    before.time_ns = packet.time_ns
+    before.frame = packet.frame
+    before.late = is_late(packet)
 
 
 def forget(link: Link, side: i64, request: Request) -> None:
@@ -226,7 +232,7 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
 def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> None:
     """Many messages in flight, the oldest since long."""
     for request in link.of(side).pending.values():
-        if request.type == codes.PUBLISH:
+        if request.type == codes.PUBLISH and not request.carried:
             age = packet.time_ns - request.time_ns
             if age > QUEUE_NS and link.sure_since(1 - side, request.time_ns):
                 what = f"{count} messages are not acknowledged, the oldest since {milliseconds(age)}"

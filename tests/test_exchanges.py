@@ -1,0 +1,85 @@
+"""Requests and answers, limits, re-deliveries and Keep Alive, in conversations made for it: what is legal is silent,
+what is not is found."""
+
+from __future__ import annotations
+
+import pytest
+from conversations import CLOSE, C, Event, S, ack, capture, connack, connect, publish
+
+from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.finding import Finding
+from mqttdissect.analysis.rule import WARNING
+from mqttdissect.pipeline import Dissector
+
+PUBACK, PUBREC, PUBREL, PUBCOMP = 4, 5, 6, 7
+FOREVER = b"\x11\xff\xff\xff\xff"  # Session Expiry Interval
+
+
+def findings(events: list[Event], close: bool = True) -> list[Finding]:
+    """What is found of severity warning and above; that nobody has subscribed to anything is not the matter here."""
+    dissector = Dissector()
+    dissector.analysis = Analysis()
+    dissector.feed(capture(events, close=close))
+    dissector.close()
+    found = [one for one in dissector.analysis.take() if one.severity >= WARNING]
+    return [one for one in found if not one.rule.id.startswith("deliver")]
+
+
+def broken(events: list[Event], close: bool = True) -> list[tuple[str, str]]:
+    """The rules and who broke them."""
+    return [(one.rule.id, one.fault) for one in findings(events, close)]
+
+
+def begin(
+    version: int, at: int = 0, present: int = 0, clean: int = 0, properties: bytes = b"", taken: bytes = b"",
+    client: str = "c", keep_alive: int = 60,
+) -> list[Event]:  # fmt: skip
+    """CONNECT and CONNACK of connection `at`; of MQTT 5.0 with these properties besides a session that stays."""
+    expiry = b"" if clean else FOREVER
+    asked = connect(client, 2 * clean, keep_alive, level=version, properties=expiry + properties)
+    return [Event(at, C, asked), Event(at, S, connack(0, present, taken if version == 5 else None))]
+
+
+def message(version: int, identifier: int, qos: int = 1, dup: int = 0, payload: str = "", topic: str = "t") -> bytes:
+    """A PUBLISH."""
+    extra = b"" if version == 5 else None
+    return publish(topic, payload or str(identifier), qos, identifier, dup=dup, properties=extra)
+
+
+def resumed(version: int, *events: Event, properties: bytes = b"", taken: bytes = b"") -> list[Event]:
+    """A session, with these events on its first connection, that goes on 20 s later on connection 1."""
+    again = begin(version, 1, 1, properties=properties, taken=taken)
+    again[0] = again[0]._replace(pause=20)
+    # A session that goes on is known only if it was seen to begin
+    return [*begin(version), *events, Event(0, C, CLOSE), *again]
+
+
+# --- a session that goes on ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("sender", [C, S])
+def test_an_answer_is_owed_since_the_message_was_sent_again(version: int, sender: int) -> None:
+    """Not since it was sent first: in between there was nobody to answer."""
+    start = resumed(version, Event(0, sender, message(version, 7)))
+    again = Event(1, sender, message(version, 7, dup=1))
+    answer = Event(1, 1 - sender, ack(PUBACK, 7))
+    assert broken([*start, again, answer]) == []
+    assert broken([*start, again, Event(1, C, CLOSE, 0.1)]) == []
+    party = ("client", "broker")[1 - sender]
+    assert broken([*start, again, answer._replace(pause=3)]) == [("slow-answer", party)]
+    missing = findings([*start, again, Event(1, C, CLOSE, 3)])
+    assert [(one.rule.id, one.fault) for one in missing] == [("publish-unacknowledged", party)]
+    assert "in 3 s until" in missing[0].what
+    assert missing[0].frame == 14  # where it was sent again
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_the_handshake_of_a_message_that_is_sent_again_starts_anew(version: int) -> None:
+    """Its PUBREC had been lost."""
+    start = resumed(version, Event(0, C, message(version, 7, 2)), Event(0, S, ack(PUBREC, 7)))
+    again = [Event(1, C, message(version, 7, 2, dup=1)), Event(1, S, ack(PUBREC, 7))]
+    rest = [Event(1, C, ack(PUBREL, 7)), Event(1, S, ack(PUBCOMP, 7))]
+    assert broken([*start, *again, *rest]) == []
+    assert broken([*start, *again, rest[0]._replace(pause=3), rest[1]]) == [("slow-answer", "client")]
+    assert broken([*start, again[0], Event(1, C, CLOSE, 3)]) == [("publish-unacknowledged", "broker")]
