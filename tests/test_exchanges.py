@@ -83,3 +83,29 @@ def test_the_handshake_of_a_message_that_is_sent_again_starts_anew(version: int)
     assert broken([*start, *again, *rest]) == []
     assert broken([*start, *again, rest[0]._replace(pause=3), rest[1]]) == [("slow-answer", "client")]
     assert broken([*start, again[0], Event(1, C, CLOSE, 3)]) == [("publish-unacknowledged", "broker")]
+
+
+# --- handshakes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_a_pubrel_that_is_repeated_does_not_hide_who_is_slow(version: int) -> None:
+    """The broker takes 4 s for the PUBCOMP; the client repeats PUBREL after 3 s, which MQTT 5.0 alone forbids."""
+    events = [*begin(version, clean=1), Event(0, C, message(version, 7, 2)), Event(0, S, ack(PUBREC, 7))]
+    events += [Event(0, C, ack(PUBREL, 7)), Event(0, C, ack(PUBREL, 7), 3), Event(0, S, ack(PUBCOMP, 7), 1)]
+    both = [*events, Event(0, S, ack(PUBCOMP, 7))]
+    found = findings(both)
+    expected = [("resent-while-connected", "client")] if version == 5 else []
+    assert [(one.rule.id, one.fault) for one in found] == [*expected, ("slow-answer", "broker")]
+    assert found[-1].what.startswith("PUBCOMP 7 came 4 s after")
+    missing = [*events[:-1], Event(0, C, CLOSE, 3)]
+    assert broken(missing) == [*expected, ("pubcomp-missing", "broker")]
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("order", [(PUBREC, PUBCOMP), (PUBCOMP, PUBREC)])
+def test_who_answers_a_pubrel_that_came_too_early_does_what_it_has_to(version: int, order: tuple[int, int]) -> None:
+    """The client does not wait for the PUBREC, which the broker owes it all the same."""
+    events = [*begin(version, clean=1), Event(0, C, message(version, 7, 2)), Event(0, C, ack(PUBREL, 7), 3)]
+    events += [Event(0, S, ack(order[0], 7)), Event(0, S, ack(order[1], 7))]
+    assert broken(events) == [("acknowledgement-wrong", "client")]

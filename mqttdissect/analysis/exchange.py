@@ -298,21 +298,20 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
                 wrong(report, link, packet, request)
             return None
         in_order(report, link, packet, asker, request)
-    elif kind == codes.PUBREL:
-        if stage == codes.PUBLISH and not request.carried and certain(link):
-            wrong(report, link, packet, request)
-        elif stage == codes.PUBREC and not request.carried:
+    elif kind == codes.PUBREL and not request.carried:
+        if stage == codes.PUBREL:
+            released_again(report, link, packet, asker, request)
+            return None
+        if stage == codes.PUBREC:
             in_order(report, link, packet, asker, request)
-        elif stage == codes.PUBREL and not request.carried:
-            link.of(asker).reuse(int(number))  # each of them is answered
-            if packet.version >= 5 and link.whole:
-                what = f"PUBREL {number} is sent again on the connection on which it was sent before"
-                related = [(int(request.frame), f"PUBLISH {number}")]
-                report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
+        else:
+            if certain(link):
+                wrong(report, link, packet, request)
+            link.of(asker).reuse(int(number))  # the PUBREC is still due, and so is a PUBCOMP
     elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried and certain(link):
         wrong(report, link, packet, request)
     took = packet.time_ns - request.stage_ns
-    if took > LATE_NS and not request.carried:
+    if took > LATE_NS and not request.carried and (kind != codes.PUBREL or stage == codes.PUBREC):
         late(report, link, packet, request, took)
     request.stage = kind
     request.stage_ns = packet.time_ns
@@ -330,6 +329,15 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         return None
     forget(link, asker, request)
     return request
+
+
+def released_again(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
+    """A PUBREL that is sent again, since its PUBCOMP lets it wait. Before MQTT 5.0 that is allowed."""
+    number = request.identifier
+    link.of(asker).reuse(int(number))  # each of them is answered
+    if packet.version >= 5 and link.whole:
+        what = f"PUBREL {number} is sent again on the connection on which it was sent before"
+        report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {number}")])
 
 
 ASKED: Final = [0] * 16  # by type of an answer, what it is for; 0 for none
