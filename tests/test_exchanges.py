@@ -109,3 +109,59 @@ def test_who_answers_a_pubrel_that_came_too_early_does_what_it_has_to(version: i
     events = [*begin(version, clean=1), Event(0, C, message(version, 7, 2)), Event(0, C, ack(PUBREL, 7), 3)]
     events += [Event(0, S, ack(order[0], 7)), Event(0, S, ack(order[1], 7))]
     assert broken(events) == [("acknowledgement-wrong", "client")]
+
+
+# --- Receive Maximum -------------------------------------------------------------------------------------------------
+
+ONE, TWO = b"\x21\0\1", b"\x21\0\2"  # Receive Maximum
+
+
+def unacknowledged(sender: int, count: int, limit: bytes, qos: int = 1) -> list[Event]:
+    """So many messages under way when a session goes on, whose other side takes `limit` at a time."""
+    sent = [Event(0, sender, message(5, number, qos)) for number in range(1, count + 1)]
+    if sender == C:
+        return resumed(5, *sent, taken=limit)
+    return resumed(5, *sent, properties=limit)
+
+
+def again(sender: int, *identifiers: int, pause: float = 0) -> list[Event]:
+    """They are sent again."""
+    return [Event(1, sender, message(5, number, dup=1), pause) for number in identifiers]
+
+
+@pytest.mark.parametrize("sender", [C, S])
+def test_messages_that_are_sent_again_count_against_receive_maximum(sender: int) -> None:
+    party = ("client", "broker")[sender]
+    start = unacknowledged(sender, 3, TWO)
+    acks = [Event(1, 1 - sender, ack(PUBACK, number)) for number in (1, 2, 3)]
+    assert broken([*start, *again(sender, 1, 2), acks[0], *again(sender, 3), *acks[1:]]) == []
+    assert broken([*start, *again(sender, 1, 2, 3), *acks]) == [("receive-maximum-exceeded", party)]
+
+
+@pytest.mark.parametrize("sender", [C, S])
+def test_what_receive_maximum_keeps_back_is_not_missing(sender: int) -> None:
+    """Of three messages the second may be sent again only once the first is acknowledged, and so on."""
+    who = ("client", "broker")
+    start = unacknowledged(sender, 3, ONE)
+    ends = Event(1, C, CLOSE, 3)
+    slow = [("publish-unacknowledged", who[1 - sender])]
+    assert broken([*start, *again(sender, 1), ends]) == slow
+    acked = [*start, *again(sender, 1), Event(1, 1 - sender, ack(PUBACK, 1), 0.9)]
+    assert broken([*acked, Event(1, C, CLOSE, 0.5)]) == []
+    assert broken([*acked, ends]) == [("redelivery-missing", who[sender])] * 2
+    assert broken([*acked, *again(sender, 2), ends]) == slow
+
+
+@pytest.mark.parametrize("sender", [C, S])
+def test_a_pubrel_of_the_connection_before_does_not_count_against_receive_maximum(sender: int) -> None:
+    """Its PUBCOMP makes room all the same, but never more than there was at first (4.9)."""
+    sent = [Event(0, sender, message(5, 7, 2)), Event(0, 1 - sender, ack(PUBREC, 7)), Event(0, sender, ack(PUBREL, 7))]
+    start = resumed(5, *sent, taken=TWO) if sender == C else resumed(5, *sent, properties=TWO)
+    start.append(Event(1, sender, ack(PUBREL, 7)))
+    done = Event(1, 1 - sender, ack(PUBCOMP, 7))
+    new = [Event(1, sender, message(5, number)) for number in (8, 9, 10)]
+    acks = [Event(1, 1 - sender, ack(PUBACK, number)) for number in (8, 9, 10)]
+    exceeded = [("receive-maximum-exceeded", ("client", "broker")[sender])]
+    assert broken([*start, *new[:2], done, new[2], *acks]) == []
+    assert broken([*start, *new[:2], new[2], done, *acks]) == exceeded
+    assert broken([*start, done, *new, *acks]) == exceeded

@@ -134,6 +134,9 @@ def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: R
     """A message of the connection before, sent again on this one: in the order of then (4.6.0-1). Its handshake starts
     anew: whoever was away did not keep the other side waiting."""
     before.carried = False
+    link.of(side).unsent -= 1
+    if packet.version >= 5:
+        receive_maximum(report, link, packet, side)
     for other in link.of(side).pending.values():
         if (
             other.carried
@@ -163,6 +166,8 @@ def forget(link: Link, side: i64, request: Request) -> None:
         del mine.pending[number]
     if request.type == codes.PUBLISH:
         mine.flights -= 1
+        if mine.unsent and (request.carried or mine.unsent > mine.flights):
+            mine.unsent -= 1
 
 
 def identifier_bytes(packet: Packet) -> tuple[int, int]:
@@ -213,20 +218,15 @@ def limit_said(link: Link, side: i64) -> list[tuple[int, str]]:
 def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> None:
     """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
     limit = link.of(1 - side).limits.receive_maximum
-    count = link.of(side).flights
+    count = link.of(side).flights - link.of(side).unsent
     if count <= limit or not link.whole or (side == CLIENT_SIDE and not link.connack_frame):
         return
-    carried = 0
-    for request in link.of(side).pending.values():
-        if request.carried:
-            carried += 1
-    if count - carried > limit:
-        report.at(
-            rules.RECEIVE_MAXIMUM_EXCEEDED,
-            packet,
-            f"{count - carried} messages are not acknowledged; {WHO[1 - side]} takes {limit} at a time",
-            related=limit_said(link, side),
-        )
+    report.at(
+        rules.RECEIVE_MAXIMUM_EXCEEDED,
+        packet,
+        f"{count} messages are not acknowledged; {WHO[1 - side]} takes {limit} at a time",
+        related=limit_said(link, side),
+    )
 
 
 def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> None:
@@ -327,6 +327,9 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         )
     if kind == codes.PUBREL or (kind == codes.PUBREC and not failed):
         return None
+    mine = link.of(asker)
+    if mine.unsent and mine.flights - mine.unsent >= link.of(1 - asker).limits.receive_maximum:
+        mine.freed_ns = packet.time_ns
     forget(link, asker, request)
     return request
 
@@ -543,6 +546,8 @@ def not_again(report: Report, link: Link, side: i64, request: Request, end_frame
     if not link.sure_since(side, link.connack_ns) or end_ns - link.connack_ns < PATIENCE_NS:
         return
     name = "PUBREL" if request.stage in (codes.PUBREL, codes.PUBREC) else "PUBLISH"
+    if name == "PUBLISH" and kept_back(link, side, end_ns):
+        return
     what = f"{name} {request.identifier} is not sent again, though the session goes on"
     report.of(
         rules.REDELIVERY_MISSING,
@@ -553,3 +558,10 @@ def not_again(report: Report, link: Link, side: i64, request: Request, end_frame
         [(int(request.frame), f"PUBLISH {request.identifier}")],
         PARTIES[side],
     )
+
+
+def kept_back(link: Link, side: i64, end_ns: i64) -> bool:
+    """Did the other side's Receive Maximum not let this one send again all that it had to (4.9 of MQTT 5.0)?"""
+    mine = link.of(side)
+    full = mine.flights - mine.unsent >= link.of(1 - side).limits.receive_maximum
+    return full or end_ns - mine.freed_ns < PATIENCE_NS

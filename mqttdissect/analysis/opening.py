@@ -564,6 +564,7 @@ def carry(requests: dict[int, Request], side: Side) -> None:
             request.carried = True
             side.ask(number, request)
             side.flights += 1
+            side.unsent += 1
 
 
 def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
