@@ -165,3 +165,65 @@ def test_a_pubrel_of_the_connection_before_does_not_count_against_receive_maximu
     assert broken([*start, *new[:2], done, new[2], *acks]) == []
     assert broken([*start, *new[:2], new[2], done, *acks]) == exceeded
     assert broken([*start, done, *new, *acks]) == exceeded
+
+
+# --- order (4.6) -----------------------------------------------------------------------------------------------------
+
+
+def clauses(events: list[Event]) -> list[tuple[str, str, str]]:
+    """The rules, who broke them, and what is stated."""
+    return [(one.rule.id, one.fault, one.clause) for one in findings(events)]
+
+
+def from_both(version: int, sender: int, qos: int) -> list[Event]:
+    """`sender` sends two messages."""
+    return [*begin(version, clean=1), *[Event(0, sender, message(version, number, qos)) for number in (7, 8)]]
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize(("qos", "kind", "statement"), [(1, PUBACK, 2), (2, PUBREC, 3)])
+def test_a_client_acknowledges_in_order_and_a_broker_may_do_otherwise(
+    version: int, qos: int, kind: int, statement: int
+) -> None:
+    rest = [Event(0, C, ack(PUBREL, 8)), Event(0, C, ack(PUBREL, 7))]  # in the order of the PUBRECs
+    rest = [*rest, Event(0, S, ack(PUBCOMP, 8)), Event(0, S, ack(PUBCOMP, 7))] if qos == 2 else []
+    swapped = [Event(0, S, ack(kind, 8)), Event(0, S, ack(kind, 7))]
+    assert broken([*from_both(version, C, qos), *swapped, *rest]) == []
+    answers = [one._replace(side=1 - one.side) for one in (*swapped, *rest)]
+    clause = "MQTT 3.1, section 4.3" if version == 3 else f"[MQTT-4.6.0-{statement}]"
+    assert clauses([*from_both(version, S, qos), *answers]) == [("acknowledgement-order", "client", clause)]
+
+
+@pytest.mark.parametrize(
+    ("version", "sender", "clause"),
+    [
+        (3, C, "MQTT 3.1, section 4.3"), (4, C, "[MQTT-4.6.0-4]"), (5, C, "[MQTT-4.6.0-4]"),
+        (3, S, "MQTT 3.1, section 4.3"), (4, S, "[MQTT-4.6.0-6]"), (5, S, ""),
+    ],
+)  # fmt: skip
+def test_pubrels_come_in_the_order_of_the_pubrecs(version: int, sender: int, clause: str) -> None:
+    """Also from a broker to its subscribers, until MQTT 5.0 says that of clients alone."""
+    start = from_both(version, sender, 2)
+    receives = [Event(0, 1 - sender, ack(PUBREC, number)) for number in (7, 8)]
+    releases = [Event(0, sender, ack(PUBREL, number)) for number in (7, 8)]
+    completes = [Event(0, 1 - sender, ack(PUBCOMP, number)) for number in (7, 8)]
+    assert clauses([*start, *receives, *releases, *completes]) == []
+    expected = [("acknowledgement-order", ("client", "broker")[sender], clause)] if clause else []
+    assert clauses([*start, *receives, *reversed(releases), *completes]) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "sender", "clause"),
+    [(4, C, "[MQTT-4.6.0-1]"), (5, C, "[MQTT-4.6.0-1]"), (4, S, "[MQTT-4.6.0-6]"), (5, S, "[MQTT-4.6.0-5]")],
+)
+@pytest.mark.parametrize("topics", ["aa", "ab"])
+def test_messages_are_sent_again_in_their_order(version: int, sender: int, clause: str, topics: str) -> None:
+    """A broker of MQTT 5.0 has to keep it in one topic only."""
+    first, second = (Event(0, sender, message(version, 7 + at, topic=name)) for at, name in enumerate(topics))
+    start = resumed(version, first, second)
+    both = [Event(1, sender, message(version, 7 + at, dup=1, topic=name)) for at, name in enumerate(topics)]
+    acks = [Event(1, 1 - sender, ack(PUBACK, number)) for number in (7, 8)]
+    assert clauses([*start, *both, *acks]) == []
+    found = clauses([*start, *reversed(both), *reversed(acks)])
+    legal = version == 5 and sender == S and topics == "ab"
+    assert found == ([] if legal else [("redelivery-order", ("client", "broker")[sender], clause)])

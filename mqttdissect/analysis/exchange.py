@@ -131,18 +131,20 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
 
 
 def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: Request) -> None:
-    """A message of the connection before, sent again on this one: in the order of then (4.6.0-1). Its handshake starts
-    anew: whoever was away did not keep the other side waiting."""
+    """A message of the connection before, sent again on this one: in the order of then (4.6; a broker of MQTT 5.0 has
+    an order in one topic and QoS only). Its handshake starts anew: whoever was away kept nobody waiting."""
     before.carried = False
     link.of(side).unsent -= 1
     if packet.version >= 5:
         receive_maximum(report, link, packet, side)
+    any_topic = side == CLIENT_SIDE or packet.version < 5
     for other in link.of(side).pending.values():
         if (
             other.carried
             and other.type == codes.PUBLISH
             and other.stage == codes.PUBLISH
             and other.order < before.order
+            and (any_topic or (other.qos == before.qos and other.topic == before.topic))
         ):
             what = f"PUBLISH {before.identifier} is sent again before PUBLISH {other.identifier}, which came first"
             related = [
@@ -368,7 +370,8 @@ def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
 
 
 def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
-    """Acknowledgements come in the order of what they acknowledge (4.6)."""
+    """Acknowledgements come in the order of what they acknowledge (4.6). That binds clients; brokers only where they
+    deliver messages, thus with PUBREL, and in MQTT 5.0 not even then."""
     mine = link.of(asker)
     kind = packet.type
     if request.sent > 1 or request.carried:
@@ -378,12 +381,13 @@ def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Re
         mine.confirmed += 1
         request.confirmed = mine.confirmed
     if place < mine.last_order(kind):
-        if link.all_there:
+        by_broker = packet.sender == codes.FROM_SERVER
+        if link.all_there and (not by_broker or (kind == codes.PUBREL and packet.version < 5)):
             later = "PUBREC" if kind == codes.PUBREL else "PUBLISH"
             what = f"{packet.name} {request.identifier} comes after that of a later {later}"
-            report.at(
-                rules.ACKNOWLEDGEMENT_ORDER, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {request.identifier}")]
-            )
+            related = [(int(request.frame), f"PUBLISH {request.identifier}")]
+            stated = "[MQTT-4.6.0-6]" if by_broker and packet.version == 4 else ""
+            report.at(rules.ACKNOWLEDGEMENT_ORDER, packet, what, 0, 1, related, stated=stated)
         return
     mine.answered(kind, place)
 

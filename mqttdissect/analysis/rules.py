@@ -629,7 +629,8 @@ PUBLISH_REFUSED: Final = Rule(
 )
 ACKNOWLEDGEMENT_ORDER: Final = Rule(
     "acknowledgement-order", WARNING, SENDER, "Acknowledgements out of order",
-    "PUBACK and PUBREC come in the order of the PUBLISHes, and PUBREL in that of the PUBRECs.",
+    "A client sends PUBACK and PUBREC in the order of the PUBLISHes, and PUBREL in that of the PUBRECs; before MQTT 5.0 "
+    "a broker does so with PUBREL.",
     "A receiver that handles messages in several threads and acknowledges each as it is done.",
     "4.3", "[MQTT-4.6.0-2]", "[MQTT-4.6.0-2]",
 )
@@ -665,7 +666,8 @@ REDELIVERY_CHANGED: Final = Rule(
 )
 REDELIVERY_ORDER: Final = Rule(
     "redelivery-order", ERROR, SENDER, "Sent again in another order",
-    "PUBLISH packets are sent again in the order in which they were first sent.",
+    "PUBLISH packets are sent again in the order in which they were first sent; by a broker of MQTT 5.0, those of one "
+    "topic and QoS.",
     "Messages in flight kept in a hash table, or sorted by packet identifier.",
     "4.3", "[MQTT-4.6.0-1]", "[MQTT-4.6.0-1]",
 )
@@ -991,6 +993,8 @@ SHARPER: Final[dict[tuple[str, str, int], str]] = {
     ("receive-maximum-exceeded", BROKER, 5): "[MQTT-3.3.4-9]",
     ("redelivery-changed", BROKER, 4): "[MQTT-2.3.1-4]",
     ("redelivery-changed", BROKER, 5): "[MQTT-2.2.1-4]",
+    ("redelivery-order", BROKER, 4): "[MQTT-4.6.0-6]",
+    ("redelivery-order", BROKER, 5): "[MQTT-4.6.0-5]",
     ("reserved-flags", "AUTH", 5): "[MQTT-3.15.1-1]",
     ("reserved-flags", "DISCONNECT", 4): "[MQTT-3.14.1-1]",
     ("reserved-flags", "DISCONNECT", 5): "[MQTT-3.14.1-1]",
