@@ -227,3 +227,29 @@ def test_messages_are_sent_again_in_their_order(version: int, sender: int, claus
     found = clauses([*start, *reversed(both), *reversed(acks)])
     legal = version == 5 and sender == S and topics == "ab"
     assert found == ([] if legal else [("redelivery-order", ("client", "broker")[sender], clause)])
+
+
+# --- Keep Alive ------------------------------------------------------------------------------------------------------
+
+PINGREQ, PINGRESP = b"\xc0\0", b"\xd0\0"
+
+
+def kept_alive(version: int, seconds: int) -> list[Event]:
+    """A connection with this Keep Alive."""
+    return begin(version, clean=1, keep_alive=seconds)
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_a_client_is_not_silent_while_it_sends_a_long_packet(version: int) -> None:
+    """Its time counts from the end of one packet to the start of the next."""
+    start = kept_alive(version, 4)
+    long = message(version, 7, payload="x" * 100)
+    pieces = [long[:1], *(long[at : at + 10] for at in range(1, len(long), 10))]
+    sent = [Event(0, C, piece, 1) for piece in pieces]
+    end = [Event(0, S, ack(PUBACK, 7)), Event(0, C, PINGREQ, 3), Event(0, S, PINGRESP)]
+    assert broken([*start, *sent, *end]) == []
+    late = [*start, sent[0]._replace(pause=9), *sent[1:], *end]
+    assert broken(late) == [("keep-alive-broken", "client"), ("keep-alive-not-enforced", "broker")]
+    for side in (C, S):
+        assert broken([*start, *sent[:-1], Event(0, side, CLOSE)]) == []
+    assert broken([*start, *sent[:-1]], close=False) == []

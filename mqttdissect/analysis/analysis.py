@@ -166,6 +166,8 @@ class Analysis:
             mine = link.of(side)
             mine.packets += 1
             mine.bytes += len(packet.data)
+            if packet.begun_ns < link.end_ns:
+                mine.last_ns = link.end_ns  # until then it was sending that
             if packet.type == codes.PINGRESP:
                 link.pings = link.pings[1:]
             elif exchange.ASKED[packet.type]:

@@ -1,7 +1,7 @@
 """Keep Alive (3.1.2.10) and the pings that it brings about.
 
-A silence is measured between two packets of the client, or from its last packet to the end of the connection or of the
-capture. A client gets some grace, since timers are coarse; the broker's time is one and a half times the Keep Alive. A
+A silence is measured from the last byte of one packet of the client to the first byte of the next, or to the end of the
+connection or of the capture. A client gets some grace, since timers are coarse; the broker's time is one and a half times the Keep Alive. A
 silence in which TCP sent segments again, or in which the capture has a gap, tells nothing.
 """
 
@@ -34,7 +34,7 @@ def speaks(report: Report, link: Link, packet: Packet) -> None:
     """The client sends `packet`: how long was it silent before?"""
     last = link.of(CLIENT_SIDE).last_ns
     limit = link.keep_alive * SECOND
-    silence = packet.time_ns - last
+    silence = packet.begun_ns - last
     if silence <= limit or not watched(link, last):
         return
     if silence > limit + max(GRACE_NS, limit // 4):
