@@ -253,3 +253,29 @@ def test_a_client_is_not_silent_while_it_sends_a_long_packet(version: int) -> No
     for side in (C, S):
         assert broken([*start, *sent[:-1], Event(0, side, CLOSE)]) == []
     assert broken([*start, *sent[:-1]], close=False) == []
+
+
+TIMEOUT = b"\xe0\1\x8d"  # DISCONNECT, Keep Alive timeout
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("says", [False, True])
+def test_a_broker_closes_after_one_and_a_half_keep_alives(version: int, says: bool) -> None:
+    """In MQTT 5.0 it may say why. Much later is too late, even if it closes in the end."""
+    start = [*kept_alive(version, 10), Event(0, C, PINGREQ), Event(0, S, PINGRESP)]
+
+    def closed(after: float) -> list[tuple[str, str]]:
+        if says and version == 5:
+            return broken([*start, Event(0, S, TIMEOUT, after), Event(0, S, CLOSE)])
+        return broken([*start, Event(0, S, CLOSE, after)])
+
+    silent, late = ("keep-alive-broken", "client"), ("keep-alive-not-enforced", "broker")
+    assert closed(9) == []
+    assert closed(15) == [silent]
+    assert closed(15.9) == [silent]
+    assert closed(30) == [silent, late]
+
+
+def test_a_broker_that_goes_for_another_reason_says_nothing_of_keep_alive() -> None:
+    start = kept_alive(5, 10)
+    assert broken([*start, Event(0, S, b"\xe0\1\x8b", 9), Event(0, S, CLOSE)]) == []

@@ -316,6 +316,8 @@ class Analysis:
                 subscribing.unsuback(report, link, packet, request)
                 self.deliveries.unsubscribed(link, request)
         elif kind == codes.DISCONNECT:
+            if side == BROKER_SIDE:
+                keepalive.last_silence(report, link, packet.frame, packet.time_ns)
             self.opening.disconnect(link, packet, side)
         elif kind == codes.AUTH and packet.version >= 5:
             self.opening.auth(link, packet, side)

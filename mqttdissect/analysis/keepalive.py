@@ -74,25 +74,26 @@ def silent_at_end(link: Link, end_ns: i64) -> bool:
 
 def ended(report: Report, link: Link) -> None:
     """The connection has ended, or the capture."""
-    frame, end_ns, by = link.end_frame, link.end_ns, link.end_side
+    last_silence(report, link, link.end_frame, link.end_ns)
+    pings(report, link, link.end_frame, link.end_ns)
+
+
+def last_silence(report: Report, link: Link, frame: i64, end_ns: i64) -> None:
+    """What ends a connection, at `frame`, is no packet of the client: how long was it silent before?"""
     last = link.of(CLIENT_SIDE).last_ns
-    if link.keep_alive > 0 and link.state == CONNECTED and watched(link, last):
-        limit = link.keep_alive * SECOND
-        silence = end_ns - last
-        if silent_at_end(link, end_ns):
-            said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
-            report.of(rules.KEEP_ALIVE_BROKEN, link, frame, end_ns, said,
-                      [(int(link.of(CLIENT_SIDE).last_frame), "its last packet")])  # fmt: skip
-        if (
-            by != BROKER_SIDE
-            and link.sure_since(BROKER_SIDE, last)
-            and silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10)
-        ):
-            tolerated(report, link, frame, end_ns, silence)
-    pings(report, link, frame, end_ns, by)
+    if not watched(link, last):
+        return
+    limit = link.keep_alive * SECOND
+    silence = end_ns - last
+    if silent_at_end(link, end_ns):
+        said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
+        report.of(rules.KEEP_ALIVE_BROKEN, link, frame, end_ns, said,
+                  [(int(link.of(CLIENT_SIDE).last_frame), "its last packet")])  # fmt: skip
+    if link.sure_since(BROKER_SIDE, last) and silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10):
+        tolerated(report, link, frame, end_ns, silence)
 
 
-def pings(report: Report, link: Link, frame: i64, end_ns: i64, by: i64) -> None:
+def pings(report: Report, link: Link, frame: i64, end_ns: i64) -> None:
     """PINGREQs without an answer (3.12)."""
     if not link.pings or link.state < CONNECTED or not link.whole:
         return
