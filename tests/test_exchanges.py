@@ -279,3 +279,48 @@ def test_a_broker_closes_after_one_and_a_half_keep_alives(version: int, says: bo
 def test_a_broker_that_goes_for_another_reason_says_nothing_of_keep_alive() -> None:
     start = kept_alive(5, 10)
     assert broken([*start, Event(0, S, b"\xe0\1\x8b", 9), Event(0, S, CLOSE)]) == []
+
+
+# --- answers to nothing ----------------------------------------------------------------------------------------------
+
+SUBACK, UNSUBACK = b"\x90\x03\0\x63\x01", b"\xb0\x02\0\x63"
+SUBACK_5, UNSUBACK_5 = b"\x90\x04\0\x63\0\x01", b"\xb0\x04\0\x63\0\0"
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_what_is_no_state_of_a_session_is_known_from_its_connection_alone(version: int) -> None:
+    """The session goes on from somewhere that the capture does not have."""
+    start = begin(version, present=1 if version > 3 else 0)
+    one, other = (SUBACK_5, UNSUBACK_5) if version == 5 else (SUBACK, UNSUBACK)
+    end = Event(0, C, PINGREQ, 2), Event(0, S, PINGRESP)
+    for answer in (one, other):
+        assert broken([*start, Event(0, S, answer), *end]) == [("answer-unexpected", "broker")]
+    assert broken([*start, Event(0, S, PINGRESP), *end]) == [("pingresp-unasked", "broker")]
+    for kind in (PUBACK, PUBREC, PUBREL, PUBCOMP):
+        assert broken([*start, Event(0, S, ack(kind, 99)), *end]) == []
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("sender", [C, S])
+def test_what_is_under_way_in_a_session_is_known_once_it_was_seen_to_begin(version: int, sender: int) -> None:
+    known = begin(version, 2, clean=1, client="c") if version == 3 else []
+    start = [*known, *([Event(2, C, CLOSE)] if known else []), *resumed(version, Event(0, sender, message(version, 7)))]
+    if version == 3:
+        start = [one._replace(data=connack()) if one.data == connack(0, 1) else one for one in start]
+    answer = Event(1, 1 - sender, ack(PUBACK, 7))
+    end = Event(1, C, PINGREQ, 2), Event(1, S, PINGRESP)
+    party = ("client", "broker")[1 - sender]
+    assert broken([*start, answer, *end]) == []
+    for kind in (PUBACK, PUBREC, PUBCOMP):
+        wrong = answer._replace(data=ack(kind, 99))
+        assert broken([*start, answer, wrong, *end]) == [("answer-unexpected", party)]
+    repeated = Event(1, sender, ack(PUBREL, 99)), Event(1, 1 - sender, ack(PUBCOMP, 99))
+    assert broken([*start, answer, *repeated, *end]) == []  # the PUBCOMP of then was captured, and did not arrive
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_what_is_under_way_at_a_take_over_is_not_known(version: int) -> None:
+    """The old connection ends only after the new one was accepted."""
+    start = [*begin(version), Event(0, S, message(version, 7, 2)), *begin(version, 1, 1)]
+    rest = [Event(0, S, CLOSE), Event(1, C, ack(PUBREC, 7)), Event(1, C, PINGREQ, 2), Event(1, S, PINGRESP)]
+    assert broken([*start, *rest]) == []

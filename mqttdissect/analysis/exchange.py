@@ -90,7 +90,21 @@ def is_late(packet: Packet) -> bool:
 def certain(link: Link) -> bool:
     """Is all known of the exchanges of this connection, since it began with no state from before?"""
     fresh = link.clean or (link.version > 3 and not link.session_present)  # 3.1 does not say that a session is present
-    return not link.partial and link.state == CONNECTED and fresh
+    return certain_here(link) and fresh
+
+
+def certain_here(link: Link) -> bool:
+    """Is all known of what belongs to this connection alone, and not to a session?"""
+    return not link.partial and link.state == CONNECTED
+
+
+def comes_from_nowhere(link: Link, kind: i64) -> bool:
+    """Is an answer of this type, to which no request is known, certainly one to nothing? In a session that goes on, what
+    was under way is known if the session was captured; but PUBREL may come again though its PUBCOMP was captured, which
+    then did not arrive."""
+    if kind == codes.SUBACK or kind == codes.UNSUBACK:
+        return certain_here(link)
+    return certain(link) or (kind != codes.PUBREL and link.inherits and certain_here(link))
 
 
 def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish, before: Request) -> bool:
@@ -441,7 +455,7 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
     elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
         link.of(asker).surplus.discard(number)
         return
-    if not certain(link):
+    if not comes_from_nowhere(link, kind):
         return
     link.wait_early(packet)
     if len(link.early) > MOST_EARLY:

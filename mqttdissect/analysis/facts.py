@@ -483,6 +483,7 @@ class Link:
         self.broker: bytes | None = None  # its address and port, once they are known
         self.clean = True
         self.session_present = False
+        self.inherits = False  # does its session go on from connections that were captured from their beginning?
         self.problem_information = True
         self.retained_due = NO_RETAINED  # topic: frame of the message, and since when it is due
         self.delivered = NO_ORDERS  # the last messages had, by topic

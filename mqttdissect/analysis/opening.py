@@ -323,6 +323,7 @@ class Opening:
             client.known = False
         client.session = link.expiry > 0
         client.expiry = link.expiry
+        link.inherits = goes_on and client.is_known(link) and client.link is None
         client.link = link
         if goes_on:
             carry(client.carried_by_client, link.client_side)
