@@ -32,6 +32,7 @@ LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
 QUIET_NS: Final = 10_000_000_000  # between two reports of slow answers on one connection
 QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them
 QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long
+DUP: Final = 0x08  # in the fixed header
 PARTIES: Final = (CLIENT, BROKER)
 FIRST_OF_QOS_2: Final[dict[i64, str]] = {4: "[MQTT-4.3.3-1]", 5: "[MQTT-4.3.3-2]"}  # DUP 0, by version
 WHO: Final = ("the client", "the broker")
@@ -269,7 +270,8 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
         return None
     before = link.of(side).pending.get(int(number))
     if before is not None:
-        if link.whole:
+        repeated = packet.version == 3 and packet.flags & DUP and before.type == packet.type  # 3.1 allows it (2.1)
+        if link.whole and not repeated:
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
