@@ -250,7 +250,7 @@ class Analysis:
         if opening.in_time(report, link, packet, side):
             if side == CLIENT_SIDE:
                 keepalive.speaks(report, link, packet)
-            if mine.largest and len(packet.data) > mine.largest and link.state >= CONNECTED:
+            if mine.largest and len(packet.data) > mine.largest:
                 self._too_large(link, packet, side, mine.largest)
             self._by_type(link, packet, side)
         mine.packets += 1
