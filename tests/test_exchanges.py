@@ -324,3 +324,51 @@ def test_what_is_under_way_at_a_take_over_is_not_known(version: int) -> None:
     start = [*begin(version), Event(0, S, message(version, 7, 2)), *begin(version, 1, 1)]
     rest = [Event(0, S, CLOSE), Event(1, C, ack(PUBREC, 7)), Event(1, C, PINGREQ, 2), Event(1, S, PINGRESP)]
     assert broken([*start, *rest]) == []
+
+
+# --- one rule each ---------------------------------------------------------------------------------------------------
+
+SUBSCRIBE, UNSUBSCRIBE = b"\x82\x06\0\x63\0\x01t\x01", b"\xa2\x05\0\x63\0\x01t"
+
+
+def again_with_dup(data: bytes) -> bytes:
+    """The same with DUP 1."""
+    return bytes([data[0] | 8]) + data[1:]
+
+
+@pytest.mark.parametrize(("asked", "answer"), [(SUBSCRIBE, SUBACK), (UNSUBSCRIBE, UNSUBACK)])
+@pytest.mark.parametrize("answers", [1, 2])
+def test_mqtt_31_repeats_subscribe_and_unsubscribe_with_dup(asked: bytes, answer: bytes, answers: int) -> None:
+    start = [*begin(3, clean=1), Event(0, C, asked)]
+    end = [Event(0, S, answer)] * answers
+    assert broken([*start, Event(0, C, again_with_dup(asked), 3), *end]) == []
+    assert broken([*start, Event(0, C, asked), *end]) == [("identifier-in-use", "client")]
+
+
+@pytest.mark.parametrize(("asked", "granted", "leaves_with", "raised"), [
+    (0, None, 50, True), (0, 100, 50, True), (100, 0, 50, False), (100, None, 50, False), (0, 100, 0, False),
+])  # fmt: skip
+def test_a_disconnect_raises_the_session_expiry_of_the_connect(
+    asked: int, granted: int | None, leaves_with: int, raised: bool
+) -> None:
+    """Whatever the CONNACK has made of that (3.14.2.2.2)."""
+
+    def expiry(seconds: int | None) -> bytes:
+        return b"" if seconds is None else b"\x11" + seconds.to_bytes(4, "big")
+
+    start = [Event(0, C, connect("c", level=5, properties=expiry(asked)))]
+    start.append(Event(0, S, connack(properties=expiry(granted))))
+    leaves = Event(0, C, b"\xe0\x07\0\x05" + expiry(leaves_with))
+    expected = [("session-expiry-raised", "client")] if raised else []
+    assert broken([*start, leaves]) == expected
+    if granted == 0:  # is there a session then? Nobody can say
+        for present in (0, 1):
+            assert broken([*start, leaves, Event(0, C, CLOSE), *begin(5, 1, present)]) == []
+
+
+@pytest.mark.parametrize(("size", "expected"), [(40, []), (39, [("packet-too-large", "broker")])])
+def test_a_connack_may_be_too_large(size: int, expected: list[tuple[str, str]]) -> None:
+    """The client has said in its CONNECT what it takes."""
+    start = begin(5, clean=1, properties=b"\x27" + size.to_bytes(4, "big"), taken=b"\x1f\0\x20" + b"x" * 32)
+    assert len(start[1].data) == 40
+    assert broken(start) == expected

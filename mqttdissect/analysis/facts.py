@@ -499,6 +499,7 @@ class Link:
         self.bridge = False  # mosquitto's: what it sends does not come back to it
         self.keep_alive_told: i64 = UNKNOWN  # the client's
         self.expiry: i64 = 0  # Session Expiry Interval in seconds; of 3.1 and 3.1.1: 0 or NEVER_EXPIRES
+        self.expiry_told: i64 = 0  # that of a CONNECT of 5.0; `expiry` is the broker's where it says another one
         self.will: Will | None = None
         self.user_name = ""
         self.auth_method = ""  # empty: none

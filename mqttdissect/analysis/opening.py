@@ -369,7 +369,9 @@ class Opening:
         if packet.version >= 5:
             packets.disconnect(report, link, packet, side)
             expiry = extract.integer(extract.properties(packet, False), extract.SESSION_EXPIRY, UNKNOWN)
-            if side == CLIENT_SIDE and expiry >= 0 and link.client is not None and link.expiry:
+            if side == CLIENT_SIDE and link.client is not None and (expiry == 0 or (expiry > 0 and link.expiry_told)):
+                if expiry and not link.expiry:
+                    link.client.known = False  # the broker has said that it keeps no session
                 link.expiry = expiry
                 link.client.expiry = expiry
                 link.client.session = expiry > 0

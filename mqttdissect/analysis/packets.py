@@ -298,7 +298,7 @@ def disconnect(report: Report, link: Link, packet: Packet, side: i64) -> None:
         return
     if side == BROKER_SIDE:
         report.at(rules.SESSION_EXPIRY_FROM_BROKER, packet, "The broker's DISCONNECT has a Session Expiry Interval")
-    elif expiry > 0 and link.connect_frame and link.expiry == 0:
+    elif expiry > 0 and link.connect_frame and link.expiry_told == 0:
         report.at(
             rules.SESSION_EXPIRY_RAISED,
             packet,
