@@ -4,7 +4,8 @@ what is not is found."""
 from __future__ import annotations
 
 import pytest
-from conversations import CLOSE, C, Event, S, ack, capture, connack, connect, publish
+from conversations import CLOSE, DISCONNECT, PINGREQ, PINGRESP, C, Event, S, ack, capture, connack, connect, publish
+from support import text
 
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.finding import Finding
@@ -231,8 +232,6 @@ def test_messages_are_sent_again_in_their_order(version: int, sender: int, claus
 
 # --- Keep Alive ------------------------------------------------------------------------------------------------------
 
-PINGREQ, PINGRESP = b"\xc0\0", b"\xd0\0"
-
 
 def kept_alive(version: int, seconds: int) -> list[Event]:
     """A connection with this Keep Alive."""
@@ -372,3 +371,45 @@ def test_a_connack_may_be_too_large(size: int, expected: list[tuple[str, str]]) 
     start = begin(5, clean=1, properties=b"\x27" + size.to_bytes(4, "big"), taken=b"\x1f\0\x20" + b"x" * 32)
     assert len(start[1].data) == 40
     assert broken(start) == expected
+
+
+FAILURE = b"\x90\x03\0\x63\x80"
+
+
+@pytest.mark.parametrize(("version", "code"), [(3, "failure"), (4, "failure"), (5, "Unspecified error")])
+def test_a_refused_subscription_has_the_name_of_its_version(version: int, code: str) -> None:
+    asked, answer = SUBSCRIBE, FAILURE
+    if version == 5:
+        asked, answer = b"\x82\x07\0\x63\0\0\x01t\x01", b"\x90\x04\0\x63\0\x80"
+    dissector = Dissector()
+    dissector.analysis = Analysis()
+    dissector.feed(capture([*begin(version, clean=1), Event(0, C, asked), Event(0, S, answer)]))
+    found = {one.rule.id: one.what for one in dissector.analysis.take()}
+    assert found["subscription-refused"].endswith(f": 0x80 {code}")
+    assert ("suback-return-code" in found) == (version == 3)  # which can only grant
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize(("topic", "rule"), [("t/+", "wildcard-in-topic-name"), ("#", "wildcard-in-topic-name"),
+                                             ("", "topic-empty"), ("t", "")])  # fmt: skip
+def test_a_will_topic_is_found_wrong_once(version: int, topic: str, rule: str) -> None:
+    will = (b"\0" if version == 5 else b"") + text(topic) + text("gone")
+    events = [Event(0, C, connect("c", 6, level=version, rest=will)), Event(0, C, CLOSE)]
+    assert [one for one in broken(events) if one[1] == "client"] == ([(rule, "client")] if rule else [])
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_mqtt_31_asks_nobody_to_close_a_connection_but_for_an_invalid_connect(version: int) -> None:
+    dup_on_qos_0 = bytes([0x38]) + message(version, 0, 0)[1:]
+    events = [*begin(version, clean=1), Event(0, C, dup_on_qos_0), Event(0, C, PINGREQ, 3), Event(0, S, PINGRESP)]
+    found = broken(events)
+    assert found[0] == ("dup-on-qos-0", "client")
+    assert found[1:] == ([("violation-not-closed", "broker")] if version > 3 else [])
+    will = (b"\0" if version == 5 else b"") + text("#") + text("gone")
+    invalid = [
+        Event(0, C, connect("c", 6, level=version, rest=will)),
+        *events[1:2],
+        *events[3:],
+        Event(0, C, DISCONNECT),
+    ]
+    assert broken(invalid) == [("wildcard-in-topic-name", "client"), ("violation-not-closed", "broker")]

@@ -100,9 +100,9 @@ def certain_here(link: Link) -> bool:
 
 
 def comes_from_nowhere(link: Link, kind: i64) -> bool:
-    """Is an answer of this type, to which no request is known, certainly one to nothing? In a session that goes on, what
-    was under way is known if the session was captured; but PUBREL may come again though its PUBCOMP was captured, which
-    then did not arrive."""
+    """Is an answer of this type, for which no request is known, certainly one to nothing? In a session that goes on,
+    what was under way is known if the session was captured. But PUBREL may come again though its PUBCOMP was captured,
+    which then did not arrive."""
     if kind == codes.SUBACK or kind == codes.UNSUBACK:
         return certain_here(link)
     return certain(link) or (kind != codes.PUBREL and link.inherits and certain_here(link))
@@ -270,7 +270,7 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
         return None
     before = link.of(side).pending.get(int(number))
     if before is not None:
-        repeated = packet.version == 3 and packet.flags & DUP and before.type == packet.type  # 3.1 allows it (2.1)
+        repeated = packet.version == 3 and packet.flags & DUP != 0 and before.type == packet.type  # 2.1 of MQTT 3.1
         if link.whole and not repeated:
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]

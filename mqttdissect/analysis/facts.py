@@ -385,10 +385,10 @@ class Side:
     pending: its requests, by packet identifier; orders: how many so far; confirmed: how many had a PUBREC; last_puback,
     last_pubrec, last_pubrel: the last of them that was answered, by type of answer. flights: its PUBLISHes that are not
     acknowledged; unsent: how many of them do not count against Receive Maximum, as their PUBLISH was sent on an earlier
-    connection; freed_ns: when there was room again for one of these. surplus: identifiers of PUBRELs that answer nothing. reused: identifiers that it used again before
-    their request was over, or that were answered wrongly: what an answer with one of them is for cannot be told.
-    last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of its bytes that the capture lacks, as far as that
-    was said.
+    connection; freed_ns: when there was room again for one of these. surplus: identifiers of PUBRELs that answer
+    nothing. reused: identifiers that it used again before their request was over, or that were answered wrongly: what
+    an answer with one of them is for cannot be told. last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of
+    its bytes that the capture lacks, as far as that was said.
     """
 
     __slots__ = (

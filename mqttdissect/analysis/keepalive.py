@@ -1,8 +1,8 @@
 """Keep Alive (3.1.2.10) and the pings that it brings about.
 
 A silence is measured from the last byte of one packet of the client to the first byte of the next, or to the end of the
-connection or of the capture. A client gets some grace, since timers are coarse; the broker's time is one and a half times the Keep Alive. A
-silence in which TCP sent segments again, or in which the capture has a gap, tells nothing.
+connection or of the capture. A client gets some grace, since timers are coarse; the broker's time is one and a half
+times the Keep Alive. A silence in which TCP sent segments again, or in which the capture has a gap, tells nothing.
 """
 
 from typing import Final

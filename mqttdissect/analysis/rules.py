@@ -449,9 +449,10 @@ WILL_ABOVE_LIMITS: Final = Rule(
 )
 VIOLATION_NOT_CLOSED: Final = Rule(
     "violation-not-closed", WARNING, SENDER, "Violation of the protocol tolerated",
-    "Who receives a malformed packet or sees a protocol error closes the network connection.",
+    "Who receives a malformed packet or sees a protocol error closes the network connection; in MQTT 3.1, a broker "
+    "that receives an invalid CONNECT.",
     "A lenient receiver; with it, the other side's fault stays unnoticed until it meets a strict one.",
-    "", "[MQTT-4.8.0-1]", "[MQTT-4.13.1-1]",
+    "3.1", "[MQTT-4.8.0-1]", "[MQTT-4.13.1-1]",
 )
 TAKEOVER_NOT_CLOSED: Final = Rule(
     "takeover-not-closed", ERROR, BROKER, "Two connections with one client identifier",
@@ -629,8 +630,8 @@ PUBLISH_REFUSED: Final = Rule(
 )
 ACKNOWLEDGEMENT_ORDER: Final = Rule(
     "acknowledgement-order", WARNING, SENDER, "Acknowledgements out of order",
-    "A client sends PUBACK and PUBREC in the order of the PUBLISHes, and PUBREL in that of the PUBRECs; before MQTT 5.0 "
-    "a broker does so with PUBREL.",
+    "A client sends PUBACK and PUBREC in the order of the PUBLISHes, and PUBREL in that of the PUBRECs; so does a "
+    "broker with PUBREL, before MQTT 5.0.",
     "A receiver that handles messages in several threads and acknowledges each as it is done.",
     "4.3", "[MQTT-4.6.0-2]", "[MQTT-4.6.0-2]",
 )

@@ -98,9 +98,9 @@ class Framer:
     While `passing` is active, packets that change nothing for later ones are counted there instead.
     """
 
-    __slots__ = ("_answers", "_begun_ns", "_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held", "_hole_bytes",
-                 "_hole_offset", "_lost", "_need", "_passing", "_pieces", "_reason", "_rest", "_room", "_search",
-                 "_spans", "_started", "_trimmed")  # fmt: skip
+    __slots__ = ("_answers", "_begun_ns", "_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held",
+                 "_hole_bytes", "_hole_offset", "_lost", "_need", "_passing", "_pieces", "_reason", "_rest", "_room",
+                 "_search", "_spans", "_started", "_trimmed")  # fmt: skip
 
     def __init__(self, direction: i64, connection: Connection, answers: Answers, passing: Passing, room: Room) -> None:
         # In the order of use: attributes lie in memory like that.
