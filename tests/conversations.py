@@ -12,11 +12,13 @@ C, S = 0, 1
 
 
 class Event(NamedTuple):
-    """Someone sends something: connection (from 0), side (`C` or `S`), and the bytes; none to close the connection."""
+    """Someone sends something: connection (from 0), side (`C` or `S`), and the bytes; none to close the connection.
+    pause: seconds that pass before."""
 
     connection: int
     side: int
     data: bytes
+    pause: float = 0
 
 
 def number(value: int) -> bytes:
@@ -29,7 +31,8 @@ def connect(
 ) -> bytes:
     """CONNECT; `rest` follows the client identifier."""
     extra = varint(len(properties)) + properties if level == 5 else b""
-    return packet(0x10, text("MQTT") + bytes([level, flags]) + number(keep_alive) + extra + text(client) + rest)
+    name = text("MQIsdp" if level == 3 else "MQTT")
+    return packet(0x10, name + bytes([level, flags]) + number(keep_alive) + extra + text(client) + rest)
 
 
 def connack(code: int = 0, flags: int = 0, properties: bytes | None = None) -> bytes:
@@ -84,6 +87,7 @@ def capture(events: Iterable[Event], first_port: int = 40000, step_ns: int = 1_0
     streams: dict[int, Stream] = {}
     frames: list[bytes] = []
     closed: set[int] = set()
+    pauses: dict[int, float] = {}
 
     def moved(stream: Stream) -> None:
         frames.extend(stream.frames)
@@ -96,6 +100,9 @@ def capture(events: Iterable[Event], first_port: int = 40000, step_ns: int = 1_0
                 (bytes([10, 0, event.connection // 20000, 1]), first_port + event.connection % 20000), SERVER
             )
             stream.handshake()
+        if event.pause:
+            moved(stream)
+            pauses[len(frames)] = event.pause
         if event.data == CLOSE:
             stream.add(event.side, flags=FIN | 16).add(1 - event.side, flags=FIN | 16)
             closed.add(event.connection)
@@ -107,7 +114,7 @@ def capture(events: Iterable[Event], first_port: int = 40000, step_ns: int = 1_0
             if index not in closed:
                 stream.fin()
                 moved(stream)
-    return pcap(frames, step_ns=step_ns)
+    return pcap(frames, step_ns=step_ns, pauses=pauses)
 
 
 class Timed(NamedTuple):

@@ -138,13 +138,17 @@ class Stream:
 
 
 def pcap(
-    frames: list[bytes], link_type: int = 1, order: str = "<", nano: bool = False, step_ns: int = 1_000_000
-) -> bytes:
-    """A classic pcap file, a frame every `step_ns` from second 1 on."""
+    frames: list[bytes], link_type: int = 1, order: str = "<", nano: bool = False, step_ns: int = 1_000_000,
+    pauses: dict[int, float] | None = None,
+) -> bytes:  # fmt: skip
+    """A classic pcap file, a frame every `step_ns` from second 1 on. pauses: so many seconds more before the frame of
+    this index."""
     magic, unit = (0xA1B23C4D, 1) if nano else (0xA1B2C3D4, 1000)
     out = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 262144, link_type)]
+    paused = 0
     for number, frame in enumerate(frames):
-        seconds, rest = divmod(SECOND + number * step_ns, SECOND)
+        paused += round(SECOND * (pauses or {}).get(number, 0))
+        seconds, rest = divmod(SECOND + number * step_ns + paused, SECOND)
         out.append(struct.pack(order + "IIII", seconds, rest // unit, len(frame), len(frame)) + frame)
     return b"".join(out)
 

@@ -59,7 +59,7 @@ PROVOKED: dict[str, set[Finding]] = {
     "ejabberd-5.0-reason-strings.pcap": {
         ("payload-not-utf-8", "client"), ("shared-unavailable", "client"), ("topic-alias-exceeded", "client"),
     },
-    "mosquitto-3.1.1-redelivery.pcap": {("slow-answer", "client")},
+    "ejabberd-5.0-server-disconnect.pcap": {("keep-alive-broken", "client")},
     "mosquitto-3.1.1-refused.pcap": {("client-identifier-empty", "client"), ("protocol-level", "client")},
     "mosquitto-3.1.1-will.pcap": {("keep-alive-broken", "client")},
     "mosquitto-5.0-broker-limits.pcap": {

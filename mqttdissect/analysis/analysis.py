@@ -168,6 +168,8 @@ class Analysis:
             mine = link.of(side)
             mine.packets += 1
             mine.bytes += len(packet.data)
+            if packet.begun_ns < link.end_ns:
+                mine.last_ns = link.end_ns  # until then it was sending that
             if packet.type == codes.PUBLISH:
                 mine.messages += 1
             elif packet.type == codes.PINGRESP:
@@ -252,7 +254,7 @@ class Analysis:
         if opening.in_time(report, link, packet, side):
             if side == CLIENT_SIDE:
                 keepalive.speaks(report, link, packet)
-            if mine.largest and len(packet.data) > mine.largest and link.state >= CONNECTED:
+            if mine.largest and len(packet.data) > mine.largest:
                 self._too_large(link, packet, side, mine.largest)
             self._by_type(link, packet, side)
         mine.packets += 1
@@ -260,9 +262,10 @@ class Analysis:
         mine.last_ns = packet.time_ns
         mine.last_frame = packet.frame
         if report.closing != before and link.violation < 0:
-            link.violation = side
-            link.violation_frame = packet.frame
-            link.violation_ns = packet.time_ns
+            if packet.version > 3 or packet.type == codes.CONNECT:  # 3.1 has nobody close for anything else
+                link.violation = side
+                link.violation_frame = packet.frame
+                link.violation_ns = packet.time_ns
 
     def _too_large(self, link: Link, packet: Packet, side: i64, limit: i64) -> None:
         said = "CONNECT" if side == BROKER_SIDE else "CONNACK"
@@ -318,6 +321,8 @@ class Analysis:
                 subscribing.unsuback(report, link, packet, request)
                 self.deliveries.unsubscribed(link, packet, request)
         elif kind == codes.DISCONNECT:
+            if side == BROKER_SIDE:
+                keepalive.last_silence(report, link, packet.frame, packet.time_ns, True)
             self.opening.disconnect(link, packet, side)
         elif kind == codes.AUTH and packet.version >= 5:
             self.opening.auth(link, packet, side)
@@ -332,7 +337,7 @@ class Analysis:
             if took > exchange.LATE_NS and link.all_there:
                 what = f"PINGRESP came {exchange.milliseconds(took)} after the PINGREQ"
                 exchange.slow(self.report, link, packet, what, [(frame, "PINGREQ")], sent_ns, took)
-        elif exchange.certain(link):
+        elif exchange.certain_here(link):
             if link.behind(CLIENT_SIDE):
                 link.ping_answers += 1  # its PINGREQ may wait behind a hole
             else:

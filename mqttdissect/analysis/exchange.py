@@ -32,6 +32,7 @@ LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
 QUIET_NS: Final = 10_000_000_000  # between two reports of slow answers on one connection
 QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them
 QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long
+DUP: Final = 0x08  # in the fixed header
 PARTIES: Final = (CLIENT, BROKER)
 FIRST_OF_QOS_2: Final[dict[i64, str]] = {4: "[MQTT-4.3.3-1]", 5: "[MQTT-4.3.3-2]"}  # DUP 0, by version
 WHO: Final = ("the client", "the broker")
@@ -90,7 +91,21 @@ def is_late(packet: Packet) -> bool:
 def certain(link: Link) -> bool:
     """Is all known of the exchanges of this connection, since it began with no state from before?"""
     fresh = link.clean or (link.version > 3 and not link.session_present)  # 3.1 does not say that a session is present
-    return not link.partial and link.state == CONNECTED and fresh
+    return certain_here(link) and fresh
+
+
+def certain_here(link: Link) -> bool:
+    """Is all known of what belongs to this connection alone, and not to a session?"""
+    return not link.partial and link.state == CONNECTED
+
+
+def comes_from_nowhere(link: Link, kind: i64) -> bool:
+    """Is an answer of this type, for which no request is known, certainly one to nothing? In a session that goes on,
+    what was under way is known if the session was captured. But PUBREL may come again though its PUBCOMP was captured,
+    which then did not arrive."""
+    if kind == codes.SUBACK or kind == codes.UNSUBACK:
+        return certain_here(link)
+    return certain(link) or (kind != codes.PUBREL and link.inherits and certain_here(link))
 
 
 def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish, before: Request) -> bool:
@@ -131,14 +146,20 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
 
 
 def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: Request) -> None:
-    """A message of the connection before, sent again on this one: in the order of then (4.6.0-1)."""
+    """A message of the connection before, sent again on this one: in the order of then (4.6; a broker of MQTT 5.0 has
+    an order in one topic and QoS only). Its handshake starts anew: whoever was away kept nobody waiting."""
     before.carried = False
+    link.of(side).unsent -= 1
+    if packet.version >= 5:
+        receive_maximum(report, link, packet, side)
+    any_topic = side == CLIENT_SIDE or packet.version < 5
     for other in link.of(side).pending.values():
         if (
             other.carried
             and other.type == codes.PUBLISH
             and other.stage == codes.PUBLISH
             and other.order < before.order
+            and (any_topic or (other.qos == before.qos and other.topic == before.topic))
         ):
             what = f"PUBLISH {before.identifier} is sent again before PUBLISH {other.identifier}, which came first"
             related = [
@@ -146,7 +167,12 @@ def redelivered(report: Report, link: Link, packet: Packet, side: i64, before: R
                 (int(before.frame), f"PUBLISH {before.identifier}"),
             ]
             report.at(rules.REDELIVERY_ORDER, packet, what, 0, 1, related)
-            return
+            break
+    before.stage = codes.PUBLISH
+    before.stage_ns = packet.time_ns
+    before.time_ns = packet.time_ns
+    before.frame = packet.frame
+    before.late = is_late(packet)
 
 
 def forget(link: Link, side: i64, request: Request) -> None:
@@ -157,6 +183,8 @@ def forget(link: Link, side: i64, request: Request) -> None:
         del mine.pending[number]
     if request.type == codes.PUBLISH:
         mine.flights -= 1
+        if mine.unsent and (request.carried or mine.unsent > mine.flights):
+            mine.unsent -= 1
 
 
 def identifier_bytes(packet: Packet) -> tuple[int, int]:
@@ -207,26 +235,21 @@ def limit_said(link: Link, side: i64) -> list[tuple[int, str]]:
 def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> None:
     """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
     limit = link.of(1 - side).limits.receive_maximum
-    count = link.of(side).flights
+    count = link.of(side).flights - link.of(side).unsent
     if count <= limit or not link.whole or (side == CLIENT_SIDE and not link.connack_frame):
         return
-    carried = 0
-    for request in link.of(side).pending.values():
-        if request.carried:
-            carried += 1
-    if count - carried > limit:
-        report.at(
-            rules.RECEIVE_MAXIMUM_EXCEEDED,
-            packet,
-            f"{count - carried} messages are not acknowledged; {WHO[1 - side]} takes {limit} at a time",
-            related=limit_said(link, side),
-        )
+    report.at(
+        rules.RECEIVE_MAXIMUM_EXCEEDED,
+        packet,
+        f"{count} messages are not acknowledged; {WHO[1 - side]} takes {limit} at a time",
+        related=limit_said(link, side),
+    )
 
 
 def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> None:
     """Many messages in flight, the oldest since long."""
     for request in link.of(side).pending.values():
-        if request.type == codes.PUBLISH:
+        if request.type == codes.PUBLISH and not request.carried:
             age = packet.time_ns - request.time_ns
             if age > QUEUE_NS and link.sure_since(1 - side, request.time_ns):
                 what = f"{count} messages are not acknowledged, the oldest since {milliseconds(age)}"
@@ -247,7 +270,8 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
         return None
     before = link.of(side).pending.get(int(number))
     if before is not None:
-        if link.whole:
+        repeated = packet.version == 3 and packet.flags & DUP != 0 and before.type == packet.type  # 2.1 of MQTT 3.1
+        if link.whole and not repeated:
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
@@ -292,21 +316,20 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
                 wrong(report, link, packet, request)
             return None
         in_order(report, link, packet, asker, request)
-    elif kind == codes.PUBREL:
-        if stage == codes.PUBLISH and not request.carried and certain(link):
-            wrong(report, link, packet, request)
-        elif stage == codes.PUBREC and not request.carried:
+    elif kind == codes.PUBREL and not request.carried:
+        if stage == codes.PUBREL:
+            released_again(report, link, packet, asker, request)
+            return None
+        if stage == codes.PUBREC:
             in_order(report, link, packet, asker, request)
-        elif stage == codes.PUBREL and not request.carried:
-            link.of(asker).reuse(int(number))  # each of them is answered
-            if packet.version >= 5 and link.whole:
-                what = f"PUBREL {number} is sent again on the connection on which it was sent before"
-                related = [(int(request.frame), f"PUBLISH {number}")]
-                report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
+        else:
+            if certain(link):
+                wrong(report, link, packet, request)
+            link.of(asker).reuse(int(number))  # the PUBREC is still due, and so is a PUBCOMP
     elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried and certain(link):
         wrong(report, link, packet, request)
     took = packet.time_ns - request.stage_ns
-    if took > LATE_NS and not request.carried:
+    if took > LATE_NS and not request.carried and (kind != codes.PUBREL or stage == codes.PUBREC):
         late(report, link, packet, request, took)
     request.stage = kind
     request.stage_ns = packet.time_ns
@@ -322,8 +345,20 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         )
     if kind == codes.PUBREL or (kind == codes.PUBREC and not failed):
         return None
+    mine = link.of(asker)
+    if mine.unsent and mine.flights - mine.unsent >= link.of(1 - asker).limits.receive_maximum:
+        mine.freed_ns = packet.time_ns
     forget(link, asker, request)
     return request
+
+
+def released_again(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
+    """A PUBREL that is sent again, since its PUBCOMP lets it wait. Before MQTT 5.0 that is allowed."""
+    number = request.identifier
+    link.of(asker).reuse(int(number))  # each of them is answered
+    if packet.version >= 5 and link.whole:
+        what = f"PUBREL {number} is sent again on the connection on which it was sent before"
+        report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {number}")])
 
 
 ASKED: Final = [0] * 16  # by type of an answer, what it is for; 0 for none
@@ -351,7 +386,8 @@ def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
 
 
 def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
-    """Acknowledgements come in the order of what they acknowledge (4.6)."""
+    """Acknowledgements come in the order of what they acknowledge (4.6). That binds clients; brokers only where they
+    deliver messages, thus with PUBREL, and in MQTT 5.0 not even then."""
     mine = link.of(asker)
     kind = packet.type
     if request.sent > 1 or request.carried:
@@ -361,12 +397,13 @@ def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Re
         mine.confirmed += 1
         request.confirmed = mine.confirmed
     if place < mine.last_order(kind):
-        if link.all_there:
+        by_broker = packet.sender == codes.FROM_SERVER
+        if link.all_there and (not by_broker or (kind == codes.PUBREL and packet.version < 5)):
             later = "PUBREC" if kind == codes.PUBREL else "PUBLISH"
             what = f"{packet.name} {request.identifier} comes after that of a later {later}"
-            report.at(
-                rules.ACKNOWLEDGEMENT_ORDER, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {request.identifier}")]
-            )
+            related = [(int(request.frame), f"PUBLISH {request.identifier}")]
+            stated = "[MQTT-4.6.0-6]" if by_broker and packet.version == 4 else ""
+            report.at(rules.ACKNOWLEDGEMENT_ORDER, packet, what, 0, 1, related, stated=stated)
         return
     mine.answered(kind, place)
 
@@ -420,7 +457,7 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
     elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
         link.of(asker).surplus.discard(number)
         return
-    if not certain(link):
+    if not comes_from_nowhere(link, kind):
         return
     link.wait_early(packet)
     if len(link.early) > MOST_EARLY:
@@ -529,6 +566,8 @@ def not_again(report: Report, link: Link, side: i64, request: Request, end_frame
     if not link.sure_since(side, link.connack_ns) or end_ns - link.connack_ns < PATIENCE_NS:
         return
     name = "PUBREL" if request.stage in (codes.PUBREL, codes.PUBREC) else "PUBLISH"
+    if name == "PUBLISH" and kept_back(link, side, end_ns):
+        return
     what = f"{name} {request.identifier} is not sent again, though the session goes on"
     report.of(
         rules.REDELIVERY_MISSING,
@@ -539,3 +578,10 @@ def not_again(report: Report, link: Link, side: i64, request: Request, end_frame
         [(int(request.frame), f"PUBLISH {request.identifier}")],
         PARTIES[side],
     )
+
+
+def kept_back(link: Link, side: i64, end_ns: i64) -> bool:
+    """Did the other side's Receive Maximum not let this one send again all that it had to (4.9 of MQTT 5.0)?"""
+    mine = link.of(side)
+    full = mine.flights - mine.unsent >= link.of(1 - side).limits.receive_maximum
+    return full or end_ns - mine.freed_ns < PATIENCE_NS

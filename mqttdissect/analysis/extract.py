@@ -196,7 +196,7 @@ def connect(packet: Packet, link: Link) -> None:
         link.expiry = 0 if link.clean else NEVER_EXPIRES
         return
     found = properties(packet, False)
-    link.expiry = integer(found, SESSION_EXPIRY, 0)
+    link.expiry = link.expiry_told = integer(found, SESSION_EXPIRY, 0)
     link.auth_method = text(found, AUTH_METHOD)
     link.problem_information = integer(found, PROBLEM_INFORMATION, 1) != 0
     link.response_information = integer(found, REQUEST_RESPONSE_INFORMATION, 0) != 0

@@ -418,15 +418,17 @@ class Side:
 
     pending: its requests, by packet identifier; orders: how many so far; confirmed: how many had a PUBREC; last_puback,
     last_pubrec, last_pubrel: the last of them that was answered, by type of answer. flights: its PUBLISHes that are not
-    acknowledged. surplus: identifiers of PUBRELs that answer nothing. reused: identifiers that it used again before
-    their request was over, or that were answered wrongly: what an answer with one of them is for cannot be told.
-    last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of its bytes that the capture lacks, as far as that
-    was said.
+    acknowledged; unsent: how many of them do not count against Receive Maximum, as their PUBLISH was sent on an earlier
+    connection; freed_ns: when there was room again for one of these. surplus: identifiers of PUBRELs that answer
+    nothing. reused: identifiers that it used again before their request was over, or that were answered wrongly: what
+    an answer with one of them is for cannot be told. last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of
+    its bytes that the capture lacks, as far as that was said.
     """
 
     __slots__ = (
-        "bytes", "confirmed", "flights", "gap_bytes", "largest", "last_frame", "last_ns", "last_puback",
+        "bytes", "confirmed", "flights", "freed_ns", "gap_bytes", "largest", "last_frame", "last_ns", "last_puback",
         "last_pubrec", "last_pubrel", "limits", "messages", "orders", "packets", "pending", "reused", "surplus",
+        "unsent",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -439,6 +441,7 @@ class Side:
         self.messages: i64 = 0
         self.pending = NO_REQUESTS
         self.flights: i64 = 0
+        self.unsent: i64 = 0
         self.orders: i64 = 0
         self.limits = NO_LIMITS
         self.gap_bytes: i64 = 0
@@ -448,6 +451,7 @@ class Side:
         self.last_pubrel: i64 = 0
         self.confirmed: i64 = 0
         self.surplus = NO_NUMBERS
+        self.freed_ns: i64 = 0
 
     def ask(self, number: int, request: Request) -> None:
         """A request waits for its answer under this packet identifier."""
@@ -513,6 +517,7 @@ class Link:
         self.broker: bytes | None = None  # its address and port, once they are known
         self.clean = True
         self.session_present = False
+        self.inherits = False  # does its session go on from connections that were captured from their beginning?
         self.problem_information = True
         self.retained_due = NO_RETAINED  # topic: frame of the message, since when it is due, is it of QoS 0?
         self.retained_early = NO_TOPICS  # of retained messages that came before the SUBACK
@@ -530,6 +535,7 @@ class Link:
         self.bridge = False  # mosquitto's: what it sends does not come back to it
         self.keep_alive_told: i64 = UNKNOWN  # the client's
         self.expiry: i64 = 0  # Session Expiry Interval in seconds; of 3.1 and 3.1.1: 0 or NEVER_EXPIRES
+        self.expiry_told: i64 = 0  # that of a CONNECT of 5.0; `expiry` is the broker's where it says another one
         self.will: Will | None = None
         self.user_name = ""
         self.auth_method = ""  # empty: none

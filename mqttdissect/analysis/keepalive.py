@@ -1,8 +1,8 @@
 """Keep Alive (3.1.2.10) and the pings that it brings about.
 
-A silence is measured between two packets of the client, or from its last packet to the end of the connection or of the
-capture. A client gets some grace, since timers are coarse; the broker's time is one and a half times the Keep Alive. A
-silence in which TCP sent segments again, or in which the capture has a gap, tells nothing.
+A silence is measured from the last byte of one packet of the client to the first byte of the next, or to the end of the
+connection or of the capture. A client gets some grace, since timers are coarse; the broker's time is one and a half
+times the Keep Alive. A silence in which TCP sent segments again, or in which the capture has a gap, tells nothing.
 """
 
 from typing import Final
@@ -18,6 +18,7 @@ from mqttdissect.mqtt.packet import Packet
 SECOND: Final = 1_000_000_000
 GRACE_NS: Final = 1_100_000_000  # of a client, or a quarter of its Keep Alive
 BROKER_GRACE_NS: Final = 1_000_000_000  # or a tenth
+LOOKS_NS: Final = 5_000_000_000  # between two looks of a broker at who is silent, or half a Keep Alive: then it closes
 PING_NS: Final = 700_000_000  # that a PINGRESP may take until the connection ends
 LONG: Final = 1800  # seconds of a Keep Alive that outlives what NATs and firewalls remember
 
@@ -34,7 +35,7 @@ def speaks(report: Report, link: Link, packet: Packet) -> None:
     """The client sends `packet`: how long was it silent before?"""
     last = link.of(CLIENT_SIDE).last_ns
     limit = link.keep_alive * SECOND
-    silence = packet.time_ns - last
+    silence = packet.begun_ns - last
     if silence <= limit or not watched(link, last):
         return
     if silence > limit + max(GRACE_NS, limit // 4):
@@ -74,25 +75,27 @@ def silent_at_end(link: Link, end_ns: i64) -> bool:
 
 def ended(report: Report, link: Link) -> None:
     """The connection has ended, or the capture."""
-    frame, end_ns, by = link.end_frame, link.end_ns, link.end_side
+    last_silence(report, link, link.end_frame, link.end_ns, link.end_side == BROKER_SIDE)
+    pings(report, link, link.end_frame, link.end_ns)
+
+
+def last_silence(report: Report, link: Link, frame: i64, end_ns: i64, by_broker: bool) -> None:
+    """What ends a connection, at `frame`, is no packet of the client: how long was it silent before?"""
     last = link.of(CLIENT_SIDE).last_ns
-    if link.keep_alive > 0 and link.state == CONNECTED and watched(link, last):
-        limit = link.keep_alive * SECOND
-        silence = end_ns - last
-        if silent_at_end(link, end_ns):
-            said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
-            report.of(rules.KEEP_ALIVE_BROKEN, link, frame, end_ns, said,
-                      [(int(link.of(CLIENT_SIDE).last_frame), "its last packet")])  # fmt: skip
-        if (
-            by != BROKER_SIDE
-            and link.sure_since(BROKER_SIDE, last)
-            and silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10)
-        ):
-            tolerated(report, link, frame, end_ns, silence)
-    pings(report, link, frame, end_ns, by)
+    if not watched(link, last):
+        return
+    limit = link.keep_alive * SECOND
+    silence = end_ns - last
+    if silent_at_end(link, end_ns):
+        said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
+        report.of(rules.KEEP_ALIVE_BROKEN, link, frame, end_ns, said,
+                  [(int(link.of(CLIENT_SIDE).last_frame), "its last packet")])  # fmt: skip
+    grace = max(LOOKS_NS, limit // 2) if by_broker else max(BROKER_GRACE_NS, limit // 10)
+    if link.sure_since(BROKER_SIDE, last) and silence > limit * 3 // 2 + grace:
+        tolerated(report, link, frame, end_ns, silence)
 
 
-def pings(report: Report, link: Link, frame: i64, end_ns: i64, by: i64) -> None:
+def pings(report: Report, link: Link, frame: i64, end_ns: i64) -> None:
     """PINGREQs without an answer (3.12)."""
     if not link.pings or link.state < CONNECTED or not link.whole:
         return

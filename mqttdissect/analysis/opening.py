@@ -328,6 +328,7 @@ class Opening:
             client.known = False
         client.session = link.expiry > 0
         client.expiry = link.expiry
+        link.inherits = goes_on and client.is_known(link) and client.link is None
         client.link = link
         if goes_on:
             carry(client.carried_by_client, link.client_side)
@@ -389,10 +390,10 @@ class Opening:
         if packet.version >= 5:
             packets.disconnect(report, link, packet, side)
             expiry = extract.integer(extract.properties(packet, False), extract.SESSION_EXPIRY, UNKNOWN)
-            if side == CLIENT_SIDE and expiry >= 0 and link.client is not None and link.expiry:
-                if crosses:
-                    link.client.known = False
-                else:
+            if side == CLIENT_SIDE and link.client is not None and (expiry == 0 or (expiry > 0 and link.expiry_told)):
+                if crosses or (expiry and not link.expiry):
+                    link.client.known = False  # who knows what the broker makes of it
+                if not crosses:
                     link.expiry = expiry
                     link.client.expiry = expiry
                     link.client.session = expiry > 0
@@ -597,6 +598,7 @@ def carry(requests: dict[int, Request], side: Side) -> None:
             request.carried = True
             side.ask(number, request)
             side.flights += 1
+            side.unsent += 1
 
 
 def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:

@@ -27,7 +27,6 @@ from mqttdissect.mqtt.registry import (
     SUBSCRIPTION_OPTIONS,
     TOPIC_FILTER,
     TOPIC_NAME,
-    WILL_TOPIC,
 )
 
 LONGEST_31: Final = 23  # characters of a client identifier in MQTT 3.1
@@ -245,18 +244,6 @@ def connect(report: Report, packet: Packet) -> None:
             flags = extract.number(field.value)
         elif spec is CLIENT_IDENTIFIER:
             client_identifier(report, packet, field, flags)
-        elif spec is WILL_TOPIC:
-            topic = extract.words(field.value)
-            if "#" in topic or "+" in topic:
-                report.at(
-                    rules.WILDCARD_IN_TOPIC_NAME,
-                    packet,
-                    f"The will topic {topic!r} has a wildcard",
-                    field.start,
-                    field.end,
-                )
-            elif not topic:
-                report.at(rules.TOPIC_EMPTY, packet, "The will topic has no characters", field.start - 2, field.end)
         elif spec is PASSWORD and field.end > field.start:
             report.at(
                 rules.PASSWORD_IN_CLEAR,
@@ -298,7 +285,7 @@ def disconnect(report: Report, link: Link, packet: Packet, side: i64) -> None:
         return
     if side == BROKER_SIDE:
         report.at(rules.SESSION_EXPIRY_FROM_BROKER, packet, "The broker's DISCONNECT has a Session Expiry Interval")
-    elif expiry > 0 and link.connect_frame and link.expiry == 0:
+    elif expiry > 0 and link.connect_frame and link.expiry_told == 0:
         report.at(
             rules.SESSION_EXPIRY_RAISED,
             packet,

@@ -449,9 +449,10 @@ WILL_ABOVE_LIMITS: Final = Rule(
 )
 VIOLATION_NOT_CLOSED: Final = Rule(
     "violation-not-closed", WARNING, SENDER, "Violation of the protocol tolerated",
-    "Who receives a malformed packet or sees a protocol error closes the network connection.",
+    "Who receives a malformed packet or sees a protocol error closes the network connection; in MQTT 3.1, a broker "
+    "that receives an invalid CONNECT.",
     "A lenient receiver; with it, the other side's fault stays unnoticed until it meets a strict one.",
-    "", "[MQTT-4.8.0-1]", "[MQTT-4.13.1-1]",
+    "3.1", "[MQTT-4.8.0-1]", "[MQTT-4.13.1-1]",
 )
 TAKEOVER_NOT_CLOSED: Final = Rule(
     "takeover-not-closed", ERROR, BROKER, "Two connections with one client identifier",
@@ -629,7 +630,8 @@ PUBLISH_REFUSED: Final = Rule(
 )
 ACKNOWLEDGEMENT_ORDER: Final = Rule(
     "acknowledgement-order", WARNING, SENDER, "Acknowledgements out of order",
-    "PUBACK and PUBREC come in the order of the PUBLISHes, and PUBREL in that of the PUBRECs.",
+    "A client sends PUBACK and PUBREC in the order of the PUBLISHes, and PUBREL in that of the PUBRECs; so does a "
+    "broker with PUBREL, before MQTT 5.0.",
     "A receiver that handles messages in several threads and acknowledges each as it is done.",
     "4.3", "[MQTT-4.6.0-2]", "[MQTT-4.6.0-2]",
 )
@@ -665,7 +667,8 @@ REDELIVERY_CHANGED: Final = Rule(
 )
 REDELIVERY_ORDER: Final = Rule(
     "redelivery-order", ERROR, SENDER, "Sent again in another order",
-    "PUBLISH packets are sent again in the order in which they were first sent.",
+    "PUBLISH packets are sent again in the order in which they were first sent; by a broker of MQTT 5.0, those of one "
+    "topic and QoS.",
     "Messages in flight kept in a hash table, or sorted by packet identifier.",
     "4.3", "[MQTT-4.6.0-1]", "[MQTT-4.6.0-1]",
 )
@@ -1007,6 +1010,8 @@ SHARPER: Final[dict[tuple[str, str, int], str]] = {
     ("receive-maximum-exceeded", BROKER, 5): "[MQTT-3.3.4-9]",
     ("redelivery-changed", BROKER, 4): "[MQTT-2.3.1-4]",
     ("redelivery-changed", BROKER, 5): "[MQTT-2.2.1-4]",
+    ("redelivery-order", BROKER, 4): "[MQTT-4.6.0-6]",
+    ("redelivery-order", BROKER, 5): "[MQTT-4.6.0-5]",
     ("reserved-flags", "AUTH", 5): "[MQTT-3.15.1-1]",
     ("reserved-flags", "DISCONNECT", 4): "[MQTT-3.14.1-1]",
     ("reserved-flags", "DISCONNECT", 5): "[MQTT-3.14.1-1]",

@@ -21,6 +21,7 @@ from mqttdissect.analysis.facts import (
     Subscription,
 )
 from mqttdissect.analysis.report import Report
+from mqttdissect.mqtt.codes import SUBACK_RETURN
 from mqttdissect.mqtt.packet import Packet
 
 FAILURE: Final = 0x80
@@ -88,7 +89,8 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
         one = asked[at]
         code: i64 = codes[at]
         if code >= FAILURE:
-            name = f"0x{code:02x} {extract.CODE_NAMES.get(int(code), '')}".rstrip()
+            names = extract.CODE_NAMES if packet.version >= 5 else SUBACK_RETURN
+            name = f"0x{code:02x} {names.get(int(code), '')}".rstrip()
             what = f"The broker refuses the subscription of {one.filter!r}: {name}"
             report.at(rules.SUBSCRIPTION_REFUSED, packet, what, related=related)
             if link.client is not None and link.client.subscriptions.get(one.filter) is one and not one.renewed:

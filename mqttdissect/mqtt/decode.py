@@ -414,7 +414,10 @@ def suback(c: Cursor, packet: Packet) -> None:
             code(c, SUBACK_REASON)
         else:
             at = c.position
-            if c.byte(GRANTED_QOS) not in (0, 1, 2, 0x80):
+            granted = c.byte(GRANTED_QOS)
+            if packet.version < 4 and granted > 2:
+                c.note(at, "a granted QoS 0, 1 or 2", clauses.SUBACK_RETURN)
+            elif granted > 2 and granted != 0x80:
                 c.note(at, "a return code 0x00, 0x01, 0x02 or 0x80", clauses.SUBACK_RETURN)
 
 

@@ -77,9 +77,9 @@ class Exchange:
 class Packet:
     """One control packet.
 
-    frame, time_ns: of the frame that completed it. direction: 0 or 1, as in its stream. sender: `FROM_CLIENT`,
-    `FROM_SERVER`, or 0 if not known. type: 1 to 15 (0 is reserved), or `UNDECODED`. flags: the low four bits of the
-    first byte. version: the protocol level 3, 4 or 5; version_by: how that is known.
+    frame, time_ns: of the frame that completed it. begun_ns: when its first byte came. direction: 0 or 1, as in its
+    stream. sender: `FROM_CLIENT`, `FROM_SERVER`, or 0 if not known. type: 1 to 15 (0 is reserved), or `UNDECODED`.
+    flags: the low four bits of the first byte. version: the protocol level 3, 4 or 5; version_by: how that is known.
     data: its bytes. spans: (offset, frame) where it spans frames, else None. hole_offset, hole_bytes,
     hole_why: where bytes of it are missing, how many, and why; offset -1 for none. gap_bytes, gap_after: bytes of the
     stream that the capture lacks before the packet, and the frame that carried those before them. resent: TCP segments
@@ -93,9 +93,9 @@ class Packet:
     """
 
     __slots__ = (
-        "_fields", "_payload", "data", "direction", "flags", "frame", "gap_after", "gap_bytes", "glanced", "hole_bytes",
-        "hole_offset", "hole_why", "identifier", "message", "notes", "request", "resent", "response", "sender", "spans",
-        "stream", "time_ns", "topic", "type", "version", "version_by",
+        "_fields", "_payload", "begun_ns", "data", "direction", "flags", "frame", "gap_after", "gap_bytes", "glanced",
+        "hole_bytes", "hole_offset", "hole_why", "identifier", "message", "notes", "request", "resent", "response",
+        "sender", "spans", "stream", "time_ns", "topic", "type", "version", "version_by",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +105,7 @@ class Packet:
         self.direction = direction
         self.frame = frame
         self.time_ns = time_ns
+        self.begun_ns = time_ns
         self.data = data
         self.type = packet_type
         self.flags: i64 = 0

@@ -1,0 +1,415 @@
+"""Requests and answers, limits, re-deliveries and Keep Alive, in conversations made for it: what is legal is silent,
+what is not is found."""
+
+from __future__ import annotations
+
+import pytest
+from conversations import CLOSE, DISCONNECT, PINGREQ, PINGRESP, C, Event, S, ack, capture, connack, connect, publish
+from support import text
+
+from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.finding import Finding
+from mqttdissect.analysis.rule import WARNING
+from mqttdissect.pipeline import Dissector
+
+PUBACK, PUBREC, PUBREL, PUBCOMP = 4, 5, 6, 7
+FOREVER = b"\x11\xff\xff\xff\xff"  # Session Expiry Interval
+
+
+def findings(events: list[Event], close: bool = True) -> list[Finding]:
+    """What is found of severity warning and above; that nobody has subscribed to anything is not the matter here."""
+    dissector = Dissector()
+    dissector.analysis = Analysis()
+    dissector.feed(capture(events, close=close))
+    dissector.close()
+    found = [one for one in dissector.analysis.take() if one.severity >= WARNING]
+    return [one for one in found if not one.rule.id.startswith("deliver")]
+
+
+def broken(events: list[Event], close: bool = True) -> list[tuple[str, str]]:
+    """The rules and who broke them."""
+    return [(one.rule.id, one.fault) for one in findings(events, close)]
+
+
+def begin(
+    version: int, at: int = 0, present: int = 0, clean: int = 0, properties: bytes = b"", taken: bytes = b"",
+    client: str = "c", keep_alive: int = 60,
+) -> list[Event]:  # fmt: skip
+    """CONNECT and CONNACK of connection `at`; of MQTT 5.0 with these properties besides a session that stays."""
+    expiry = b"" if clean else FOREVER
+    asked = connect(client, 2 * clean, keep_alive, level=version, properties=expiry + properties)
+    return [Event(at, C, asked), Event(at, S, connack(0, present, taken if version == 5 else None))]
+
+
+def message(version: int, identifier: int, qos: int = 1, dup: int = 0, payload: str = "", topic: str = "t") -> bytes:
+    """A PUBLISH."""
+    extra = b"" if version == 5 else None
+    return publish(topic, payload or str(identifier), qos, identifier, dup=dup, properties=extra)
+
+
+def resumed(version: int, *events: Event, properties: bytes = b"", taken: bytes = b"") -> list[Event]:
+    """A session, with these events on its first connection, that goes on 20 s later on connection 1."""
+    again = begin(version, 1, 1, properties=properties, taken=taken)
+    again[0] = again[0]._replace(pause=20)
+    # A session that goes on is known only if it was seen to begin
+    return [*begin(version), *events, Event(0, C, CLOSE), *again]
+
+
+# --- a session that goes on ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("sender", [C, S])
+def test_an_answer_is_owed_since_the_message_was_sent_again(version: int, sender: int) -> None:
+    """Not since it was sent first: in between there was nobody to answer."""
+    start = resumed(version, Event(0, sender, message(version, 7)))
+    again = Event(1, sender, message(version, 7, dup=1))
+    answer = Event(1, 1 - sender, ack(PUBACK, 7))
+    assert broken([*start, again, answer]) == []
+    assert broken([*start, again, Event(1, C, CLOSE, 0.1)]) == []
+    party = ("client", "broker")[1 - sender]
+    assert broken([*start, again, answer._replace(pause=3)]) == [("slow-answer", party)]
+    missing = findings([*start, again, Event(1, C, CLOSE, 3)])
+    assert [(one.rule.id, one.fault) for one in missing] == [("publish-unacknowledged", party)]
+    assert "in 3 s until" in missing[0].what
+    assert missing[0].frame == 14  # where it was sent again
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_the_handshake_of_a_message_that_is_sent_again_starts_anew(version: int) -> None:
+    """Its PUBREC had been lost."""
+    start = resumed(version, Event(0, C, message(version, 7, 2)), Event(0, S, ack(PUBREC, 7)))
+    again = [Event(1, C, message(version, 7, 2, dup=1)), Event(1, S, ack(PUBREC, 7))]
+    rest = [Event(1, C, ack(PUBREL, 7)), Event(1, S, ack(PUBCOMP, 7))]
+    assert broken([*start, *again, *rest]) == []
+    assert broken([*start, *again, rest[0]._replace(pause=3), rest[1]]) == [("slow-answer", "client")]
+    assert broken([*start, again[0], Event(1, C, CLOSE, 3)]) == [("publish-unacknowledged", "broker")]
+
+
+# --- handshakes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_a_pubrel_that_is_repeated_does_not_hide_who_is_slow(version: int) -> None:
+    """The broker takes 4 s for the PUBCOMP; the client repeats PUBREL after 3 s, which MQTT 5.0 alone forbids."""
+    events = [*begin(version, clean=1), Event(0, C, message(version, 7, 2)), Event(0, S, ack(PUBREC, 7))]
+    events += [Event(0, C, ack(PUBREL, 7)), Event(0, C, ack(PUBREL, 7), 3), Event(0, S, ack(PUBCOMP, 7), 1)]
+    both = [*events, Event(0, S, ack(PUBCOMP, 7))]
+    found = findings(both)
+    expected = [("resent-while-connected", "client")] if version == 5 else []
+    assert [(one.rule.id, one.fault) for one in found] == [*expected, ("slow-answer", "broker")]
+    assert found[-1].what.startswith("PUBCOMP 7 came 4 s after")
+    missing = [*events[:-1], Event(0, C, CLOSE, 3)]
+    assert broken(missing) == [*expected, ("pubcomp-missing", "broker")]
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("order", [(PUBREC, PUBCOMP), (PUBCOMP, PUBREC)])
+def test_who_answers_a_pubrel_that_came_too_early_does_what_it_has_to(version: int, order: tuple[int, int]) -> None:
+    """The client does not wait for the PUBREC, which the broker owes it all the same."""
+    events = [*begin(version, clean=1), Event(0, C, message(version, 7, 2)), Event(0, C, ack(PUBREL, 7), 3)]
+    events += [Event(0, S, ack(order[0], 7)), Event(0, S, ack(order[1], 7))]
+    assert broken(events) == [("acknowledgement-wrong", "client")]
+
+
+# --- Receive Maximum -------------------------------------------------------------------------------------------------
+
+ONE, TWO = b"\x21\0\1", b"\x21\0\2"  # Receive Maximum
+
+
+def unacknowledged(sender: int, count: int, limit: bytes, qos: int = 1) -> list[Event]:
+    """So many messages under way when a session goes on, whose other side takes `limit` at a time."""
+    sent = [Event(0, sender, message(5, number, qos)) for number in range(1, count + 1)]
+    if sender == C:
+        return resumed(5, *sent, taken=limit)
+    return resumed(5, *sent, properties=limit)
+
+
+def again(sender: int, *identifiers: int, pause: float = 0) -> list[Event]:
+    """They are sent again."""
+    return [Event(1, sender, message(5, number, dup=1), pause) for number in identifiers]
+
+
+@pytest.mark.parametrize("sender", [C, S])
+def test_messages_that_are_sent_again_count_against_receive_maximum(sender: int) -> None:
+    party = ("client", "broker")[sender]
+    start = unacknowledged(sender, 3, TWO)
+    acks = [Event(1, 1 - sender, ack(PUBACK, number)) for number in (1, 2, 3)]
+    assert broken([*start, *again(sender, 1, 2), acks[0], *again(sender, 3), *acks[1:]]) == []
+    assert broken([*start, *again(sender, 1, 2, 3), *acks]) == [("receive-maximum-exceeded", party)]
+
+
+@pytest.mark.parametrize("sender", [C, S])
+def test_what_receive_maximum_keeps_back_is_not_missing(sender: int) -> None:
+    """Of three messages the second may be sent again only once the first is acknowledged, and so on."""
+    who = ("client", "broker")
+    start = unacknowledged(sender, 3, ONE)
+    ends = Event(1, C, CLOSE, 3)
+    slow = [("publish-unacknowledged", who[1 - sender])]
+    assert broken([*start, *again(sender, 1), ends]) == slow
+    acked = [*start, *again(sender, 1), Event(1, 1 - sender, ack(PUBACK, 1), 0.9)]
+    assert broken([*acked, Event(1, C, CLOSE, 0.5)]) == []
+    assert broken([*acked, ends]) == [("redelivery-missing", who[sender])] * 2
+    assert broken([*acked, *again(sender, 2), ends]) == slow
+
+
+@pytest.mark.parametrize("sender", [C, S])
+def test_a_pubrel_of_the_connection_before_does_not_count_against_receive_maximum(sender: int) -> None:
+    """Its PUBCOMP makes room all the same, but never more than there was at first (4.9)."""
+    sent = [Event(0, sender, message(5, 7, 2)), Event(0, 1 - sender, ack(PUBREC, 7)), Event(0, sender, ack(PUBREL, 7))]
+    start = resumed(5, *sent, taken=TWO) if sender == C else resumed(5, *sent, properties=TWO)
+    start.append(Event(1, sender, ack(PUBREL, 7)))
+    done = Event(1, 1 - sender, ack(PUBCOMP, 7))
+    new = [Event(1, sender, message(5, number)) for number in (8, 9, 10)]
+    acks = [Event(1, 1 - sender, ack(PUBACK, number)) for number in (8, 9, 10)]
+    exceeded = [("receive-maximum-exceeded", ("client", "broker")[sender])]
+    assert broken([*start, *new[:2], done, new[2], *acks]) == []
+    assert broken([*start, *new[:2], new[2], done, *acks]) == exceeded
+    assert broken([*start, done, *new, *acks]) == exceeded
+
+
+# --- order (4.6) -----------------------------------------------------------------------------------------------------
+
+
+def clauses(events: list[Event]) -> list[tuple[str, str, str]]:
+    """The rules, who broke them, and what is stated."""
+    return [(one.rule.id, one.fault, one.clause) for one in findings(events)]
+
+
+def from_both(version: int, sender: int, qos: int) -> list[Event]:
+    """`sender` sends two messages."""
+    return [*begin(version, clean=1), *[Event(0, sender, message(version, number, qos)) for number in (7, 8)]]
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize(("qos", "kind", "statement"), [(1, PUBACK, 2), (2, PUBREC, 3)])
+def test_a_client_acknowledges_in_order_and_a_broker_may_do_otherwise(
+    version: int, qos: int, kind: int, statement: int
+) -> None:
+    rest = [Event(0, C, ack(PUBREL, 8)), Event(0, C, ack(PUBREL, 7))]  # in the order of the PUBRECs
+    rest = [*rest, Event(0, S, ack(PUBCOMP, 8)), Event(0, S, ack(PUBCOMP, 7))] if qos == 2 else []
+    swapped = [Event(0, S, ack(kind, 8)), Event(0, S, ack(kind, 7))]
+    assert broken([*from_both(version, C, qos), *swapped, *rest]) == []
+    answers = [one._replace(side=1 - one.side) for one in (*swapped, *rest)]
+    clause = "MQTT 3.1, section 4.3" if version == 3 else f"[MQTT-4.6.0-{statement}]"
+    assert clauses([*from_both(version, S, qos), *answers]) == [("acknowledgement-order", "client", clause)]
+
+
+@pytest.mark.parametrize(
+    ("version", "sender", "clause"),
+    [
+        (3, C, "MQTT 3.1, section 4.3"), (4, C, "[MQTT-4.6.0-4]"), (5, C, "[MQTT-4.6.0-4]"),
+        (3, S, "MQTT 3.1, section 4.3"), (4, S, "[MQTT-4.6.0-6]"), (5, S, ""),
+    ],
+)  # fmt: skip
+def test_pubrels_come_in_the_order_of_the_pubrecs(version: int, sender: int, clause: str) -> None:
+    """Also from a broker to its subscribers, until MQTT 5.0 says that of clients alone."""
+    start = from_both(version, sender, 2)
+    receives = [Event(0, 1 - sender, ack(PUBREC, number)) for number in (7, 8)]
+    releases = [Event(0, sender, ack(PUBREL, number)) for number in (7, 8)]
+    completes = [Event(0, 1 - sender, ack(PUBCOMP, number)) for number in (7, 8)]
+    assert clauses([*start, *receives, *releases, *completes]) == []
+    expected = [("acknowledgement-order", ("client", "broker")[sender], clause)] if clause else []
+    assert clauses([*start, *receives, *reversed(releases), *completes]) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "sender", "clause"),
+    [(4, C, "[MQTT-4.6.0-1]"), (5, C, "[MQTT-4.6.0-1]"), (4, S, "[MQTT-4.6.0-6]"), (5, S, "[MQTT-4.6.0-5]")],
+)
+@pytest.mark.parametrize("topics", ["aa", "ab"])
+def test_messages_are_sent_again_in_their_order(version: int, sender: int, clause: str, topics: str) -> None:
+    """A broker of MQTT 5.0 has to keep it in one topic only."""
+    first, second = (Event(0, sender, message(version, 7 + at, topic=name)) for at, name in enumerate(topics))
+    start = resumed(version, first, second)
+    both = [Event(1, sender, message(version, 7 + at, dup=1, topic=name)) for at, name in enumerate(topics)]
+    acks = [Event(1, 1 - sender, ack(PUBACK, number)) for number in (7, 8)]
+    assert clauses([*start, *both, *acks]) == []
+    found = clauses([*start, *reversed(both), *reversed(acks)])
+    legal = version == 5 and sender == S and topics == "ab"
+    assert found == ([] if legal else [("redelivery-order", ("client", "broker")[sender], clause)])
+
+
+# --- Keep Alive ------------------------------------------------------------------------------------------------------
+
+
+def kept_alive(version: int, seconds: int) -> list[Event]:
+    """A connection with this Keep Alive."""
+    return begin(version, clean=1, keep_alive=seconds)
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_a_client_is_not_silent_while_it_sends_a_long_packet(version: int) -> None:
+    """Its time counts from the end of one packet to the start of the next."""
+    start = kept_alive(version, 4)
+    long = message(version, 7, payload="x" * 100)
+    pieces = [long[:1], *(long[at : at + 10] for at in range(1, len(long), 10))]
+    sent = [Event(0, C, piece, 1) for piece in pieces]
+    end = [Event(0, S, ack(PUBACK, 7)), Event(0, C, PINGREQ, 3), Event(0, S, PINGRESP)]
+    assert broken([*start, *sent, *end]) == []
+    late = [*start, sent[0]._replace(pause=9), *sent[1:], *end]
+    assert broken(late) == [("keep-alive-broken", "client"), ("keep-alive-not-enforced", "broker")]
+    for side in (C, S):
+        assert broken([*start, *sent[:-1], Event(0, side, CLOSE)]) == []
+    assert broken([*start, *sent[:-1]], close=False) == []
+
+
+TIMEOUT = b"\xe0\1\x8d"  # DISCONNECT, Keep Alive timeout
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("says", [False, True])
+def test_a_broker_closes_after_one_and_a_half_keep_alives(version: int, says: bool) -> None:
+    """In MQTT 5.0 it may say why. Much later is too late, even if it closes in the end."""
+    start = [*kept_alive(version, 10), Event(0, C, PINGREQ), Event(0, S, PINGRESP)]
+
+    def closed(after: float) -> list[tuple[str, str]]:
+        if says and version == 5:
+            return broken([*start, Event(0, S, TIMEOUT, after), Event(0, S, CLOSE)])
+        return broken([*start, Event(0, S, CLOSE, after)])
+
+    silent, late = ("keep-alive-broken", "client"), ("keep-alive-not-enforced", "broker")
+    assert closed(9) == []
+    assert closed(15) == [silent]
+    assert closed(19) == [silent]  # it looks now and then
+    assert closed(30) == [silent, late]
+
+
+def test_a_broker_that_goes_for_another_reason_says_nothing_of_keep_alive() -> None:
+    start = kept_alive(5, 10)
+    assert broken([*start, Event(0, S, b"\xe0\1\x8b", 9), Event(0, S, CLOSE)]) == []
+
+
+# --- answers to nothing ----------------------------------------------------------------------------------------------
+
+SUBACK, UNSUBACK = b"\x90\x03\0\x63\x01", b"\xb0\x02\0\x63"
+SUBACK_5, UNSUBACK_5 = b"\x90\x04\0\x63\0\x01", b"\xb0\x04\0\x63\0\0"
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_what_is_no_state_of_a_session_is_known_from_its_connection_alone(version: int) -> None:
+    """The session goes on from somewhere that the capture does not have."""
+    start = begin(version, present=1 if version > 3 else 0)
+    one, other = (SUBACK_5, UNSUBACK_5) if version == 5 else (SUBACK, UNSUBACK)
+    end = Event(0, C, PINGREQ, 2), Event(0, S, PINGRESP)
+    for answer in (one, other):
+        assert broken([*start, Event(0, S, answer), *end]) == [("answer-unexpected", "broker")]
+    assert broken([*start, Event(0, S, PINGRESP), *end]) == [("pingresp-unasked", "broker")]
+    for kind in (PUBACK, PUBREC, PUBREL, PUBCOMP):
+        assert broken([*start, Event(0, S, ack(kind, 99)), *end]) == []
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("sender", [C, S])
+def test_what_is_under_way_in_a_session_is_known_once_it_was_seen_to_begin(version: int, sender: int) -> None:
+    known = begin(version, 2, clean=1, client="c") if version == 3 else []
+    start = [*known, *([Event(2, C, CLOSE)] if known else []), *resumed(version, Event(0, sender, message(version, 7)))]
+    if version == 3:
+        start = [one._replace(data=connack()) if one.data == connack(0, 1) else one for one in start]
+    answer = Event(1, 1 - sender, ack(PUBACK, 7))
+    end = Event(1, C, PINGREQ, 2), Event(1, S, PINGRESP)
+    party = ("client", "broker")[1 - sender]
+    assert broken([*start, answer, *end]) == []
+    for kind in (PUBACK, PUBREC, PUBCOMP):
+        wrong = answer._replace(data=ack(kind, 99))
+        assert broken([*start, answer, wrong, *end]) == [("answer-unexpected", party)]
+    repeated = Event(1, sender, ack(PUBREL, 99)), Event(1, 1 - sender, ack(PUBCOMP, 99))
+    assert broken([*start, answer, *repeated, *end]) == []  # the PUBCOMP of then was captured, and did not arrive
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_what_is_under_way_at_a_take_over_is_not_known(version: int) -> None:
+    """The old connection ends only after the new one was accepted."""
+    start = [*begin(version), Event(0, S, message(version, 7, 2)), *begin(version, 1, 1)]
+    rest = [Event(0, S, CLOSE), Event(1, C, ack(PUBREC, 7)), Event(1, C, PINGREQ, 2), Event(1, S, PINGRESP)]
+    assert broken([*start, *rest]) == []
+
+
+# --- one rule each ---------------------------------------------------------------------------------------------------
+
+SUBSCRIBE, UNSUBSCRIBE = b"\x82\x06\0\x63\0\x01t\x01", b"\xa2\x05\0\x63\0\x01t"
+
+
+def again_with_dup(data: bytes) -> bytes:
+    """The same with DUP 1."""
+    return bytes([data[0] | 8]) + data[1:]
+
+
+@pytest.mark.parametrize(("asked", "answer"), [(SUBSCRIBE, SUBACK), (UNSUBSCRIBE, UNSUBACK)])
+@pytest.mark.parametrize("answers", [1, 2])
+def test_mqtt_31_repeats_subscribe_and_unsubscribe_with_dup(asked: bytes, answer: bytes, answers: int) -> None:
+    start = [*begin(3, clean=1), Event(0, C, asked)]
+    end = [Event(0, S, answer)] * answers
+    assert broken([*start, Event(0, C, again_with_dup(asked), 3), *end]) == []
+    assert broken([*start, Event(0, C, asked), *end]) == [("identifier-in-use", "client")]
+
+
+@pytest.mark.parametrize(("asked", "granted", "leaves_with", "raised"), [
+    (0, None, 50, True), (0, 100, 50, True), (100, 0, 50, False), (100, None, 50, False), (0, 100, 0, False),
+])  # fmt: skip
+def test_a_disconnect_raises_the_session_expiry_of_the_connect(
+    asked: int, granted: int | None, leaves_with: int, raised: bool
+) -> None:
+    """Whatever the CONNACK has made of that (3.14.2.2.2)."""
+
+    def expiry(seconds: int | None) -> bytes:
+        return b"" if seconds is None else b"\x11" + seconds.to_bytes(4, "big")
+
+    start = [Event(0, C, connect("c", level=5, properties=expiry(asked)))]
+    start.append(Event(0, S, connack(properties=expiry(granted))))
+    leaves = Event(0, C, b"\xe0\x07\0\x05" + expiry(leaves_with))
+    expected = [("session-expiry-raised", "client")] if raised else []
+    assert broken([*start, leaves]) == expected
+    if granted == 0:  # is there a session then? Nobody can say
+        for present in (0, 1):
+            assert broken([*start, leaves, Event(0, C, CLOSE), *begin(5, 1, present)]) == []
+
+
+@pytest.mark.parametrize(("size", "expected"), [(40, []), (39, [("packet-too-large", "broker")])])
+def test_a_connack_may_be_too_large(size: int, expected: list[tuple[str, str]]) -> None:
+    """The client has said in its CONNECT what it takes."""
+    start = begin(5, clean=1, properties=b"\x27" + size.to_bytes(4, "big"), taken=b"\x1f\0\x20" + b"x" * 32)
+    assert len(start[1].data) == 40
+    assert broken(start) == expected
+
+
+FAILURE = b"\x90\x03\0\x63\x80"
+
+
+@pytest.mark.parametrize(("version", "code"), [(3, "failure"), (4, "failure"), (5, "Unspecified error")])
+def test_a_refused_subscription_has_the_name_of_its_version(version: int, code: str) -> None:
+    asked, answer = SUBSCRIBE, FAILURE
+    if version == 5:
+        asked, answer = b"\x82\x07\0\x63\0\0\x01t\x01", b"\x90\x04\0\x63\0\x80"
+    dissector = Dissector()
+    dissector.analysis = Analysis()
+    dissector.feed(capture([*begin(version, clean=1), Event(0, C, asked), Event(0, S, answer)]))
+    found = {one.rule.id: one.what for one in dissector.analysis.take()}
+    assert found["subscription-refused"].endswith(f": 0x80 {code}")
+    assert ("suback-return-code" in found) == (version == 3)  # which can only grant
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize(("topic", "rule"), [("t/+", "wildcard-in-topic-name"), ("#", "wildcard-in-topic-name"),
+                                             ("", "topic-empty"), ("t", "")])  # fmt: skip
+def test_a_will_topic_is_found_wrong_once(version: int, topic: str, rule: str) -> None:
+    will = (b"\0" if version == 5 else b"") + text(topic) + text("gone")
+    events = [Event(0, C, connect("c", 6, level=version, rest=will)), Event(0, C, CLOSE)]
+    assert [one for one in broken(events) if one[1] == "client"] == ([(rule, "client")] if rule else [])
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_mqtt_31_asks_nobody_to_close_a_connection_but_for_an_invalid_connect(version: int) -> None:
+    dup_on_qos_0 = bytes([0x38]) + message(version, 0, 0)[1:]
+    events = [*begin(version, clean=1), Event(0, C, dup_on_qos_0), Event(0, C, PINGREQ, 3), Event(0, S, PINGRESP)]
+    found = broken(events)
+    assert found[0] == ("dup-on-qos-0", "client")
+    assert found[1:] == ([("violation-not-closed", "broker")] if version > 3 else [])
+    will = (b"\0" if version == 5 else b"") + text("#") + text("gone")
+    invalid = [
+        Event(0, C, connect("c", 6, level=version, rest=will)),
+        *events[1:2],
+        *events[3:],
+        Event(0, C, DISCONNECT),
+    ]
+    assert broken(invalid) == [("wildcard-in-topic-name", "client"), ("violation-not-closed", "broker")]
