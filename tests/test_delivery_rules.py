@@ -329,3 +329,31 @@ def test_a_message_that_the_broker_refused_is_missed_by_nobody() -> None:
     dissector.close()
     (message,) = analysis.take_messages()
     assert message.refused and message.missed() == []
+
+
+def test_for_a_shared_subscription_another_client_may_have_got_the_copy_with_the_higher_qos() -> None:
+    opened = both(5, *subscribing(5, ("a", 0), ("$share/g/a", 1)))
+    assert rules([*opened, *sent(5, 5, "a", qos=1), *got(5, 5.01, "a")]) == []
+
+
+def test_what_is_new_on_a_connection_comes_behind_what_is_sent_again() -> None:
+    """Also where both are sent again on the connection after it, in the order in which they first came."""
+    asked, granted = subscribing(4, ("a", 1))
+    resumed = connect("reader", flags=0)
+    events = [Timed(0.1, READER, C, resumed), Timed(0.2, READER, S, connack()), Timed(0.3, READER, C, asked)]
+    events += [Timed(0.4, READER, S, granted), Timed(1, READER, S, publish("a", "1", 1, 1))]
+    events += [Timed(1.1, READER, S, publish("a", "2", 1, 2)), Timed(1.5, READER, C, CLOSE)]
+
+    def again(time: float, who: int, *numbers: int, dup: int = 1) -> list[Timed]:
+        return [
+            Timed(time + 0.1 * at, who, S, publish("a", str(number), 1, number, dup=dup))
+            for at, number in enumerate(numbers)
+        ]
+
+    events += [Timed(2, WRITER, C, resumed), Timed(2.1, WRITER, S, connack(flags=1)), *again(2.2, WRITER, 1, 2)]
+    events += [*again(2.5, WRITER, 3, 4, dup=0), Timed(3, WRITER, C, CLOSE)]
+    events += [Timed(4, OTHER, C, resumed), Timed(4.1, OTHER, S, connack(flags=1))]
+    acknowledged = [Timed(5 + number / 10, OTHER, C, ack(4, number)) for number in (1, 2, 3, 4)]
+    end = [*acknowledged, Timed(6, OTHER, C, DISCONNECT), Timed(6.1, OTHER, C, CLOSE)]
+    assert "redelivery-order" not in rules([*events, *again(4.2, OTHER, 1, 2, 3, 4), *end])
+    assert "redelivery-order" in rules([*events, *again(4.2, OTHER, 3, 1, 2, 4), *end])

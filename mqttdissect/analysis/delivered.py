@@ -166,8 +166,10 @@ def identifiers(
     elif wanted and not got and len(wanted) == len(standing):
         what = f"No Subscription Identifier; that of the subscription is {min(wanted)}"
         report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
-    elif got and got != wanted and message is not None:
-        what = f"The only copy lacks Subscription Identifier {min(wanted - got)}, of another filter that matches"
+        return
+    lacking = {int(one.identifier) for one in standing if one.identifier and not one.share} - got
+    if got and lacking and message is not None:
+        what = f"The only copy lacks Subscription Identifier {min(lacking)}, of another filter that matches"
         only_copy(report, link, message, facts, rules.SUBSCRIPTION_IDENTIFIER_WRONG, what, "[MQTT-3.3.4-4]")
 
 
@@ -185,10 +187,13 @@ def by_message(
     """What the published message tells; alike: messages of the same topic and payload in the window."""
     first_ns = stood_since(standing)
     most: i64 = 0
+    due: i64 = 0  # the same but for shared ones, for which another client may have got it
     settled = True
     for one in standing:
         if one.granted > most:
             most = one.granted
+        if one.granted > due and (not one.share or len(standing) == 1):
+            due = one.granted
         settled = settled and one.granted >= 0 and not one.renewed
     before = message.time_ns < first_ns  # it is the retained message, or nothing that the broker may send
     if again:
@@ -197,13 +202,13 @@ def by_message(
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
     if alike == 1 and settled and (message.alone or not message.will):
-        least = min(message.qos, most)
+        least = min(message.qos, due)
         if facts.qos > message.qos and facts.qos <= most:
             what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
             rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED
             report.at(rule, packet, what, 0, 1, origin(message))
         elif facts.qos < least:
-            what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {most}"
+            what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {due}"
             rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED
             if len(standing) == 1:
                 report.at(rule, packet, what, 0, 1, origin(message))

@@ -243,6 +243,7 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
         packet,
         f"{count} messages are not acknowledged; {WHO[1 - side]} takes {limit} at a time",
         related=limit_said(link, side),
+        closes=side == CLIENT_SIDE,  # a client counts what it has acknowledged, though that is still on its way
     )
 
 
@@ -566,7 +567,8 @@ def not_again(report: Report, link: Link, side: i64, request: Request, end_frame
     if not link.sure_since(side, link.connack_ns) or end_ns - link.connack_ns < PATIENCE_NS:
         return
     name = "PUBREL" if request.stage in (codes.PUBREL, codes.PUBREC) else "PUBLISH"
-    if name == "PUBLISH" and kept_back(link, side, end_ns):
+    limits = link.of(1 - side).limits
+    if name == "PUBLISH" and (kept_back(link, side, end_ns) or request.qos > limits.maximum_qos):
         return
     what = f"{name} {request.identifier} is not sent again, though the session goes on"
     report.of(

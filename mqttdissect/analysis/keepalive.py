@@ -18,7 +18,7 @@ from mqttdissect.mqtt.packet import Packet
 SECOND: Final = 1_000_000_000
 GRACE_NS: Final = 1_100_000_000  # of a client, or a quarter of its Keep Alive
 BROKER_GRACE_NS: Final = 1_000_000_000  # or a tenth
-LOOKS_NS: Final = 5_000_000_000  # between two looks of a broker at who is silent, or half a Keep Alive: then it closes
+LOOKS_NS: Final = 7_000_000_000  # between two looks of a broker at who is silent, or half a Keep Alive: then it closes
 PING_NS: Final = 700_000_000  # that a PINGRESP may take until the connection ends
 LONG: Final = 1800  # seconds of a Keep Alive that outlives what NATs and firewalls remember
 

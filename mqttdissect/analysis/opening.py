@@ -599,6 +599,8 @@ def carry(requests: dict[int, Request], side: Side) -> None:
             side.ask(number, request)
             side.flights += 1
             side.unsent += 1
+            if request.order > side.orders:
+                side.orders = request.order  # what is new comes behind it
 
 
 def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:

@@ -38,10 +38,11 @@ class Report:
     def at(
         self, rule: Rule, packet: Packet, what: str, start: i64 = -1, end: i64 = -1,
         related: list[tuple[int, str]] | None = None, fault: str = "", link: Link | None = None, stated: str = "",
+        closes: bool = True,
     ) -> None:  # fmt: skip
         """`packet` shows it, in its bytes from `start` to `end`. link: the packet's, if it is not the one at hand.
         stated: as in `Finding`."""
-        if rule.id in CLOSES:
+        if closes and rule.id in CLOSES:
             self.closing += 1
         severity = self._severity(rule)
         if severity == OFF:
