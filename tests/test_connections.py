@@ -11,7 +11,7 @@ from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.facts import Link
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.rule import WARNING
-from mqttdissect.output.sessions import ending
+from mqttdissect.output.sessions import ending, will_words
 from mqttdissect.pipeline import Dissector
 
 Said = tuple[float, int, int, bytes]  # seconds, connection, side (`C` or `S`), bytes; none to close the connection
@@ -238,3 +238,125 @@ def test_a_client_that_breaks_the_protocol_is_closed_on_without_a_connack() -> N
     assert unanswered((0.1, 0, S, CLOSE), properties=data) == [("auth-data-without-method", "client")]
     assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, C, wrong), (0.3, 0, S, CLOSE)) == [("reserved-flags", "client")]
     assert unanswered((0.1, 0, C, auth(0x18)), (0.2, 0, S, CLOSE)) == [("auth-order", "client")]
+
+
+# --- wills ----------------------------------------------------------------------------------------------------------
+
+DELAY = b"\x18\0\0\0\x0a"  # Will Delay Interval 10 s
+LATE_WILL = bytes([len(DELAY)]) + DELAY + WILL[1:]
+NOT_PUBLISHED, EARLY, CHANGED = (
+    [("will-not-published", "broker")],
+    [("will-early", "broker")],
+    [("will-changed", "broker")],
+)
+
+
+def waits(*said: Said) -> list[Said]:
+    """A client whose session lives for 60 s, and whose will is delayed by 10 s, goes at second 2 without a word."""
+    gone: list[Said] = [(1, 0, C, connect("w", 4 | 8, EXPIRES, LATE_WILL)), (1, 0, S, accept()), (2, 0, C, CLOSE)]
+    return watched(*gone, *said)
+
+
+def back(seconds: float, clean: int, code: int = 0) -> list[Said]:
+    """The client comes back, and stays."""
+    return [
+        (seconds, 1, C, connect("w", 2 if clean else 0, EXPIRES)),
+        (seconds + 0.1, 1, S, connack(code, 0 if clean or code else 1, properties=b"")),
+        (29, 1, C, DISCONNECT), (29, 1, C, CLOSE),
+    ]  # fmt: skip
+
+
+def test_a_will_comes_when_its_delay_is_over() -> None:
+    assert found(*waits(*will_seen(12))) == []
+    assert found(*waits()) == NOT_PUBLISHED
+    assert found(*waits(*will_seen(5))) == EARLY
+
+
+def in_order(said: list[Said]) -> list[Said]:
+    """By time."""
+    return sorted(said, key=lambda one: one[0])
+
+
+def test_a_client_that_comes_back_to_its_session_cancels_its_will() -> None:
+    assert found(*waits(*back(5, clean=0))) == []
+    for seconds in (5.5, 6.5, 12):
+        assert found(*in_order(waits(*back(5, clean=0), *will_seen(seconds)))) == EARLY
+
+
+def test_a_will_whose_client_comes_back_when_it_is_due_may_come_or_not() -> None:
+    assert found(*in_order(waits(*back(11.5, clean=0), *will_seen(12)))) == []
+    assert found(*waits(*back(11.5, clean=0))) == []
+
+
+def test_the_will_of_a_session_that_a_clean_start_ends_may_come_or_not() -> None:
+    """[MQTT-3.1.2-8] takes it back, since there is a new connection; by 3.1.4 it comes, since the session has ended."""
+    for seconds in (5.05, 5.2):  # before the CONNACK, and after it
+        said = in_order(waits(*back(5, clean=1), *will_seen(seconds)))
+        findings, links = analysed(*said)
+        assert [one.rule.id for one in findings if one.severity >= WARNING] == []
+        will = next(one.will for one in links if one.will is not None)
+        assert will.fired and not will.cancelled and will_words(will).endswith(f"published in #{will.fired}")
+    assert found(*waits(*back(5, clean=1))) == []
+
+
+def test_a_refused_client_has_not_come_back() -> None:
+    said = [*back(5, clean=0, code=0x87)[:2], (5.2, 1, S, CLOSE)]
+    assert found(*in_order(waits(*said, *will_seen(12)))) == []
+    assert found(*in_order(waits(*said))) == NOT_PUBLISHED
+
+
+@pytest.mark.parametrize("clean", [0, 1])
+@pytest.mark.parametrize("delayed", [False, True])
+def test_the_will_of_a_connection_that_is_taken_over(clean: int, delayed: bool) -> None:
+    """It is published, but for one with a delay: that must not come if the session goes on, and may if it does not."""
+    start = [
+        (1, 0, C, connect("w", 4 | 8, EXPIRES, LATE_WILL if delayed else WILL)), (1, 0, S, accept()),
+        (5, 1, C, connect("w", 2 if clean else 0, EXPIRES)),
+    ]  # fmt: skip
+    end = [
+        (5.1, 0, S, disconnect(0x8E)), (5.1, 0, S, CLOSE), (5.1, 1, S, accept(1 - clean)),
+        (29, 1, C, DISCONNECT), (29, 1, C, CLOSE),
+    ]  # fmt: skip
+    assert found(*watched(*start, *end)) == ([] if delayed else NOT_PUBLISHED)
+    for seconds in (5.05, 5.2):  # before the connection is closed, and after it
+        seen = found(*in_order(watched(*start, *end, *will_seen(seconds))))
+        assert seen == (EARLY if delayed and not clean and seconds > 5.1 else [])
+
+
+def test_a_will_that_waits_does_not_hide_others() -> None:
+    """The first one waits for a minute; nobody publishes the second one, which is due at once."""
+    late = b"\5\x18\0\0\0\x3c\0\3t/v\0\4dead"
+    said: list[Said] = [
+        (1, 0, C, connect("v", 4 | 8, EXPIRES, late)), (1, 0, S, accept()), (2, 0, C, CLOSE),
+        (3, 1, C, connect("w", 4 | 8, EXPIRES, WILL)), (3, 1, S, accept()), (4, 1, C, CLOSE),
+        (10, 9, S, publish("t/x", b"alive", 0, properties=b"")), (10.1, 9, S, CLOSE),
+    ]  # fmt: skip
+    assert found(*[one for one in watched(*said) if one[0] < 30]) == NOT_PUBLISHED
+
+
+PROPERTIES = b"\3\0\1c" + b"\x26\0\1a\0\1b" + b"\x26\0\1c\0\1d"  # Content Type, User Properties
+
+
+def test_a_will_comes_with_its_properties() -> None:
+    rest = bytes([len(PROPERTIES)]) + PROPERTIES + WILL[1:]
+    said: list[Said] = [(1, 0, C, connect("w", 2 | 4 | 8, rest=rest)), (1, 0, S, accept()), (2, 0, C, CLOSE)]
+    assert found(*watched(*said, *will_seen(2.1, PROPERTIES))) == []
+    turned = PROPERTIES[:4] + PROPERTIES[11:] + PROPERTIES[4:11]
+    for properties in (PROPERTIES[4:], PROPERTIES[:4], turned):
+        assert found(*watched(*said, *will_seen(2.1, properties))) == CHANGED
+
+
+@pytest.mark.parametrize("retain", [0, 1])
+def test_a_will_is_retained_as_its_connect_says(retain: int) -> None:
+    """A client that subscribes later gets it with RETAIN 1, if it is kept."""
+    flags = 2 | 4 | 8 | retain << 5
+    said: list[Said] = [(1, 0, C, connect("w", flags, rest=WILL)), (1, 0, S, accept()), (2, 0, C, CLOSE)]
+    later: list[Said] = [
+        (8, 2, C, connect("later")), (8, 2, S, accept()),
+        (9, 2, C, subscribe(1, ("t/w", 1), properties=b"")), (9, 2, S, suback(1, 1, five=True)),
+        (9.1, 2, S, publish("t/w", b"dead", 1, 1, 1, properties=b"")), (9.1, 2, C, ack(4, 1)),
+        (20, 2, C, DISCONNECT), (20, 2, C, CLOSE),
+    ]  # fmt: skip
+    assert found(*watched(*said, *will_seen(2.1), *later)) == ([] if retain else CHANGED)
+    before: list[Said] = [(0.5, 9, S, publish("t/w", b"dead", 0, 0, 1, properties=b""))]
+    assert found(*watched(*before, *said, *will_seen(2.1), *later)) == []  # that of another

@@ -93,7 +93,7 @@ class Analysis:
             kept: list[Link] = []
             for link in self._dying:
                 will = link.will
-                over = self._closed or will is None or will.fired or will.cancelled
+                over = self._closed or will is None or will.fired or (will.cancelled and not will.came_back)
                 if over or self._now_ns - due_ns(link) > OWED_NS:
                     ended.append(link)
                 else:

@@ -23,8 +23,10 @@ class Broker:
         self.recent: dict[int, object] = {}
         self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
         self.topics = Topics()  # of the retained ones
+        self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, int] = {}  # connections that have a will with this topic
+        self.unclaimed: dict[str, tuple[int, int, int]] = {}  # digest, frame and time of what may be one of these wills
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0

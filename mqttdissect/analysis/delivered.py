@@ -225,6 +225,10 @@ def by_message(
         elif not before and settled and all_as_published(standing):
             what = "RETAIN is 0, though Retain As Published is 1 and the message was published with RETAIN 1"
             report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
+    if before and facts.retain and message.unkept and not message.retain and facts.topic not in broker.kept:
+        what = "It is sent as a retained message, though the will has RETAIN 0"
+        stated = "[MQTT-3.1.2-14]" if message.version >= 5 else "[MQTT-3.1.2-16]"
+        report.at(rules.WILL_CHANGED, packet, what, 0, 1, origin(message), stated=stated)
     if message.publisher and message.publisher == link.client_id and all_no_local(standing) and not before:
         what = "A message of the client itself, though No Local is 1"
         report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
@@ -232,7 +236,7 @@ def by_message(
         stale(report, broker, packet, facts, standing, message)
     if message.expiry >= 0:
         expiry(report, packet, facts, message)
-    if packet.version >= 5 and message.version >= 5 and not message.will and alike == 1:
+    if packet.version >= 5 and message.version >= 5 and alike == 1 and (message.alone or not message.will):
         passed_on(report, packet, facts, message)
     if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
         in_order(report, link, packet, facts, message)
@@ -291,17 +295,21 @@ def passed_on(report: Report, packet: Packet, facts: Publish, message: Message) 
     """What a broker passes on unaltered."""
     if message.properties is None and not facts.has_properties:
         return
-    passed_on = extract.properties(packet, False)
+    delivered = extract.properties(packet, False)
+    rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_CHANGED
     for number, name, stated in UNALTERED:
-        published, passed = value_of(message.properties, number), value_of(passed_on, number)
+        published, passed = value_of(message.properties, number), value_of(delivered, number)
         if published != passed:
             how = "left out" if passed is None else "added" if published is None else "changed"
             what = f"The broker has {how} the {name}"
-            report.at(rules.DELIVERY_CHANGED, packet, what, related=origin(message), stated=stated)
+            stated = "" if message.will else stated
+            report.at(rule, packet, what, related=origin(message), stated=stated)
             return
     pairs = [value for number, value in message.properties or [] if number == extract.USER_PROPERTY]
-    if pairs != [value for number, value in passed_on if number == extract.USER_PROPERTY]:
-        report.at(rules.DELIVERY_CHANGED, packet, "The User Properties are not as published", related=origin(message))
+    if pairs != [value for number, value in delivered if number == extract.USER_PROPERTY]:
+        what = "The User Properties are not as published"
+        stated = "[MQTT-3.1.3-10]" if message.will else ""
+        report.at(rule, packet, what, related=origin(message), stated=stated)
 
 
 def in_order(report: Report, link: Link, packet: Packet, facts: Publish, message: Message) -> None:

@@ -43,9 +43,11 @@ from mqttdissect.analysis.facts import (
     Subscription,
 )
 from mqttdissect.analysis.messages import (
+    MOST_RETAINED,
     MOST_TOPICS,
     accepted,
     blocked,
+    brings_retained,
     first_due,
     fits,
     had,
@@ -232,12 +234,17 @@ class Deliveries:
             count = len(alike)
         elif isinstance(alike, Message):
             message = alike
-        if broker.wills and (message is None or (message.will and had(message, link)) or not wanted(message, link)):
+        if (broker.wills or (broker.will_owners and facts.topic in broker.will_owners)) and (
+            message is None or (message.will and had(message, link)) or not wanted(message, link)
+        ):
             will = self.wills.published(broker, packet, facts, message is not None)
             if will is not None:
                 self._will(broker, facts, will)
+                will.unkept = known and facts.topic not in broker.retained and brings_retained(found)
                 message = will
                 count = 1
+        if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
+            broker.kept.add(facts.topic)
         if message is not None and facts.dup and not new:
             return
         if not known:

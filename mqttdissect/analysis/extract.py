@@ -206,6 +206,7 @@ def connect(packet: Packet, link: Link) -> None:
         of_will = properties(packet, True)
         will.delay = integer(of_will, WILL_DELAY, 0)
         will.expiry = integer(of_will, MESSAGE_EXPIRY, -1)
+        will.properties = of_will or None
 
 
 def takes(side: Side, other: Side, found: Properties) -> None:

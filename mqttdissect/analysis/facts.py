@@ -87,10 +87,11 @@ class Will:
         self.retain = retain
         self.delay: i64 = 0
         self.expiry: i64 = UNKNOWN
+        self.properties: list[tuple[int, object]] | None = None  # those of MQTT 5.0, if there are any
         self.fired: i64 = 0  # 0: not seen
-        self.cancelled = False  # by a DISCONNECT that says so, or
-        self.came_back = False  # because the client connected again before it was due
-        self.unsure = False  # may the broker not have read the DISCONNECT?
+        self.cancelled = False  # by a DISCONNECT that says so, or because the client came back to its session
+        self.came_back = False  # has the client connected again before it was due?
+        self.unsure = False  # may the broker publish it or not, as far as is known?
         self.witness: i64 = UNKNOWN  # number of a connection that would see it
         self.due_ns: i64 = UNKNOWN  # when the broker owes it: the connection's end, or later by the delay
 
@@ -231,7 +232,8 @@ class Message:
     size: bytes of its payload; length: of the packet that it came in. request: its handshake, of QoS 1 and 2. settled:
     what it owes has been looked at.
     cut: its connection was cut off right behind it. dropped: no delivery is tied to it any more. alone: of a will, no
-    other one looks like it. broker, key: where it is kept, a broker's address and port and a hash.
+    other one looks like it; unkept: of a will, nothing was retained on its topic. broker, key: where it is kept, a
+    broker's address and port and a hash.
 
     Many are kept, and most are owed to one client: the first needs no table.
     """
@@ -239,7 +241,7 @@ class Message:
     __slots__ = (
         "_client", "_link", "_others", "alone", "broker", "cut", "deliveries", "dropped", "expiry", "first", "frame",
         "key", "last", "length", "link", "order", "owes", "properties", "publisher", "qos", "request", "retain",
-        "settled", "shares", "size", "time_ns", "topic", "version", "will",
+        "settled", "shares", "size", "time_ns", "topic", "unkept", "version", "will",
     )  # fmt: skip
 
     def __init__(self, topic: str, qos: i64, retain: bool, frame: i64, time_ns: i64) -> None:
@@ -249,6 +251,7 @@ class Message:
         self.dropped = False
         self.will = False
         self.alone = False
+        self.unkept = False
         self.time_ns = time_ns
         self.key: int = 0
         self.broker = b""

@@ -197,6 +197,14 @@ def is_looked_for(broker: Broker, topic: str) -> bool:
     )
 
 
+def brings_retained(standing: list[Subscription]) -> bool:
+    """Has one of them brought the retained messages that there were?"""
+    for one in standing:
+        if one.granted >= 0 and not one.share and one.retain_handling == 0 and not one.renewed:
+            return True
+    return False
+
+
 def any_identified(standing: list[Subscription]) -> bool:
     """Has any of them a Subscription Identifier?"""
     for one in standing:

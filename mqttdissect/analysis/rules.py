@@ -874,13 +874,14 @@ WILL_AFTER_DISCONNECT: Final = Rule(
 )
 WILL_CHANGED: Final = Rule(
     "will-changed", ERROR, BROKER, "Will published otherwise than asked",
-    "A will is published with the topic, payload, QoS and RETAIN of the CONNECT.",
+    "A will is published with the topic, payload, properties, QoS and RETAIN of the CONNECT.",
     "A will stored without its flags, or left over from an earlier connection.",
     "3.1", "[MQTT-3.1.2-9]", "[MQTT-3.1.2-9]",
 )
 WILL_EARLY: Final = Rule(
     "will-early", ERROR, BROKER, "Will published before its delay",
-    "A will is published when the Will Delay Interval has passed or the session has ended, whichever comes first.",
+    "A will is published when the Will Delay Interval has passed or the session has ended, whichever comes first, and "
+    "not if the client has come back to its session by then.",
     "A broker without support for the Will Delay Interval.",
     "", "", "[MQTT-3.1.2-8]",
 )

@@ -2,9 +2,12 @@
 
 The wills of connections that have ended are kept by topic; a PUBLISH from the broker that no client has published is
 looked for among them. A will that somebody would see, and that does not come, is reported when its time is over.
+
+While the delay of a will lasts, its client may come back: to the same session, which cancels the will [MQTT-3.1.3-9],
+or to a new one: then it may come at once, since the old session has ended (3.1.4), or not at all [MQTT-3.1.2-8]. A
+connection that is taken over has ended like any other, and a will without a delay is due; MQTT 3.1 does not say so.
 """
 
-from collections import deque
 from typing import Final, final
 
 from mypy_extensions import i64
@@ -28,18 +31,23 @@ class Wills:
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        self._due: deque[tuple[Link, Client]] = deque()  # those that somebody would see, and who
+        self._due: list[tuple[Link, Client]] = []  # those that somebody would see, and who
+        self._first_ns: i64 = LATEST_NS  # when the first of them is due
 
     def published(self, broker: Broker, packet: Packet, facts: Publish, due: bool) -> Message | None:
         """The message of a will that the broker publishes now, if this is one. due: only one that is due, and that
         nobody has seen yet."""
         of_topic = broker.wills.get(facts.topic)
+        if not due and facts.topic in broker.will_owners:
+            broker.unclaimed[facts.topic] = (facts.digest, int(facts.frame), int(facts.time_ns))
         if of_topic is None:
             return None
         dead: Link | None = None
         alike = 0
         for one in of_topic:
             if one.will is None or hash(one.will.payload) != facts.digest:
+                continue
+            if one.will.came_back and one.will.cancelled and packet.time_ns - one.will.due_ns > OWED_NS:
                 continue
             alike += 1
             if due and (one.will.fired or one.will.cancelled or not 0 <= packet.time_ns - one.will.due_ns < OWED_NS):
@@ -58,10 +66,13 @@ class Wills:
             early = will.due_ns - packet.time_ns
             if will.unsure or alike > 1:
                 pass
+            elif will.cancelled and will.came_back:
+                what = f"The will of {dead.client_id!r} is published, though it came back before the delay was over"
+                self.report.at(rules.WILL_EARLY, packet, what, related=related, stated="[MQTT-3.1.3-9]")
             elif will.cancelled:
                 what = f"The will of {dead.client_id!r} is published, though its DISCONNECT cancelled it"
                 self.report.at(rules.WILL_AFTER_DISCONNECT, packet, what, related=related)
-            elif early > SECOND:
+            elif early > SECOND and not will.came_back:
                 what = f"The will of {dead.client_id!r} is published {milliseconds(early)} before its delay is over"
                 self.report.at(rules.WILL_EARLY, packet, what, related=related)
         since = will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns
@@ -69,6 +80,8 @@ class Wills:
         message.publisher = dead.client_id
         message.link = dead.number
         message.will = True
+        message.version = dead.version
+        message.properties = will.properties
         message.alone = alike == 1 and not due
         message.settled = True
         message.size = facts.size
@@ -92,27 +105,49 @@ class Wills:
                 return
 
     def connected(self, broker: Broker, link: Link, packet: Packet) -> None:
-        """A CONNECT: a will whose delay is not over yet is not published any more (3.1.3.2.2)."""
-        if not broker.wills:
-            return
+        """A CONNECT: if the broker accepts it, a will that waits is due now, or not at all."""
         client = link.client
-        dead = client.dead if client is not None else None
-        if dead is None or dead.will is None or client is None:
+        if client is None or client.dead is None:
             return
-        client.dead = None
-        will = dead.will
-        if will.fired == 0 and will.delay and packet.time_ns < will.due_ns:
-            will.cancelled = will.came_back = True
-        of_topic = broker.wills.get(will.topic)
-        if of_topic is not None and dead in of_topic and (will.cancelled or will.fired):
-            of_topic.remove(dead)
-            if not of_topic:
-                del broker.wills[will.topic]
+        will = client.dead.will
+        if will is None or will.fired or will.cancelled:
+            self._forget(broker, client)
+        elif packet.time_ns < will.due_ns:
+            will.came_back = True
 
     def accepted(self, broker: Broker, link: Link) -> None:
         """A CONNACK with success."""
         if link.will is not None:
             broker.will_owners[link.will.topic] = broker.will_owners.get(link.will.topic, 0) + 1
+        client = link.client
+        dead = client.dead if client is not None else None
+        if client is not None and dead is not None and dead.will is not None:
+            self._comes_back(dead, link)
+            if not dead.will.cancelled:
+                client.dead = None
+
+    def _comes_back(self, dead: Link, link: Link) -> None:
+        """The client has a new connection: what does that mean for a will whose delay is not over?"""
+        will = dead.will
+        if will is None or will.fired or will.cancelled or will.delay == 0 or will.due_ns <= link.connect_ns:
+            return
+        if link.session_present or (link.version == 3 and not link.clean):
+            will.unsure = will.unsure or will.due_ns - link.connack_ns < SETTLING_NS
+            will.cancelled = will.came_back = True
+            return
+        will.unsure = True
+        will.came_back = False
+        will.due_ns = max(dead.end_ns, link.connect_ns)
+
+    def _forget(self, broker: Broker, client: Client) -> None:
+        """It is known what became of the will that the client has left."""
+        dead = client.dead
+        client.dead = None
+        of_topic = broker.wills.get(dead.will.topic) if dead is not None and dead.will is not None else None
+        if dead is not None and dead.will is not None and of_topic is not None and dead in of_topic:
+            of_topic.remove(dead)
+            if not of_topic:
+                del broker.wills[dead.will.topic]
 
     def ended(self, broker: Broker, link: Link, cut: bool) -> None:
         """The connection is over. cut: nobody knows what of its last packets the broker has read."""
@@ -121,6 +156,8 @@ class Wills:
         if will is None or link.connack_frame == 0 or link.code != 0:
             return
         if cut and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
+            will.unsure = True
+        if link.rival_frame and link.version == 3:
             will.unsure = True
         owners = broker.will_owners.pop(will.topic, 0)
         if owners > 1:
@@ -135,14 +172,22 @@ class Wills:
             del broker.wills[next(iter(broker.wills))]
         broker.wills.setdefault(will.topic, []).append(link)
         if client is not None:
+            before = client.dead
+            if before is not None and before.will is not None and (before.will.fired or before.will.cancelled):
+                self._forget(broker, client)
             client.dead = link
-        if not will.cancelled and link.whole:
+            if client.link is not None and client.link is not link:
+                self._comes_back(link, client.link)
+        seen = broker.unclaimed.pop(will.topic, None)
+        if seen is not None and seen[0] == hash(will.payload) and link.end_ns - seen[2] < SETTLING_NS:
+            will.fired = seen[1]  # before the broker closed the connection
+        elif not will.cancelled and link.whole:
             self._owe(broker, link)
 
     def _owe(self, broker: Broker, link: Link) -> None:
         """Is there anybody who would see the will? Then that it does not come is noticed."""
         will = link.will
-        if will is None or link.rival_frame:
+        if will is None:
             return
         for client, one in broker.filters.find(will.topic):
             if one.granted < 0 or one.share or one.left_frame:
@@ -152,6 +197,7 @@ class Wills:
                     will.witness = int(client.link.number)
                     client.link.witnesses += 1
                     self._due.append((link, client))
+                    self._first_ns = min(self._first_ns, will.due_ns)
                     return
 
     def leaves(self, link: Link, client: Client, told: i64) -> None:
@@ -162,10 +208,18 @@ class Wills:
 
     def settle(self, now_ns: i64) -> None:
         """Look at the wills whose time is over."""
-        wills = self._due
-        while wills and now_ns - due_ns(wills[0][0]) > OWED_NS:
-            dead, witness = wills.popleft()
-            self._missing(dead, witness, witness.link)
+        if now_ns - self._first_ns <= OWED_NS:
+            return
+        waiting = self._due
+        self._due = []
+        self._first_ns = LATEST_NS
+        for dead, witness in waiting:
+            due = due_ns(dead)
+            if now_ns - due > OWED_NS:
+                self._missing(dead, witness, witness.link)
+            else:
+                self._due.append((dead, witness))
+                self._first_ns = min(self._first_ns, due)
 
     def _missing(self, link: Link, client: Client, other: Link | None) -> None:
         """A will that was due was not seen by its witness, on its connection `other`."""
