@@ -360,3 +360,53 @@ def test_a_will_is_retained_as_its_connect_says(retain: int) -> None:
     assert found(*watched(*said, *will_seen(2.1), *later)) == ([] if retain else CHANGED)
     before: list[Said] = [(0.5, 9, S, publish("t/w", b"dead", 0, 0, 1, properties=b""))]
     assert found(*watched(*before, *said, *will_seen(2.1), *later)) == []  # that of another
+
+
+# --- what has to be answered with a close ----------------------------------------------------------------------------
+
+
+def tolerated(*said: Said) -> set[tuple[str, str]]:
+    """What is found where the connection goes on for five seconds, and the client leaves it in order."""
+    return set(found(*said, (6, 0, C, DISCONNECT), (6, 0, C, CLOSE)))
+
+
+def test_a_client_does_not_go_on_with_a_session_that_it_does_not_have() -> None:
+    five: list[Said] = [(1, 0, C, connect("x")), (1, 0, S, accept(1))]
+    wrong = ("session-present-wrong", "broker")
+    assert tolerated(*five) == {wrong, ("violation-not-closed", "client")}
+    assert found(*five, (1.1, 0, C, disconnect(0x82)), (1.1, 0, C, CLOSE)) == [wrong]
+    assert tolerated((1, 0, C, connect_3("x")), (1, 0, S, connack(0, 1))) == {wrong}  # before 5.0 it may choose
+
+
+def test_an_empty_client_identifier_is_refused() -> None:
+    nameless, wrong = connect_3("", 0), ("client-identifier-empty", "client")
+    assert tolerated((1, 0, C, nameless), (1, 0, S, connack())) == {wrong, ("violation-not-closed", "broker")}
+    assert found((1, 0, C, nameless), (1, 0, S, connack(2)), (1.1, 0, S, CLOSE)) == [wrong]
+    assert tolerated((1, 0, C, nameless), (1, 0, S, connack(2))) >= {wrong, ("open-after-refusal", "broker")}
+    assert ("violation-not-closed", "broker") not in tolerated((1, 0, C, nameless), (1, 0, S, connack(2)))
+
+
+def test_authentication_data_without_a_method_ends_the_connection() -> None:
+    said: list[Said] = [(1, 0, C, connect("x", 2, b"\x16\0\1d")), (1, 0, S, accept())]
+    assert tolerated(*said) == {("auth-data-without-method", "client"), ("violation-not-closed", "broker")}
+
+
+@pytest.mark.parametrize(
+    ("limit", "properties", "topic_filter", "rule"),
+    [
+        (b"\x28\0", b"", "t/#", "wildcard-unavailable"),
+        (b"\x29\0", b"\x0b\4", "t", "subscription-identifier-unavailable"),
+        (b"\x2a\0", b"", "$share/g/t", "shared-unavailable"),
+    ],
+)
+def test_what_a_broker_does_not_take_it_refuses_or_closes(
+    limit: bytes, properties: bytes, topic_filter: str, rule: str
+) -> None:
+    asked: list[Said] = [
+        (1, 0, C, connect("x")), (1, 0, S, accept(0, limit)),
+        (1.1, 0, C, subscribe(1, (topic_filter, 1), properties=properties)),
+    ]  # fmt: skip
+    wrong = (rule, "client")
+    assert tolerated(*asked, (1.2, 0, S, suback(1, 1, five=True))) == {wrong, ("violation-not-closed", "broker")}
+    assert tolerated(*asked, (1.2, 0, S, suback(1, 0x80, five=True))) == {wrong}
+    assert found(*asked, (1.2, 0, S, disconnect(0x82)), (1.2, 0, S, CLOSE)) == [wrong]

@@ -261,11 +261,8 @@ class Analysis:
         mine.bytes += len(packet.data)
         mine.last_ns = packet.time_ns
         mine.last_frame = packet.frame
-        if report.closing != before and link.violation < 0:
-            if packet.version > 3 or packet.type == codes.CONNECT:  # 3.1 has nobody close for anything else
-                link.violation = side
-                link.violation_frame = packet.frame
-                link.violation_ns = packet.time_ns
+        if report.closing != before and (packet.version > 3 or packet.type == codes.CONNECT):
+            link.violate(side, packet.frame, packet.time_ns)  # 3.1 has nobody close for anything but an invalid CONNECT
 
     def _too_large(self, link: Link, packet: Packet, side: i64, limit: i64) -> None:
         said = "CONNECT" if side == BROKER_SIDE else "CONNACK"

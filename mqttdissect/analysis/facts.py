@@ -586,6 +586,13 @@ class Link:
         if len(self.partial) < MOST_REASONS and why not in self.partial:
             self.partial.append(why)
 
+    def violate(self, side: i64, frame: i64, time_ns: i64) -> None:
+        """This side broke the protocol, the first time on this connection: the other one has to close it."""
+        if self.violation < 0:
+            self.violation = side
+            self.violation_frame = frame
+            self.violation_ns = time_ns
+
     def pinged(self, frame: i64, time_ns: i64) -> None:
         """A PINGREQ waits for its answer."""
         if self.pings is NO_PINGS:

@@ -234,6 +234,8 @@ class Opening:
         if link.clean and link.session_present:
             name = "Clean Start" if packet.version >= 5 else "Clean Session"
             report.at(rules.SESSION_PRESENT_WRONG, packet, f"Session Present is 1, after {name} 1", 2, 3, asked)
+            if packet.version >= 5:
+                report.closing += 1  # a client without a session may not go on with one (3.2.2.1.1)
         if link.client is not None:
             self.session(link, link.client, packet)
         return True
@@ -520,7 +522,7 @@ class Opening:
                 f"Still open {milliseconds(end_ns - link.rival_ns)} after its client identifier connected again",
                 [(int(link.rival_frame), "the other CONNECT")],
             )
-        if link.violation >= 0:
+        if link.violation >= 0 and link.state != REFUSED:
             self.violated(link, by, closed, end_ns)
         if (
             link.state == CONNECTING

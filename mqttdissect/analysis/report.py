@@ -16,7 +16,7 @@ CLOSES: Final = frozenset([  # rules besides those of malformed packets whose br
     "share-name-invalid", "no-local-on-shared", "response-topic-wildcard", "receive-maximum-exceeded",
     "packet-too-large", "topic-alias-exceeded", "topic-alias-unknown", "maximum-qos-exceeded",
     "retain-unavailable", "auth-unasked", "auth-method-changed", "auth-order", "auth-data-without-method",
-    "subscription-identifier-from-client", "dup-on-qos-0", "second-connack",
+    "subscription-identifier-from-client", "dup-on-qos-0", "second-connack", "client-identifier-empty",
 ])  # fmt: skip
 
 

@@ -12,10 +12,12 @@ from mypy_extensions import i64
 from mqttdissect.analysis import extract, rules
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
+    CLIENT_SIDE,
     MOST_LISTED,
     NO_FILTERS,
     NO_MATCHES,
     NO_SUBSCRIPTIONS,
+    Limits,
     Link,
     Request,
     Subscription,
@@ -64,7 +66,7 @@ def limits(report: Report, link: Link, packet: Packet, asked: list[Subscription]
     taken = link.of(BROKER_SIDE).limits
     related = [(int(link.connack_frame), "CONNACK")]
     for one in asked:
-        if not taken.wildcards and ("#" in one.topic or "+" in one.topic):
+        if not taken.wildcards and wild(one):
             what = f"{one.filter!r} has a wildcard; the broker takes none"
             report.at(rules.WILDCARD_UNAVAILABLE, packet, what, related=related)
         if not taken.shared and one.share:
@@ -73,6 +75,20 @@ def limits(report: Report, link: Link, packet: Packet, asked: list[Subscription]
     if asked and asked[0].identifier and not taken.subscription_identifiers:
         what = f"Subscription Identifier {asked[0].identifier}; the broker takes none"
         report.at(rules.SUBSCRIPTION_IDENTIFIER_UNAVAILABLE, packet, what, related=related)
+
+
+def wild(one: Subscription) -> bool:
+    """Has the filter a wildcard?"""
+    return "#" in one.topic or "+" in one.topic
+
+
+def takes(taken: Limits, one: Subscription) -> bool:
+    """Does the broker take such a subscription, by its CONNACK?"""
+    return (
+        (taken.wildcards or not wild(one))
+        and (taken.shared or not one.share)
+        and (taken.subscription_identifiers or one.identifier == 0)
+    )
 
 
 def suback(report: Report, link: Link, packet: Packet, request: Request) -> None:
@@ -99,6 +115,8 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
             continue
         if code > 2:
             continue
+        if packet.version >= 5 and not takes(link.of(BROKER_SIDE).limits, one):
+            link.violate(CLIENT_SIDE, request.frame, request.time_ns)  # it may refuse it, or close the connection
         one.granted = code
         one.granted_ns = packet.time_ns
         if one.stood_ns < 0:
