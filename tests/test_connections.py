@@ -362,6 +362,15 @@ def test_a_will_is_retained_as_its_connect_says(retain: int) -> None:
     assert found(*watched(*before, *said, *will_seen(2.1), *later)) == []  # that of another
 
 
+def test_a_broker_refuses_with_a_connack() -> None:
+    """[MQTT-3.14.0-1]: DISCONNECT comes after a CONNACK with success only."""
+    wrong = [("first-answer-not-connack", "broker")]
+    assert unanswered((0.1, 0, S, disconnect(0x87)), (0.1, 0, S, CLOSE)) == wrong
+    assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, S, disconnect(0x87)), (0.2, 0, S, CLOSE)) == wrong
+    assert unanswered((0.1, 0, S, connack(0x87, properties=b"")), (0.1, 0, S, CLOSE)) == []
+    assert unanswered((0.1, 0, S, auth(0x18)), (0.2, 0, C, disconnect(0x80)), (0.2, 0, C, CLOSE)) == []
+
+
 # --- what has to be answered with a close ----------------------------------------------------------------------------
 
 

@@ -614,11 +614,17 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
     if state == FRESH:
         return fresh(report, link, packet, side)
     if state == CONNECTING:
-        if side == BROKER_SIDE and kind not in (codes.CONNACK, codes.AUTH, codes.DISCONNECT) and link.all_there:
+        if (
+            side == BROKER_SIDE
+            and kind not in (codes.CONNACK, codes.AUTH)
+            and (kind != codes.DISCONNECT or packet.version >= 5)
+            and link.all_there
+        ):
+            first = link.of(BROKER_SIDE).packets == 0
             report.at(
                 rules.FIRST_ANSWER_NOT_CONNACK,
                 packet,
-                f"The broker's first packet is {packet.name}",
+                f"The broker's first packet is {packet.name}" if first else f"{packet.name} before the CONNACK",
                 0,
                 1,
                 [(int(link.connect_frame), "CONNECT")],
