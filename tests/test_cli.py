@@ -110,6 +110,7 @@ def test_help_and_version(mqttdissect: Run) -> None:
     version = mqttdissect("--version").stdout
     assert version.startswith("mqttdissect 0.")
     assert "compiled" in version or "interpreted" in version
+    assert "tcp.port==N,mqtt" in mqttdissect("--help").stdout, "as it has to be typed"
 
 
 def test_list_of_fields(mqttdissect: Run) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import DISCONNECT, Stream, connect, packet, pcap
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -56,6 +57,16 @@ def test_negotiated_limits(mqttdissect: Run) -> None:
     assert limits["loud"]["maximum_packet_size"] == 2048
     assert limits["eager"]["maximum_qos"] == 1
     assert limits["keeper"]["retain_available"] is False
+
+
+def test_every_line_of_a_page_has_its_words_behind_its_label(mqttdissect: Run) -> None:
+    """The longest label, and what the sides take where they have said nothing."""
+    method = b"\x15\0\5SCRAM"
+    accepted = packet(0x20, bytes([0, 0, len(method)]) + method)
+    frames = Stream().handshake().client(connect(level=5, properties=method)).server(accepted).client(DISCONNECT).fin()
+    page = mqttdissect("sessions", "--pages", "-", input=pcap(frames.frames)).stdout
+    assert "  authentication  SCRAM\n" in page
+    assert "  client takes    no topic aliases\n  broker takes    no topic aliases\n" in page
 
 
 def test_subscriptions_over_time(mqttdissect: Run) -> None:

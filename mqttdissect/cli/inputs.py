@@ -68,7 +68,13 @@ OPTIONS = [
         "--merge/--no-merge", default=True, help="Several captures in order of time (default), or one after the other."
     ),
     click.option(
-        "-d", "--decode-as", "ports", multiple=True, type=DecodeAs(), help="Take streams of this port for MQTT."
+        "-d",
+        "--decode-as",
+        "ports",
+        multiple=True,
+        type=DecodeAs(),
+        metavar=DecodeAs.name,
+        help="Take streams of this port for MQTT.",
     ),
     click.option(
         "-i", "--interface", metavar="IF", help="Capture live from an interface (needs scapy and privileges)."

@@ -29,6 +29,7 @@ from mqttdissect.output.theme import Theme
 SIDES = ("client", "broker")
 LONGEST = 200  # characters of a name
 MOST_FINDINGS = 50  # on one page
+LABEL = 16  # columns in front of what a line of a page says
 
 
 def words(text: str) -> str:
@@ -233,7 +234,7 @@ def page(link: Link, findings: list[Finding], first_ns: int, theme: Theme) -> st
 
     def line(label: str, text: str) -> None:
         if text:
-            lines.append(f"  {label:<14}{text}")
+            lines.append(f"  {label:<{LABEL}}{text}")
 
     if link.connect_frame:
         clean = ("clean start" if v5 else "clean session") if link.clean else ("resume" if v5 else "persistent session")
@@ -276,7 +277,8 @@ def page(link: Link, findings: list[Finding], first_ns: int, theme: Theme) -> st
         severity = SEVERITIES[int(finding.severity)]
         style = theme.error if severity == "error" else theme.bits if severity == "warning" else theme.hidden
         line(
-            theme.paint(style, severity.ljust(13)) + " ", f"#{finding.frame}  {finding.rule.id}: {words(finding.what)}"
+            theme.paint(style, severity.ljust(LABEL - 1)) + " ",
+            f"#{finding.frame}  {finding.rule.id}: {words(finding.what)}",
         )
     if len(findings) > MOST_FINDINGS:
         line("", f"… and {len(findings) - MOST_FINDINGS} more findings; mqttdissect check lists all")
@@ -284,14 +286,13 @@ def page(link: Link, findings: list[Finding], first_ns: int, theme: Theme) -> st
 
 
 def limits_words(limits: Limits, broker: bool) -> str:
-    """What a side takes, in words; what is the default is left out."""
+    """What a side takes, in words; what is the default is left out, but that it takes no topic aliases."""
     parts = []
     if limits.receive_maximum != 65535:
         parts.append(f"{limits.receive_maximum} messages in flight")
     if limits.maximum_packet:
         parts.append(f"packets up to {limits.maximum_packet} bytes")
-    if limits.alias_maximum:
-        parts.append(f"topic aliases up to {limits.alias_maximum}")
+    parts.append(f"topic aliases up to {limits.alias_maximum}" if limits.alias_maximum else "no topic aliases")
     if broker:
         if limits.maximum_qos < 2:
             parts.append(f"QoS up to {limits.maximum_qos}")
@@ -305,7 +306,7 @@ def limits_words(limits: Limits, broker: bool) -> str:
             )
             if not taken
         ]
-    return ", ".join(parts) or "anything"
+    return ", ".join(parts)
 
 
 def will_words(will: Will) -> str:
