@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conversations import C, S, ack, connack, publish, suback, subscribe
 from conversations import connect as connect_3
-from support import ACK, CLIENT, DISCONNECT, FIN, SERVER, Stream, enhanced, interface, packet, pcap, section
+from support import ACK, CLIENT, DISCONNECT, FIN, SERVER, Stream, enhanced, interface, packet, pcap, section, text
 
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.facts import Link
@@ -195,6 +195,7 @@ def test_authentication_in_turn(said: list[tuple[int, bytes]]) -> None:
         ([LET_IN, AGAIN, (S, auth(0x18)), (S, auth(0))], ORDER_BROKEN_BY_BROKER),
         ([(C, auth(0x19)), LET_IN], ORDER_BROKEN_BY_CLIENT),  # before it was let in
         ([(S, auth(0)), LET_IN], ORDER_BROKEN_BY_BROKER),
+        ([(S, auth(0)), (C, auth(0x18)), LET_IN], ORDER_BROKEN_BY_BROKER),  # the client takes it for another challenge
         ([LET_IN, (S, auth(0x19))], ORDER_BROKEN_BY_BROKER),
         ([LET_IN, AGAIN, (S, auth(0x18)), (C, auth(0))], ORDER_BROKEN_BY_CLIENT),
     ],
@@ -419,3 +420,26 @@ def test_what_a_broker_does_not_take_it_refuses_or_closes(
     assert tolerated(*asked, (1.2, 0, S, suback(1, 1, five=True))) == {wrong, ("violation-not-closed", "broker")}
     assert tolerated(*asked, (1.2, 0, S, suback(1, 0x80, five=True))) == {wrong}
     assert found(*asked, (1.2, 0, S, disconnect(0x82)), (1.2, 0, S, CLOSE)) == [wrong]
+
+
+# --- what the CONNECT of a will shows --------------------------------------------------------------------------------
+
+
+def with_will(properties: bytes, payload: bytes = b"dead", accepts: bool = True) -> list[tuple[str, str]]:
+    """What is found where the broker accepts this will, or closes the connection."""
+    rest = bytes([len(properties)]) + properties + text("t/w") + text(payload)
+    answer: list[Said] = [(0.1, 0, S, accept()), (0.2, 0, C, DISCONNECT), (0.2, 0, C, CLOSE)]
+    return found((0, 0, C, connect("w", 2 | 4, rest=rest)), *(answer if accepts else [(0.1, 0, S, CLOSE)]))
+
+
+def test_the_response_topic_of_a_will_has_no_wildcards() -> None:
+    wrong = [("response-topic-wildcard", "client")]
+    assert with_will(b"\x08\0\3a/b") == []
+    assert with_will(b"\x08\0\3a/+") == wrong
+    assert with_will(b"\x08\0\3a/+", accepts=False) == wrong  # and a broker may close the connection for it
+
+
+def test_a_will_is_utf_8_where_it_says_so() -> None:
+    assert with_will(b"\x01\1", "schön".encode()) == []
+    assert with_will(b"\x01\0", b"sch\xf6n") == []
+    assert with_will(b"\x01\1", b"sch\xf6n") == [("payload-not-utf-8", "client")]

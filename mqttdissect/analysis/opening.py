@@ -371,6 +371,7 @@ class Opening:
         if code != CONTINUE or turn != UNKNOWN:
             link.auth_turn = NOBODY if code == SUCCESS else 1 - side
         if not fits:
+            link.auth_turn = UNKNOWN  # what follows from that is no fault of its own
             when = "before the CONNACK" if early else "after the CONNACK"
             if turn == 1 - side:
                 when = f"{when}, in the turn of {WHO[turn]}"

@@ -27,6 +27,7 @@ from mqttdissect.mqtt.registry import (
     SUBSCRIPTION_OPTIONS,
     TOPIC_FILTER,
     TOPIC_NAME,
+    WILL_PAYLOAD,
 )
 
 LONGEST_31: Final = 23  # characters of a client identifier in MQTT 3.1
@@ -150,19 +151,26 @@ def publish(report: Report, packet: Packet) -> None:
             if isinstance(value, str) and field.end > field.start:
                 if not (report.plain(value) if spec is TOPIC_NAME else value.isprintable()):
                     controls(report, packet, field, value)
-            if spec is RESPONSE_TOPIC_SPEC and isinstance(value, str) and has_wildcard(value):
-                what = f"The response topic {value!r} has a wildcard"
-                report.at(rules.RESPONSE_TOPIC_WILDCARD, packet, what, field.start, field.end)
+            if spec is RESPONSE_TOPIC_SPEC:
+                response_topic(report, packet, field)
         elif spec is SUBSCRIPTION_IDENTIFIER_SPEC and packet.sender == FROM_CLIENT:
             what = f"A PUBLISH to the broker has the Subscription Identifier {field.value}"
             report.at(rules.SUBSCRIPTION_IDENTIFIER_FROM_CLIENT, packet, what)
         elif spec is PAYLOAD_FORMAT_SPEC and field.value == 1:
-            payload_format(report, packet)
+            payload_format(report, packet, APPLICATION_MESSAGE)
 
 
-def payload_format(report: Report, packet: Packet) -> None:
-    """Payload Format Indicator 1 says that the message is UTF-8 (3.3.2.3.2)."""
-    field = of(packet, APPLICATION_MESSAGE)
+def response_topic(report: Report, packet: Packet, field: Field) -> None:
+    """The Response Topic of a message or of a will is a topic name (3.3.2.3.5)."""
+    value = field.value
+    if isinstance(value, str) and has_wildcard(value):
+        what = f"The response topic {value!r} has a wildcard"
+        report.at(rules.RESPONSE_TOPIC_WILDCARD, packet, what, field.start, field.end)
+
+
+def payload_format(report: Report, packet: Packet, spec: FieldSpec) -> None:
+    """Payload Format Indicator 1 says that the message, or the will, is UTF-8 (3.3.2.3.2, 3.1.3.2.3)."""
+    field = of(packet, spec)
     if field is None or packet.hole_offset >= 0 or not isinstance(field.value, bytes):
         return
     try:
@@ -172,7 +180,7 @@ def payload_format(report: Report, packet: Packet) -> None:
         report.at(
             rules.PAYLOAD_NOT_UTF_8,
             packet,
-            "The message is not UTF-8, as its Payload Format Indicator says",
+            f"The {'will' if spec is WILL_PAYLOAD else 'message'} is not UTF-8, as its Payload Format Indicator says",
             at,
             at + 1,
         )
@@ -244,6 +252,10 @@ def connect(report: Report, packet: Packet) -> None:
             flags = extract.number(field.value)
         elif spec is CLIENT_IDENTIFIER:
             client_identifier(report, packet, field, flags)
+        elif spec is RESPONSE_TOPIC_SPEC:
+            response_topic(report, packet, field)
+        elif spec is PAYLOAD_FORMAT_SPEC and field.value == 1:
+            payload_format(report, packet, WILL_PAYLOAD)
         elif spec is PASSWORD and field.end > field.start:
             report.at(
                 rules.PASSWORD_IN_CLEAR,

@@ -438,7 +438,7 @@ V5: Final[list[tuple[str, tuple[str, ...] | str, str]]] = [
     ("4.6.0-5", ("delivery-order", "redelivery-order"),
      "Messages of one client, topic and QoS are delivered in their order"),
     ("4.6.0-6", ("delivery-order",), "Every topic is an ordered one for subscriptions that are not shared"),
-    ("4.7.0-1", ("wildcard-in-topic-name",), "Wildcards are for topic filters only"),
+    ("4.7.0-1", ("wildcard-in-topic-name", "response-topic-wildcard"), "Wildcards are for topic filters only"),
     ("4.7.1-1", ("topic-filter-invalid",), "# is the last character, alone or behind a /"),
     ("4.7.1-2", ("topic-filter-invalid",), "+ is alone in its level"),
     ("4.7.2-1", ("delivery-unsubscribed",), "A filter that starts with a wildcard does not match $ topics"),
