@@ -368,8 +368,10 @@ class Opening:
         if not link.all_there:
             link.auth_turn = UNKNOWN  # what it follows may come later in the capture
             return
-        if code != CONTINUE or turn != UNKNOWN:
-            link.auth_turn = NOBODY if code == SUCCESS else 1 - side
+        if code == SUCCESS:
+            link.auth_turn = NOBODY
+        elif code != CONTINUE or turn != UNKNOWN:
+            link.auth_turn = 1 - side
         if not fits:
             link.auth_turn = UNKNOWN  # what follows from that is no fault of its own
             when = "before the CONNACK" if early else "after the CONNACK"
