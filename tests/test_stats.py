@@ -33,10 +33,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
-from support import CONNACK, PINGREQ, PINGRESP, Stream, connect, pcap, publish, text
+from support import ACK, CONNACK, DISCONNECT, FIN, PINGREQ, PINGRESP, PSH, Stream, connect, pcap, publish, text
 from support import packet as packet_of
 
+from mqttdissect.analysis.series import COMING, GOING, MILLISECOND, Series
 from mqttdissect.analysis.statistics import Statistics
 from mqttdissect.pipeline import Dissector
 
@@ -177,6 +180,54 @@ def test_each_interval_has_its_packets() -> None:
     expected = Counter((nanoseconds(packet["time"]) - start) // 100_000_000 for packet in packets(MANY))
     found = {round(float(row["offset_s"]) * 10): int(row["packets"]) for row in rows}
     assert {index: count for index, count in found.items() if count} == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 2_000)), min_size=1, max_size=40), st.integers(1, 30))
+def test_the_most_at_a_time_is_that_of_a_count(spans: list[tuple[int, int]], most: int) -> None:
+    """In every interval, however many were joined: what is there at a moment, for each moment of the interval."""
+    times = [(start * MILLISECOND, (start + length) * MILLISECOND) for start, length in spans]
+    moves = sorted([(start, COMING) for start, _ in times] + [(end, GOING) for _, end in times])
+    series = Series(3, peak=2)
+    for time_ns, column in moves:
+        series.move(time_ns, column)
+    coarse = series.coarse(most)
+    level, left = 0, list(moves)
+    for index, row in enumerate(coarse.rows):
+        highest, before = level, level
+        while left and left[0][0] < coarse.start(index + 1):
+            level += 1 if left.pop(0)[1] == COMING else -1
+            highest = max(highest, level)
+        assert (row[2], row[COMING] - row[GOING]) == (highest - before, level - before)
+    assert level == 0
+
+
+def one_after_another(count: int) -> bytes:
+    """Connections of which none begins before the one before has ended."""
+    frames: list[bytes] = []
+    for number in range(count):
+        stream = Stream(source=(bytes([10, 0, 0, 1]), 1024 + number)).handshake()
+        frames += stream.client(connect(f"c{number}")).server(CONNACK).client(DISCONNECT).fin().frames
+    return pcap(frames)
+
+
+def test_connections_one_after_another_are_one_at_a_time(tmp_path: Path) -> None:
+    """In the table and in the plot, whose axis has the 1; also where far more came and went than are looked at once."""
+    path = tmp_path / "a.pcap"
+    path.write_bytes(one_after_another(2_500))
+    rows = list(csv.DictReader(io.StringIO(run("stats", "-s", "connections", "-T", "csv", path).stdout)))
+    assert sum(int(row["opened"]) for row in rows) == 2_500
+    assert {row["most_open"] for row in rows} == {"1"}
+    pytest.importorskip("plotille")
+    plot = run("stats", "-s", "connections", path, COLUMNS="80").stdout.partition("Most connections open")[2]
+    assert [line.split()[0] for line in plot.splitlines() if re.match(r" *[\d,]+ \|", line)] == ["1", "0"]
+
+
+def test_a_connection_that_ends_in_its_first_frame_was_open() -> None:
+    """It comes before it goes."""
+    stream = Stream()
+    stream.add(0, connect("c"), PSH | ACK | FIN).add(1, flags=FIN | ACK)
+    rows = json.loads(run("stats", "-T", "json", "-", input=pcap(stream.frames)).stdout)["connections"]["rows"]
+    assert [(row["opened"], row["closed"], row["most_open"], row["open"]) for row in rows] == [(1, 1, 1, 0)]
 
 
 def test_clients_are_those_of_a_count(capture: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mqttdissect.analysis.histogram import Histogram
 from mqttdissect.analysis.series import SECOND, Series
-from mqttdissect.analysis.statistics import BYTES, CLOSED, MESSAGES, OPENED, PACKETS, Statistics
+from mqttdissect.analysis.statistics import BYTES, MESSAGES, PACKETS, Statistics
 from mqttdissect.mqtt.codes import FROM_CLIENT, FROM_SERVER
 from mqttdissect.output import statistics as view
 from mqttdissect.output.tables import Table, shown
@@ -79,16 +79,11 @@ def rates(statistics: Statistics, most: int) -> list[Chart]:
 
 
 def connections(statistics: Statistics, most: int) -> list[Chart]:
-    """How many were open."""
+    """How many were open, at most, in each interval."""
     coarse = statistics.connections.coarse(most)
-    levels: list[float] = []
-    level = 0
-    for row in coarse.rows:
-        level += row[OPENED]
-        levels.append(level)
-        level -= row[CLOSED]
+    levels: list[float] = [highest for highest, _ in view.levels(coarse)]
     starts = [index * int(coarse.width) / SECOND for index in range(len(coarse.rows))]
-    title = f"Open connections, in intervals of {duration(int(coarse.width))}"
+    title = f"Most connections open at a time, in intervals of {duration(int(coarse.width))}"
     return [Lines("connections", title, "count", starts, int(coarse.width) / SECOND, [("open", levels)])]
 
 

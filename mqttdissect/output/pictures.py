@@ -101,7 +101,7 @@ def put(axes: Axes, chart: Chart) -> None:
 
 def lines(axes: Axes, chart: Lines) -> None:
     """Levels over time."""
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
     edges = [*chart.starts, chart.end]
     for number, (name, values) in enumerate(chart.lines):
@@ -110,6 +110,8 @@ def lines(axes: Axes, chart: Lines) -> None:
         axes.stairs(values, edges, color=colour, fill=True, alpha=0.12)
     axes.set_xlim(0, chart.end)
     axes.set_ylim(bottom=0)
+    if chart.form == "count":
+        axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.xaxis.set_major_locator(MultipleLocator(nice(chart.end / 6)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(round(value, 9) * 1e9)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: FORMS[chart.form](max(value, 0.0))))
