@@ -484,6 +484,32 @@ def test_pictures_show_what_they_showed(name: str, tmp_path: Path) -> None:
     )
 
 
+def test_a_picture_has_all_charts_that_were_asked_for(tmp_path: Path) -> None:
+    """However many there are: a chart of every handshake, and of all else."""
+    pytest.importorskip("matplotlib")
+    names = "types,rates,topics,clients,qos,connections,sizes,times,talkers"
+    found = structure(picture(tmp_path, "a.svg", "-s", names, MANY, "--top", "60"))
+    for row in stats(MANY)["times"]["rows"]:
+        assert f"text {row['handshake']}, asked by {row['asked_by']}\n" in found
+    for name in names.split(","):
+        assert f"chart-{name}" in found
+    assert found.count("chart-") > 12
+    assert found.count("chart-rates") == 3
+    assert all(f"text {row['type']}\n" in found for row in stats(MANY)["types"])
+
+
+def test_what_a_picture_lacks_is_said(tmp_path: Path) -> None:
+    """In its titles, and in one line."""
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "a.svg"
+    done = run("stats", "-s", "capture,types", "-o", path, "--top", "3", ONE)
+    count = len(stats(ONE)["types"])
+    assert done.returncode == 0
+    lacks = f"nothing of capture; only the first 3 of {count} types, --top {count} draws all"
+    assert done.stderr == f"mqttdissect: {path} shows {lacks}\n"
+    assert f"text Packet types: packets (the first 3 of {count})" in structure(path)
+
+
 def test_the_same_picture_twice(tmp_path: Path) -> None:
     """No date, no ids by chance."""
     pytest.importorskip("matplotlib")
@@ -669,8 +695,14 @@ def test_ten_thousand_clients(tmp_path: Path) -> None:
     assert "… and 9,990 more" in overview
     assert len(overview.splitlines()) < 80
     if find_spec("matplotlib"):
-        texts = structure(picture(tmp_path, "a.svg", "-s", "clients,connections", path))
-        assert texts.count("text client-") == 10
+        drawn = tmp_path / "a.svg"
+        done = run("stats", "-s", "clients,connections", "-o", drawn, path)
+        assert done.stderr == f"mqttdissect: {drawn} shows only the first 20 of 10,000 clients\n"
+        texts = structure(drawn)
+        assert texts.count("text client-") == 20
+        assert "text Clients: bytes (the first 20 of 10,000)" in texts
+        assert "--top" not in run("stats", "-s", "clients", "-o", drawn, path, "--top", "9999").stderr
+        assert structure(drawn).count("text client-") == 200
 
 
 def test_streams_that_ended_are_forgotten() -> None:

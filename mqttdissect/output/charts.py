@@ -39,7 +39,8 @@ class Lines:
 
 @dataclass(frozen=True)
 class Bars:
-    """A value for each label. ordered: the labels are intervals of one quantity, as in a histogram."""
+    """A value for each label. ordered: the labels are intervals of one quantity, as in a histogram. whole: how many
+    bars there would be; 0 where these are all."""
 
     name: str
     title: str
@@ -47,6 +48,7 @@ class Bars:
     labels: list[str]
     values: list[float]
     ordered: bool = False
+    whole: int = 0
 
 
 Chart = Lines | Bars
@@ -88,10 +90,14 @@ def connections(statistics: Statistics, most: int) -> list[Chart]:
 
 
 def bars_of(table: Table, label: str, value: str, form: str, most: int) -> list[Chart]:
-    """The first rows of a table."""
+    """The first rows of a table; the title says so if there are more."""
     labels = [shown(cell, "text") for cell in table.column(label)[:most]]
     values = [float(cell or 0) for cell in table.column(value)[:most]]
-    return [Bars(table.name, f"{table.title}: {value.replace('_', ' ')}", form, labels, values)]
+    title = f"{table.title}: {value.replace('_', ' ')}"
+    if len(labels) == len(table.rows):
+        return [Bars(table.name, title, form, labels, values)]
+    whole = len(table.rows)
+    return [Bars(table.name, f"{title} (the first {len(labels):,} of {whole:,})", form, labels, values, whole=whole)]
 
 
 def size_edges(histogram: Histogram) -> list[int]:
