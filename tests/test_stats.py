@@ -36,11 +36,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
 from support import ACK, CONNACK, DISCONNECT, FIN, PINGREQ, PINGRESP, PSH, Stream, connect, pcap, publish, text
 from support import packet as packet_of
 
 from mqttdissect.analysis.series import COMING, GOING, MILLISECOND, Series
 from mqttdissect.analysis.statistics import Statistics
+from mqttdissect.output.topics import LiveTopics, TopicTree
 from mqttdissect.pipeline import Dissector
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -840,6 +842,53 @@ def test_topics_grow_on_a_terminal(interrupt: bool) -> None:
     last = shown[shown.rindex("Topics (3)") :]
     assert [name in last for name in ("├─ 0", "├─ 1", "└─ 2")] == [True] * 3
     assert "\x1b[?25h" in shown, "the cursor is back"
+
+
+class Screen:
+    """A terminal whose size a test sets, and a clock that it moves."""
+
+    def __init__(self, height: int) -> None:
+        self.statistics = Statistics(most_topics=40)
+        self.dissector = Dissector()
+        self.dissector.feed(pcap([]))
+        self.stream = Stream()
+        self.publish(connect("c"))
+        self.now = 0.0
+        self.console = Console(file=io.StringIO(), width=100, height=height, force_terminal=True, no_color=True)
+        self.live = LiveTopics(TopicTree(self.statistics), self.console, lambda: self.now)
+
+    def publish(self, *packets: bytes) -> None:
+        """The next packets come."""
+        before = len(self.stream.frames)
+        self.stream.client(*packets)
+        self.statistics.take(self.dissector.feed(pcap(self.stream.frames[before:])[24:]))
+
+    def rates(self, after: float, height: int) -> dict[str, str]:
+        """What the table says, some seconds later."""
+        self.now += after
+        self.console.height = height
+        with self.console.capture() as captured:
+            self.console.print(self.live.renderable())
+        rows = [line.strip("│├└─ ").split() for line in captured.get().splitlines()]
+        return {row[0]: row[-4] for row in rows if len(row) >= 8}
+
+
+def test_rates_are_right_from_the_first_moment_that_a_row_is_shown() -> None:
+    """A row that had no place before, as its topic was one of many, or as the terminal was smaller, and a new topic."""
+    screen = Screen(12)
+    for number in range(30):
+        screen.publish(*[publish(f"t/{number:02}", b"x")] * 50)
+    screen.publish(*[publish("t/quiet", b"x")] * 49)
+    assert "quiet" not in screen.rates(0, 12)
+    assert "quiet" not in screen.rates(2, 12)
+    screen.publish(publish("t/quiet", b"x"), publish("t/quiet", b"x"), *[publish("t/new", b"x")] * 60)
+    found = screen.rates(2, 12)
+    assert (found["t/"], found["quiet"], found["new"]) == ("15.5/s", "0.50/s", "15.0/s")
+    screen.publish(*[publish("t/29", b"x")] * 2)
+    found = screen.rates(2, 60)
+    assert (found["29"], found["00"], found["quiet"], found["new"]) == ("0.33/s", "0/s", "0.33/s", "10.0/s")
+    screen.publish(*[publish(f"u/{number}", b"x") for number in range(20)])
+    assert screen.rates(2, 60)["(others)"] == "2.00/s"
 
 
 def renew() -> None:
