@@ -594,6 +594,19 @@ def test_a_single_packet(tmp_path: Path) -> None:
         assert run("stats", "-o", tmp_path / "a.svg", "-", input=raw).returncode == 0
 
 
+def test_an_empty_table_is_one_clear_line() -> None:
+    """Of a capture in which there is nothing for it; an overview leaves it out."""
+    capture = pcap(Stream().handshake().client(connect("c"), DISCONNECT).frames)
+    for name, says in (
+        ("times", "Response times: no packet is an answer to one before it"),
+        ("topics", "Topics: none of the packets is a PUBLISH"),
+        ("qos", "QoS of messages: none of the packets is a PUBLISH"),
+    ):
+        done = run("stats", "-s", name, "-", input=capture)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{says}\n", "")
+        assert says not in run("stats", "-", input=capture).stdout
+
+
 def test_half_a_session() -> None:
     """Joined in the middle: the client has the name of its endpoint, and its side is known by its packets."""
     raw = pcap(Stream().server(publish("a", b"1")).client(PINGREQ).server(PINGRESP).client(publish("b", b"2")).frames)

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 PLOT_WIDTH = 100  # where there is no terminal
 MOST_INTERVALS = 120  # in a plot
 OVERVIEW = ("types", "rates", "topics", "clients", "qos", "times", "sizes")
+NOTHING = {  # why a table has no rows, in captures with packets
+    "topics": "none of the packets is a PUBLISH",
+    "qos": "none of the packets is a PUBLISH",
+    "times": "no packet is an answer to one before it",
+}
 
 
 def page_width(stream: IO[str]) -> int:
@@ -111,14 +116,20 @@ class Page:
     def _section(self, name: str) -> str:
         """All that there is of one."""
         if name == "topics":
-            return self._topics()
+            return self._topics() or self._nothing("Topics", name)
         table = view.table(name, self.statistics, self.dissector, self.top)
         drawn = ""
         if name in ("rates", "connections", "sizes", "times"):
             drawn = self._charts(charts(name, self.statistics, self._intervals(), self.top))
         if name == "capture":
             table.rows = [[row[0], row[1], fact(row[0], row[2])] for row in table.rows]
-        return "\n".join(part for part in (self.table_text(table.first(self.top)), drawn) if part)
+        text = self.table_text(table.first(self.top)) or self._nothing(table.title, name)
+        return "\n".join(part for part in (text, drawn) if part)
+
+    def _nothing(self, title: str, name: str) -> str:
+        """What stands in place of a table that was asked for and has no rows."""
+        words = f"{title}: {NOTHING.get(name, 'nothing to show')}"
+        return "\n".join(self._wrapped(words)) + "\n"
 
     def _intervals(self) -> int:
         return min(MOST_INTERVALS, max(self.plot_width - 20, 20))
