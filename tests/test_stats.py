@@ -65,7 +65,10 @@ def plain_environment() -> dict[str, str]:
 def output(*arguments: str | Path) -> str:
     """What the command prints; run once for all tests."""
     command = [sys.executable, "-m", "mqttdissect", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=120, env=plain_environment()).stdout.decode()
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env=plain_environment()
+    )  # fmt: skip
+    return done.stdout.decode()
 
 
 @cache
@@ -441,6 +444,32 @@ def test_a_pipe_gets_whole_topics_and_no_colour() -> None:
     found = output("topics", CAPTURES / "mosquitto-5.0-topic-aliases.pcap")
     assert "hall-7/line-3/press-12/hydraulics/pressure" in found
     assert "\x1b" not in found
+
+
+def width_behind(target: int, command: list[str]) -> int:
+    """Of what a command writes to a pipe or a file while errors go to a terminal of 70 columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mqttdissect", *command], stdin=subprocess.DEVNULL, stdout=target, stderr=slave,
+            check=True, timeout=120, env=plain_environment(),
+        )  # fmt: skip
+    finally:
+        os.close(slave)
+        os.close(master)
+    return max(map(cell_len, done.stdout.decode().splitlines())) if done.stdout else 0
+
+
+def test_behind_a_pipe_the_width_is_that_of_the_terminal(tmp_path: Path) -> None:
+    """As `| less` shows it; a file has lines as long as they need to be."""
+    command = ["stats", "-s", "clients,talkers", str(MANY)]
+    assert 60 < width_behind(subprocess.PIPE, command) <= 70
+    assert width_behind(subprocess.PIPE, ["topics", str(CAPTURES / "mosquitto-5.0-topic-aliases.pcap")]) <= 70
+    with (tmp_path / "a.txt").open("w+") as file:
+        width_behind(file.fileno(), command)
+        file.seek(0)
+        assert max(map(cell_len, file.read().splitlines())) > 100
 
 
 # pictures
