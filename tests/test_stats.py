@@ -636,6 +636,17 @@ def test_an_empty_table_is_one_clear_line() -> None:
         assert says not in run("stats", "-", input=capture).stdout
 
 
+def test_connects_count_by_the_level_that_they_ask_for() -> None:
+    """Also one that there is not, which is read like 3.1.1; a bridge sets the highest bit."""
+    frames: list[bytes] = []
+    for number, level in enumerate((4, 9, 9, 0x84, 0x83, 5, 0)):
+        stream = Stream(source=(bytes([10, 0, 0, 1]), 1024 + number)).handshake()
+        frames += stream.client(connect(f"c{number}", level)).server(CONNACK).frames
+    report = json.loads(run("stats", "-T", "json", "-", input=pcap(frames)).stdout)
+    expected = {"level 0": 1, "3.1": 1, "3.1.1": 2, "5.0": 1, "level 9": 2}
+    assert report["connections"]["totals"]["versions"] == expected
+
+
 def test_half_a_session() -> None:
     """Joined in the middle: the client has the name of its endpoint, and its side is known by its packets."""
     raw = pcap(Stream().server(publish("a", b"1")).client(PINGREQ).server(PINGRESP).client(publish("b", b"2")).frames)

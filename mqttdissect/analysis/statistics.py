@@ -37,9 +37,11 @@ from mqttdissect.mqtt.codes import (
 from mqttdissect.mqtt.packet import UNDECODED, Exchange, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import (
+    BRIDGE_LEVEL,
     CLIENT_IDENTIFIER,
     CONNACK_REASON,
     GRANTED_QOS,
+    PROTOCOL_LEVEL,
     RETURN_CODE,
     SUBACK_REASON,
     TOPIC_FILTER,
@@ -259,7 +261,7 @@ class Statistics:
         self.clients: dict[str, Client] = {}
         self.other_clients = Client(0, "", False)
         self.clients_left_out: i64 = 0  # connections in `other_clients`
-        self.versions: dict[int, int] = {}  # CONNECTs by protocol level
+        self.versions: dict[int, int] = {}  # CONNECTs by protocol level, also one that no version has
         self.answers: dict[tuple[int, int], int] = {}  # CONNACKs by protocol level and code
         self.opened: i64 = 0
         self.closed_by_fin: i64 = 0
@@ -501,8 +503,8 @@ class Statistics:
     def _connect(self, packet: Packet, line: Line) -> Line:
         """Who is the client? A second CONNECT on the same stream is not allowed, but may be another one."""
         self._settle(line)
-        version = int(packet.version)
-        self.versions[version] = self.versions.get(version, 0) + 1
+        level = protocol_level(packet)
+        self.versions[level] = self.versions.get(level, 0) + 1
         name = words(packet.value(CLIENT_IDENTIFIER))
         stream = line.stream
         line.direction = packet.direction
@@ -712,6 +714,15 @@ def client_direction(stream: Stream, packet: Packet) -> i64:
     if not stream.handshake and stream.port(0) == MQTT_PORT:
         return 1
     return 0
+
+
+def protocol_level(packet: Packet) -> int:
+    """What a CONNECT says, without the mark of a bridge; as it was read, where it is cut off before that."""
+    for spec in (PROTOCOL_LEVEL, BRIDGE_LEVEL):
+        value = packet.value(spec)
+        if isinstance(value, int):
+            return value & 0x7F
+    return int(packet.version)
 
 
 def ended(line: Line) -> bool:

@@ -124,8 +124,8 @@ def capture(statistics: Statistics, dissector: Dissector) -> Table:
 
 
 def versions(statistics: Statistics) -> dict[str, int]:
-    """CONNECTs by protocol version."""
-    return {VERSIONS[version]: count for version, count in sorted(statistics.versions.items())}
+    """CONNECTs by protocol version; by their level, where that is no version's."""
+    return {VERSIONS.get(level, f"level {level}"): count for level, count in sorted(statistics.versions.items())}
 
 
 def outcomes(statistics: Statistics) -> dict[str, int]:
