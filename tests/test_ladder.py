@@ -442,7 +442,16 @@ def test_half_a_session_and_a_single_packet() -> None:
 
 @pytest.mark.parametrize(
     "evil",
-    ["\x1b[31m\x07\x9b2J\u202e", "<script>alert(1)</script>", "x" * 60_000, "温度" * 9000, "a\r\nb\tc", "[red]x[/red]"],
+    [
+        "\x1b[31m\x07\x9b2J\u202e",
+        "<script>alert(1)</script>",
+        "x" * 60_000,
+        "温度" * 9000,
+        "a\r\nb\tc",
+        "[red]x[/red]",
+        "e" + "\u0301" * 30_000,
+        "\u0301" * 300,
+    ],
 )
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_text_from_the_wire_is_shown_not_obeyed(evil: str, width: int) -> None:
@@ -451,7 +460,7 @@ def test_text_from_the_wire_is_shown_not_obeyed(evil: str, width: int) -> None:
     stream = scene.open(evil)
     scene.keep(stream.client(publish(evil.replace("[", "("), b"x"), packet(0x82, b"\x00\x01" + text(evil) + b"\x00")))
     lines = draw(scene.pcap(), width)
-    assert all(line.isprintable() and cells(line) <= width for line in lines)
+    assert all(line.isprintable() and cells(line) <= width and len(line) < 3 * width for line in lines)
     assert len(lines) < 20
 
 
@@ -462,6 +471,21 @@ def test_what_is_narrow_is_so_for_rich_too() -> None:
         assert not narrow(char) or not char.isprintable() or cell_len(char) == 1, hex(point)
     assert narrow("Küche/дом → ⟨1⟩…✗")
     assert not narrow("温度")
+
+
+def test_a_long_topic_has_its_beginning_and_its_end() -> None:
+    """In its line where there is room, else below, with one ellipsis; so do topics in letters of any width."""
+    for level in ("machine", "温度计"):
+        ends = [f"{'/'.join([level] * 16)}/{last}" for last in ("first", "last")]
+        scene = Scene()
+        scene.keep(scene.open("c").client(*[publish(topic, b"x") for topic in ends]))
+        wide = "\n".join(draw(scene.pcap(), 240))
+        assert all(topic in wide for topic in ends)
+        narrow = draw(scene.pcap(), 80)
+        assert [len(with_text(narrow, f"/{last} ")) for last in ("first", "last")] == [1, 1]
+        assert all(line.count("…") == 1 and f"  {level}/" in line for line in with_text(narrow, "st  "))
+    assert abbreviated("温度/客厅/一二三", 9) == "温度…二三"
+    assert abbreviated("é" * 4 + "e\u0301" * 20, 9) == "éééé…" + "e\u0301" * 2
 
 
 def test_folding() -> None:

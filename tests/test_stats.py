@@ -33,11 +33,16 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
-from support import CONNACK, PINGREQ, PINGRESP, Stream, connect, pcap, publish, text
+from rich.console import Console
+from support import ACK, CONNACK, DISCONNECT, FIN, PINGREQ, PINGRESP, PSH, Stream, connect, pcap, publish, text
 from support import packet as packet_of
 
+from mqttdissect.analysis.series import COMING, GOING, MILLISECOND, Series
 from mqttdissect.analysis.statistics import Statistics
+from mqttdissect.output.topics import LiveTopics, TopicTree
 from mqttdissect.pipeline import Dissector
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -60,7 +65,10 @@ def plain_environment() -> dict[str, str]:
 def output(*arguments: str | Path) -> str:
     """What the command prints; run once for all tests."""
     command = [sys.executable, "-m", "mqttdissect", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=120, env=plain_environment()).stdout.decode()
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env=plain_environment()
+    )  # fmt: skip
+    return done.stdout.decode()
 
 
 @cache
@@ -177,6 +185,54 @@ def test_each_interval_has_its_packets() -> None:
     expected = Counter((nanoseconds(packet["time"]) - start) // 100_000_000 for packet in packets(MANY))
     found = {round(float(row["offset_s"]) * 10): int(row["packets"]) for row in rows}
     assert {index: count for index, count in found.items() if count} == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 2_000)), min_size=1, max_size=40), st.integers(1, 30))
+def test_the_most_at_a_time_is_that_of_a_count(spans: list[tuple[int, int]], most: int) -> None:
+    """In every interval, however many were joined: what is there at a moment, for each moment of the interval."""
+    times = [(start * MILLISECOND, (start + length) * MILLISECOND) for start, length in spans]
+    moves = sorted([(start, COMING) for start, _ in times] + [(end, GOING) for _, end in times])
+    series = Series(3, peak=2)
+    for time_ns, column in moves:
+        series.move(time_ns, column)
+    coarse = series.coarse(most)
+    level, left = 0, list(moves)
+    for index, row in enumerate(coarse.rows):
+        highest, before = level, level
+        while left and left[0][0] < coarse.start(index + 1):
+            level += 1 if left.pop(0)[1] == COMING else -1
+            highest = max(highest, level)
+        assert (row[2], row[COMING] - row[GOING]) == (highest - before, level - before)
+    assert level == 0
+
+
+def one_after_another(count: int) -> bytes:
+    """Connections of which none begins before the one before has ended."""
+    frames: list[bytes] = []
+    for number in range(count):
+        stream = Stream(source=(bytes([10, 0, 0, 1]), 1024 + number)).handshake()
+        frames += stream.client(connect(f"c{number}")).server(CONNACK).client(DISCONNECT).fin().frames
+    return pcap(frames)
+
+
+def test_connections_one_after_another_are_one_at_a_time(tmp_path: Path) -> None:
+    """In the table and in the plot, whose axis has the 1; also where far more came and went than are looked at once."""
+    path = tmp_path / "a.pcap"
+    path.write_bytes(one_after_another(2_500))
+    rows = list(csv.DictReader(io.StringIO(run("stats", "-s", "connections", "-T", "csv", path).stdout)))
+    assert sum(int(row["opened"]) for row in rows) == 2_500
+    assert {row["most_open"] for row in rows} == {"1"}
+    pytest.importorskip("plotille")
+    plot = run("stats", "-s", "connections", path, COLUMNS="80").stdout.partition("Most connections open")[2]
+    assert [line.split()[0] for line in plot.splitlines() if re.match(r" *[\d,]+ \|", line)] == ["1", "0"]
+
+
+def test_a_connection_that_ends_in_its_first_frame_was_open() -> None:
+    """It comes before it goes."""
+    stream = Stream()
+    stream.add(0, connect("c"), PSH | ACK | FIN).add(1, flags=FIN | ACK)
+    rows = json.loads(run("stats", "-T", "json", "-", input=pcap(stream.frames)).stdout)["connections"]["rows"]
+    assert [(row["opened"], row["closed"], row["most_open"], row["open"]) for row in rows] == [(1, 1, 1, 0)]
 
 
 def test_clients_are_those_of_a_count(capture: Path) -> None:
@@ -390,6 +446,32 @@ def test_a_pipe_gets_whole_topics_and_no_colour() -> None:
     assert "\x1b" not in found
 
 
+def width_behind(target: int, command: list[str]) -> int:
+    """Of what a command writes to a pipe or a file while errors go to a terminal of 70 columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mqttdissect", *command], stdin=subprocess.DEVNULL, stdout=target, stderr=slave,
+            check=True, timeout=120, env=plain_environment(),
+        )  # fmt: skip
+    finally:
+        os.close(slave)
+        os.close(master)
+    return max(map(cell_len, done.stdout.decode().splitlines())) if done.stdout else 0
+
+
+def test_behind_a_pipe_the_width_is_that_of_the_terminal(tmp_path: Path) -> None:
+    """As `| less` shows it; a file has lines as long as they need to be."""
+    command = ["stats", "-s", "clients,talkers", str(MANY)]
+    assert 60 < width_behind(subprocess.PIPE, command) <= 70
+    assert width_behind(subprocess.PIPE, ["topics", str(CAPTURES / "mosquitto-5.0-topic-aliases.pcap")]) <= 70
+    with (tmp_path / "a.txt").open("w+") as file:
+        width_behind(file.fileno(), command)
+        file.seek(0)
+        assert max(map(cell_len, file.read().splitlines())) > 100
+
+
 # pictures
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -431,6 +513,32 @@ def test_pictures_show_what_they_showed(name: str, tmp_path: Path) -> None:
     assert found == (SNAPSHOTS / f"{name}-svg.txt").read_text(encoding="utf-8"), (
         "another picture; if it is meant to be: python tests/test_stats.py"
     )
+
+
+def test_a_picture_has_all_charts_that_were_asked_for(tmp_path: Path) -> None:
+    """However many there are: a chart of every handshake, and of all else."""
+    pytest.importorskip("matplotlib")
+    names = "types,rates,topics,clients,qos,connections,sizes,times,talkers"
+    found = structure(picture(tmp_path, "a.svg", "-s", names, MANY, "--top", "60"))
+    for row in stats(MANY)["times"]["rows"]:
+        assert f"text {row['handshake']}, asked by {row['asked_by']}\n" in found
+    for name in names.split(","):
+        assert f"chart-{name}" in found
+    assert found.count("chart-") > 12
+    assert found.count("chart-rates") == 3
+    assert all(f"text {row['type']}\n" in found for row in stats(MANY)["types"])
+
+
+def test_what_a_picture_lacks_is_said(tmp_path: Path) -> None:
+    """In its titles, and in one line."""
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "a.svg"
+    done = run("stats", "-s", "capture,types", "-o", path, "--top", "3", ONE)
+    count = len(stats(ONE)["types"])
+    assert done.returncode == 0
+    lacks = f"nothing of capture; only the first 3 of {count} types, --top {count} draws all"
+    assert done.stderr == f"mqttdissect: {path} shows {lacks}\n"
+    assert f"text Packet types: packets (the first 3 of {count})" in structure(path)
 
 
 def test_the_same_picture_twice(tmp_path: Path) -> None:
@@ -515,6 +623,30 @@ def test_a_single_packet(tmp_path: Path) -> None:
         assert run("stats", "-o", tmp_path / "a.svg", "-", input=raw).returncode == 0
 
 
+def test_an_empty_table_is_one_clear_line() -> None:
+    """Of a capture in which there is nothing for it; an overview leaves it out."""
+    capture = pcap(Stream().handshake().client(connect("c"), DISCONNECT).frames)
+    for name, says in (
+        ("times", "Response times: no packet is an answer to one before it"),
+        ("topics", "Topics: none of the packets is a PUBLISH"),
+        ("qos", "QoS of messages: none of the packets is a PUBLISH"),
+    ):
+        done = run("stats", "-s", name, "-", input=capture)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{says}\n", "")
+        assert says not in run("stats", "-", input=capture).stdout
+
+
+def test_connects_count_by_the_level_that_they_ask_for() -> None:
+    """Also one that there is not, which is read like 3.1.1; a bridge sets the highest bit."""
+    frames: list[bytes] = []
+    for number, level in enumerate((4, 9, 9, 0x84, 0x83, 5, 0)):
+        stream = Stream(source=(bytes([10, 0, 0, 1]), 1024 + number)).handshake()
+        frames += stream.client(connect(f"c{number}", level)).server(CONNACK).frames
+    report = json.loads(run("stats", "-T", "json", "-", input=pcap(frames)).stdout)
+    expected = {"level 0": 1, "3.1": 1, "3.1.1": 2, "5.0": 1, "level 9": 2}
+    assert report["connections"]["totals"]["versions"] == expected
+
+
 def test_half_a_session() -> None:
     """Joined in the middle: the client has the name of its endpoint, and its side is known by its packets."""
     raw = pcap(Stream().server(publish("a", b"1")).client(PINGREQ).server(PINGRESP).client(publish("b", b"2")).frames)
@@ -593,6 +725,15 @@ def test_hostile_names_are_harmless_in_pictures(tmp_path: Path) -> None:
     assert run("stats", "-s", "topics", "-o", tmp_path / "a.png", "-", input=hostile()).returncode == 0
 
 
+def test_marks_do_not_pile_up_in_pictures(tmp_path: Path) -> None:
+    """They would be drawn over the charts around."""
+    pytest.importorskip("matplotlib")
+    capture = pcap(Stream().handshake().client(connect("e" + "\u0301" * 200), publish("t", b"1")).frames)
+    path = tmp_path / "a.svg"
+    assert run("stats", "-o", path, "-", input=capture).returncode == 0
+    assert 0 < path.read_text(encoding="utf-8").count("\u0301") <= 8
+
+
 def test_what_is_beyond_the_limits_is_summed_up() -> None:
     """Topics and clients that are not told apart any more are one row, and nothing is lost."""
     report = json.loads(output("stats", "-T", "json", "--max-topics", "5", "--max-clients", "3", MANY))
@@ -618,8 +759,14 @@ def test_ten_thousand_clients(tmp_path: Path) -> None:
     assert "… and 9,990 more" in overview
     assert len(overview.splitlines()) < 80
     if find_spec("matplotlib"):
-        texts = structure(picture(tmp_path, "a.svg", "-s", "clients,connections", path))
-        assert texts.count("text client-") == 10
+        drawn = tmp_path / "a.svg"
+        done = run("stats", "-s", "clients,connections", "-o", drawn, path)
+        assert done.stderr == f"mqttdissect: {drawn} shows only the first 20 of 10,000 clients\n"
+        texts = structure(drawn)
+        assert texts.count("text client-") == 20
+        assert "text Clients: bytes (the first 20 of 10,000)" in texts
+        assert "--top" not in run("stats", "-s", "clients", "-o", drawn, path, "--top", "9999").stderr
+        assert structure(drawn).count("text client-") == 200
 
 
 def test_streams_that_ended_are_forgotten() -> None:
@@ -757,6 +904,53 @@ def test_topics_grow_on_a_terminal(interrupt: bool) -> None:
     last = shown[shown.rindex("Topics (3)") :]
     assert [name in last for name in ("├─ 0", "├─ 1", "└─ 2")] == [True] * 3
     assert "\x1b[?25h" in shown, "the cursor is back"
+
+
+class Screen:
+    """A terminal whose size a test sets, and a clock that it moves."""
+
+    def __init__(self, height: int) -> None:
+        self.statistics = Statistics(most_topics=40)
+        self.dissector = Dissector()
+        self.dissector.feed(pcap([]))
+        self.stream = Stream()
+        self.publish(connect("c"))
+        self.now = 0.0
+        self.console = Console(file=io.StringIO(), width=100, height=height, force_terminal=True, no_color=True)
+        self.live = LiveTopics(TopicTree(self.statistics), self.console, lambda: self.now)
+
+    def publish(self, *packets: bytes) -> None:
+        """The next packets come."""
+        before = len(self.stream.frames)
+        self.stream.client(*packets)
+        self.statistics.take(self.dissector.feed(pcap(self.stream.frames[before:])[24:]))
+
+    def rates(self, after: float, height: int) -> dict[str, str]:
+        """What the table says, some seconds later."""
+        self.now += after
+        self.console.height = height
+        with self.console.capture() as captured:
+            self.console.print(self.live.renderable())
+        rows = [line.strip("│├└─ ").split() for line in captured.get().splitlines()]
+        return {row[0]: row[-4] for row in rows if len(row) >= 8}
+
+
+def test_rates_are_right_from_the_first_moment_that_a_row_is_shown() -> None:
+    """A row that had no place before, as its topic was one of many, or as the terminal was smaller, and a new topic."""
+    screen = Screen(12)
+    for number in range(30):
+        screen.publish(*[publish(f"t/{number:02}", b"x")] * 50)
+    screen.publish(*[publish("t/quiet", b"x")] * 49)
+    assert "quiet" not in screen.rates(0, 12)
+    assert "quiet" not in screen.rates(2, 12)
+    screen.publish(publish("t/quiet", b"x"), publish("t/quiet", b"x"), *[publish("t/new", b"x")] * 60)
+    found = screen.rates(2, 12)
+    assert (found["t/"], found["quiet"], found["new"]) == ("15.5/s", "0.50/s", "15.0/s")
+    screen.publish(*[publish("t/29", b"x")] * 2)
+    found = screen.rates(2, 60)
+    assert (found["29"], found["00"], found["quiet"], found["new"]) == ("0.33/s", "0/s", "0.33/s", "10.0/s")
+    screen.publish(*[publish(f"u/{number}", b"x") for number in range(20)])
+    assert screen.rates(2, 60)["(others)"] == "2.00/s"
 
 
 def renew() -> None:

@@ -28,18 +28,27 @@ def wider(width: int) -> int:
     return width * 2
 
 
+COMING: Final = 0  # columns of what comes and goes, where a series has a peak
+GOING: Final = 1
+
+
 @final
 class Series:
     """`add(time_ns, column, amount)`, in any order of time. After that `rows` has a list of sums for each interval.
 
     most: intervals that there may be. origin: where the first one starts; -1 while there is none. width: of each, in
     nanoseconds. `slot(time_ns)` is for those who add up what falls into one interval themselves.
+
+    peak: a column that has no sum, but the most that were there at a time in an interval, beyond those that were there
+    when it began; -1 for none. It is exact where `move` is told of what comes and goes in the order of time. Intervals
+    are joined without loss: the peak of two is that of the first, or the peak of the second on what the first leaves.
     """
 
-    def __init__(self, columns: int, width: int = MILLISECOND, most: int = MOST) -> None:
+    def __init__(self, columns: int, width: int = MILLISECOND, most: int = MOST, peak: int = -1) -> None:
         self.columns = columns
         self.width: i64 = width
         self.most = most
+        self.peak = peak
         self.origin: i64 = -1
         self.rows: list[list[int]] = []
 
@@ -47,6 +56,13 @@ class Series:
         """So much more in a column at that time."""
         index = self.slot(time_ns)  # which may make other rows
         self.rows[index][column] += amount
+
+    def move(self, time_ns: i64, column: int) -> None:
+        """One comes, or goes: `COMING` or `GOING`. What is told late counts as the last of its interval."""
+        index = self.slot(time_ns)
+        row = self.rows[index]
+        row[column] += 1
+        row[self.peak] = max(row[self.peak], row[COMING] - row[GOING])
 
     def slot(self, time_ns: i64) -> i64:
         """The index of the interval that `time_ns` falls into; it is there when this returns."""
@@ -72,7 +88,7 @@ class Series:
 
     def _widen(self) -> None:
         width = wider(int(self.width))
-        self.rows = joined(self.rows, width // int(self.width), self.columns)
+        self.rows = joined(self.rows, width // int(self.width), self.columns, self.peak)
         self.width = width
 
     def _prepend(self, count: i64) -> None:
@@ -81,7 +97,7 @@ class Series:
 
     def coarse(self, most: int) -> "Series":
         """The same sums in at most `most` intervals."""
-        made = Series(self.columns, int(self.width), self.most)
+        made = Series(self.columns, int(self.width), self.most, self.peak)
         made.origin = self.origin
         made.rows = [list(row) for row in self.rows]
         while len(made.rows) > max(most, 1):
@@ -89,13 +105,16 @@ class Series:
         return made
 
 
-def joined(rows: list[list[int]], count: int, columns: int) -> list[list[int]]:
-    """The sums of every `count` rows."""
+def joined(rows: list[list[int]], count: int, columns: int, peak: int = -1) -> list[list[int]]:
+    """The sums of every `count` rows, and their peak."""
     out: list[list[int]] = []
     for at in range(0, len(rows), count):
         row = [0] * columns
         for part in rows[at : at + count]:
+            highest = max(row[peak], row[COMING] - row[GOING] + part[peak]) if peak != -1 else 0
             for column in range(columns):
                 row[column] += part[column]
+            if peak != -1:
+                row[peak] = highest
         out.append(row)
     return out

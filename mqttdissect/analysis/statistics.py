@@ -15,7 +15,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from mqttdissect.analysis.audience import Audience
 from mqttdissect.analysis.histogram import Histogram
-from mqttdissect.analysis.series import MILLISECOND, MOST, Series
+from mqttdissect.analysis.series import COMING, GOING, MILLISECOND, MOST, Series
 from mqttdissect.analysis.talkers import Talkers
 from mqttdissect.mqtt.codes import (
     AUTH,
@@ -37,9 +37,11 @@ from mqttdissect.mqtt.codes import (
 from mqttdissect.mqtt.packet import UNDECODED, Exchange, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import (
+    BRIDGE_LEVEL,
     CLIENT_IDENTIFIER,
     CONNACK_REASON,
     GRANTED_QOS,
+    PROTOCOL_LEVEL,
     RETURN_CODE,
     SUBACK_REASON,
     TOPIC_FILTER,
@@ -83,10 +85,12 @@ BYTES: Final = 3
 MESSAGES: Final = 6
 RATE_COLUMNS: Final = 9
 # Columns of `Statistics.connections`
-OPENED: Final = 0
-CLOSED: Final = 1
+OPENED: Final = COMING
+CLOSED: Final = GOING
 REFUSED: Final = 2
-CONNECTION_COLUMNS: Final = 3
+PEAK: Final = 3  # the most that were open at a time, beyond those at the start of the interval
+CONNECTION_COLUMNS: Final = 4
+LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 
 
 @final
@@ -222,6 +226,7 @@ class Line:
         self.bytes_received: i64 = 0
         self.first_ns: i64 = -1
         self.last_ns: i64 = -1
+        self.closed = False  # its end is among the moves
 
 
 @final
@@ -256,7 +261,7 @@ class Statistics:
         self.clients: dict[str, Client] = {}
         self.other_clients = Client(0, "", False)
         self.clients_left_out: i64 = 0  # connections in `other_clients`
-        self.versions: dict[int, int] = {}  # CONNECTs by protocol level
+        self.versions: dict[int, int] = {}  # CONNECTs by protocol level, also one that no version has
         self.answers: dict[tuple[int, int], int] = {}  # CONNACKs by protocol level and code
         self.opened: i64 = 0
         self.closed_by_fin: i64 = 0
@@ -266,7 +271,8 @@ class Statistics:
         self.audience = Audience(MOST_PAIRS)
         width, most = (interval, MOST_ASKED_FOR) if interval else (MILLISECOND, MOST)
         self.rates = Series(RATE_COLUMNS, width, most)
-        self.connections = Series(CONNECTION_COLUMNS, width, most)
+        self.connections = Series(CONNECTION_COLUMNS, width, most, PEAK)
+        self._moves: list[tuple[int, int, int]] = []  # time, frame, `OPENED` or `CLOSED`: not yet in `connections`
         self._sums: list[int] = [0] * RATE_COLUMNS  # so far, in all
         self._mark: list[int] = [0] * RATE_COLUMNS  # the same when the interval at hand began
         self._slot: i64 = -1
@@ -304,6 +310,8 @@ class Statistics:
                 self._close(line)
             else:
                 self._settle(line)
+                self._closes(line)
+        self._move()
 
     def _count(self, packet: Packet) -> None:
         time_ns = packet.time_ns
@@ -463,7 +471,7 @@ class Statistics:
             line.last_ns = packet.time_ns
             self._lines[int(stream.number)] = line
             self.opened += 1
-            self.connections.add(packet.time_ns, OPENED)
+            self._moves.append((int(packet.time_ns), int(packet.frame), OPENED))
             if packet.type != CONNECT:
                 self._new_connection(line, packet)
         self._line = line
@@ -495,8 +503,8 @@ class Statistics:
     def _connect(self, packet: Packet, line: Line) -> Line:
         """Who is the client? A second CONNECT on the same stream is not allowed, but may be another one."""
         self._settle(line)
-        version = int(packet.version)
-        self.versions[version] = self.versions.get(version, 0) + 1
+        level = protocol_level(packet)
+        self.versions[level] = self.versions.get(level, 0) + 1
         name = words(packet.value(CLIENT_IDENTIFIER))
         stream = line.stream
         line.direction = packet.direction
@@ -623,6 +631,9 @@ class Statistics:
         for line in list(self._lines.values()):
             if ended(line):
                 self._close(line)
+            else:
+                self._closes(line)
+        self._move()
         self._until_sweep = max(SWEEP_EVERY, 2 * len(self._lines))
 
     def _make_room(self) -> None:
@@ -639,19 +650,35 @@ class Statistics:
         self._settle(line)
         stream = line.stream
         if stream is not None:
-            if stream.closed_ns == -1:  # it was given up, or its ports were taken over
-                self.connections.add(line.last_ns, CLOSED)
+            self._closes(line)
+            if not line.closed:  # it was given up, or its ports were taken over
+                self._moves.append((int(line.last_ns), LAST_FRAME, CLOSED))
+            elif stream.closed_how == RESET:
+                self.closed_by_reset += 1
+                line.client.reset += 1
             else:
-                self.connections.add(stream.closed_ns, CLOSED)
-                if stream.closed_how == RESET:
-                    self.closed_by_reset += 1
-                    line.client.reset += 1
-                else:
-                    self.closed_by_fin += 1
-                    line.client.closed += 1
+                self.closed_by_fin += 1
+                line.client.closed += 1
         del self._lines[int(line.number)]
         if self._line is line:
             self._line = self._nobody
+
+    def _closes(self, line: Line) -> None:
+        """Its first FIN or RST is one of the moves, though the other side may still send."""
+        stream = line.stream
+        if stream is None or stream.closed_ns == -1 or line.closed:
+            return
+        line.closed = True
+        if stream.closed_ns < line.first_ns:  # what was sent before came later
+            self._moves.append((int(line.first_ns), LAST_FRAME, CLOSED))
+        else:
+            self._moves.append((int(stream.closed_ns), int(stream.closed_frame), CLOSED))
+
+    def _move(self) -> None:
+        """Connections that came and went since this was last done are counted, in the order in which they did."""
+        for time_ns, _, column in sorted(self._moves):
+            self.connections.move(time_ns, column)
+        self._moves.clear()
 
     def _settle(self, line: Line) -> None:
         """Hand its traffic on to its client and its hosts."""
@@ -687,6 +714,15 @@ def client_direction(stream: Stream, packet: Packet) -> i64:
     if not stream.handshake and stream.port(0) == MQTT_PORT:
         return 1
     return 0
+
+
+def protocol_level(packet: Packet) -> int:
+    """What a CONNECT says, without the mark of a bridge; as it was read, where it is cut off before that."""
+    for spec in (PROTOCOL_LEVEL, BRIDGE_LEVEL):
+        value = packet.value(spec)
+        if isinstance(value, int):
+            return value & 0x7F
+    return int(packet.version)
 
 
 def ended(line: Line) -> bool:

@@ -3,6 +3,7 @@
 Not more than `DEEPEST` levels: the last place of a longer topic has the rest of it as its name.
 """
 
+from array import array
 from collections.abc import Callable
 from typing import Final, final
 
@@ -15,13 +16,13 @@ DEEPEST: Final = 64
 @final
 class Place:
     """A level of a topic. path: the whole name up to here. topic: its own sums, where there are messages of just this
-    name. messages and so on: of all topics from here on down. subscribers: of its own name, once somebody has asked
-    for them (`count_subscribers`); -1: not known, None: it has no messages of its own. below: by their names; most
-    have none, and share `NO_PLACES`, which nothing is added to.
+    name. messages and so on: of all topics from here on down; before: messages at an earlier time, where that was asked
+    for. subscribers: of its own name, once somebody has asked for them (`count_subscribers`); -1: not known, None: it
+    has no messages of its own. below: by their names; most have none, and share `NO_PLACES`, which nothing is added to.
     """
 
     __slots__ = (
-        "below", "bytes", "delivered", "first_ns", "last_ns", "messages", "more", "name", "path", "payload",
+        "before", "below", "bytes", "delivered", "first_ns", "last_ns", "messages", "more", "name", "path", "payload",
         "published", "publishers", "receivers", "retained", "subscribers", "topic", "topics",
     )  # fmt: skip
 
@@ -31,6 +32,7 @@ class Place:
         self.topic: Topic | None = None
         self.topics = 0
         self.messages = 0
+        self.before = 0
         self.published = 0
         self.delivered = 0
         self.bytes = 0
@@ -54,10 +56,11 @@ class Place:
             self.below[name] = place
         return place
 
-    def add(self, topic: Topic, publishers: list[int], receivers: list[int]) -> None:
-        """The sums of a topic here or below, and who sent it and was sent it."""
+    def add(self, topic: Topic, publishers: list[int], receivers: list[int], before: int = 0) -> None:
+        """The sums of a topic here or below, who sent it and was sent it, and its messages at an earlier time."""
         self.topics += 1
         self.messages += int(topic.messages)
+        self.before += before
         self.published += int(topic.published)
         self.delivered += int(topic.delivered)
         self.bytes += int(topic.bytes)
@@ -82,21 +85,35 @@ ORDERS: Final[dict[str, Callable[[Place], tuple[object, ...]]]] = {
 }
 
 
-def tree(statistics: Statistics, depth: int = DEEPEST) -> Place:
+@final
+class Counts:
+    """The messages of every topic at a moment, in the order in which topics came, which does not change."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self.others = int(statistics.other_topics.messages)
+        self._topics = array("q", [int(topic.messages) for topic in statistics.topics.values()])
+
+    def at(self, number: int) -> int:
+        """Of the topic with that number; none of one that was not there."""
+        return self._topics[number] if number < len(self._topics) else 0
+
+
+def tree(statistics: Statistics, depth: int = DEEPEST, before: Counts | None = None) -> Place:
     """The root, without a name, of all topics that were kept apart; down to `depth` levels, below which only sums are
-    kept.
+    kept. before: at the earlier time of `Place.before`.
     """
     root = Place("", "")
-    for name, topic in statistics.topics.items():
+    for number, (name, topic) in enumerate(statistics.topics.items()):
+        earlier = before.at(number) if before is not None else 0
         publishers = topic.publishers.numbers()
         receivers = topic.receivers.numbers()
-        root.add(topic, publishers, receivers)
+        root.add(topic, publishers, receivers, earlier)
         place = root
         path = ""
         for level in name.split("/", DEEPEST - 1)[:depth]:
             path = f"{path}/{level}" if place is not root else level
             place = place.grow(level, path)
-            place.add(topic, publishers, receivers)
+            place.add(topic, publishers, receivers, earlier)
         if path == name:
             place.topic = topic
     join_single(root)

@@ -185,19 +185,6 @@ def refuse_inputs(path: str, inputs: Inputs) -> None:
         raise click.UsageError(f"-o {path} is the file that is read")
 
 
-def width_of(stream: IO[str]) -> int:
-    """Columns: as COLUMNS says, or those of the terminal of the output, or of the errors (as before `| less`)."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
-    for one in (stream, sys.stderr, sys.stdin):
-        try:
-            return os.get_terminal_size(one.fileno()).columns or WIDTH
-        except (OSError, ValueError):
-            continue
-    return WIDTH
-
-
 @click.command(
     short_help="Draw sessions as a sequence diagram.", context_settings={"help_option_names": ["-h", "--help"]}
 )
@@ -272,10 +259,10 @@ def ladder(
         return inputs.run(dissector, Painting(model, Picture(most, clock), kind, path, inputs.count))
     from mqttdissect.output.ladder.pieces import Shape
     from mqttdissect.output.ladder.terminal import TerminalLadder
-    from mqttdissect.output.theme import theme_for
+    from mqttdissect.output.theme import reader_width, theme_for
 
     with opened(path) as out:
-        shape = Shape(width or width_of(out))
+        shape = Shape(width or reader_width(out) or WIDTH)
         view = TerminalLadder(theme_for(out, color), clock, shape)
         model = Ladder(chosen, Columns(shape.lanes, True), shape.brokers, no_findings)
         return inputs.run(dissector, Drawing(model, view, clock, out, inputs.count))

@@ -110,13 +110,16 @@ class Counter:
         from mqttdissect.output.pictures import draw
 
         try:
-            draw(self.statistics, self.names, self.output, self.form, self.top or TOP["overview"])
+            rows = self.top or TOP["text" if self.names else "overview"]
+            missing = draw(self.statistics, self.names, self.output, self.form, rows)
         except ValueError as error:
             complain(f"{self.output} is not written: {error}")
             return UNUSABLE
         except OSError as error:
             complain(f"cannot write {self.output}: {error.strerror}")
             return UNUSABLE
+        if missing:
+            complain(f"{self.output} shows {'; '.join(missing)}")
         return DONE
 
 
@@ -166,7 +169,7 @@ def need(form: str, names: tuple[str, ...]) -> None:
     default="",
     help="Write to FILE.svg, .png, .json, .csv or .txt.",
 )
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Rows of a table (text: 20, overview: 10; else all).")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Rows (text, picture: 20, overview: 10; else all).")
 @click.option(
     "--interval",
     type=click.FloatRange(0.000_001),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mqttdissect.analysis.histogram import Histogram
 from mqttdissect.analysis.series import SECOND, Series
-from mqttdissect.analysis.statistics import BYTES, CLOSED, MESSAGES, OPENED, PACKETS, Statistics
+from mqttdissect.analysis.statistics import BYTES, MESSAGES, PACKETS, Statistics
 from mqttdissect.mqtt.codes import FROM_CLIENT, FROM_SERVER
 from mqttdissect.output import statistics as view
 from mqttdissect.output.tables import Table, shown
@@ -39,7 +39,8 @@ class Lines:
 
 @dataclass(frozen=True)
 class Bars:
-    """A value for each label. ordered: the labels are intervals of one quantity, as in a histogram."""
+    """A value for each label. ordered: the labels are intervals of one quantity, as in a histogram. whole: how many
+    bars there would be; 0 where these are all."""
 
     name: str
     title: str
@@ -47,6 +48,7 @@ class Bars:
     labels: list[str]
     values: list[float]
     ordered: bool = False
+    whole: int = 0
 
 
 Chart = Lines | Bars
@@ -79,24 +81,23 @@ def rates(statistics: Statistics, most: int) -> list[Chart]:
 
 
 def connections(statistics: Statistics, most: int) -> list[Chart]:
-    """How many were open."""
+    """How many were open, at most, in each interval."""
     coarse = statistics.connections.coarse(most)
-    levels: list[float] = []
-    level = 0
-    for row in coarse.rows:
-        level += row[OPENED]
-        levels.append(level)
-        level -= row[CLOSED]
+    levels: list[float] = [highest for highest, _ in view.levels(coarse)]
     starts = [index * int(coarse.width) / SECOND for index in range(len(coarse.rows))]
-    title = f"Open connections, in intervals of {duration(int(coarse.width))}"
+    title = f"Most connections open at a time, in intervals of {duration(int(coarse.width))}"
     return [Lines("connections", title, "count", starts, int(coarse.width) / SECOND, [("open", levels)])]
 
 
 def bars_of(table: Table, label: str, value: str, form: str, most: int) -> list[Chart]:
-    """The first rows of a table."""
+    """The first rows of a table; the title says so if there are more."""
     labels = [shown(cell, "text") for cell in table.column(label)[:most]]
     values = [float(cell or 0) for cell in table.column(value)[:most]]
-    return [Bars(table.name, f"{table.title}: {value.replace('_', ' ')}", form, labels, values)]
+    title = f"{table.title}: {value.replace('_', ' ')}"
+    if len(labels) == len(table.rows):
+        return [Bars(table.name, title, form, labels, values)]
+    whole = len(table.rows)
+    return [Bars(table.name, f"{title} (the first {len(labels):,} of {whole:,})", form, labels, values, whole=whole)]
 
 
 def size_edges(histogram: Histogram) -> list[int]:

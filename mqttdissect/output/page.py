@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import IO, TYPE_CHECKING
 
 from mqttdissect.output import statistics as view
 from mqttdissect.output.charts import Chart, all_payloads, charts
 from mqttdissect.output.tables import WIDEST, Table, shown, to_text
 from mqttdissect.output.terminal import NoPlots, chart_lines
-from mqttdissect.output.theme import Theme, terminal_width
+from mqttdissect.output.theme import Theme, reader_width, terminal_width
 from mqttdissect.output.units import duration, rate, size
 
 if TYPE_CHECKING:
@@ -19,14 +20,28 @@ if TYPE_CHECKING:
 PLOT_WIDTH = 100  # where there is no terminal
 MOST_INTERVALS = 120  # in a plot
 OVERVIEW = ("types", "rates", "topics", "clients", "qos", "times", "sizes")
+NOTHING = {  # why a table has no rows, in captures with packets
+    "topics": "none of the packets is a PUBLISH",
+    "qos": "none of the packets is a PUBLISH",
+    "times": "no packet is an answer to one before it",
+}
 
 
 def page_width(stream: IO[str]) -> int:
-    """Of the terminal; where there is none: what COLUMNS says, if it is set, else 0, and lines may be of any length."""
-    asked = os.environ.get("COLUMNS", "")
-    if not stream.isatty() and asked.isdecimal():
-        return int(asked)
-    return terminal_width(stream)
+    """Of the terminal, also behind a pipe; as COLUMNS says for a file. Else 0, and lines may be of any length."""
+    if stream.isatty():
+        return terminal_width(stream)
+    if not os.environ.get("COLUMNS") and is_file(stream):
+        return 0
+    return reader_width(stream)
+
+
+def is_file(stream: IO[str]) -> bool:
+    """Does it go into a file, which may have a reader some day, at another terminal?"""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 class Page:
@@ -111,14 +126,20 @@ class Page:
     def _section(self, name: str) -> str:
         """All that there is of one."""
         if name == "topics":
-            return self._topics()
+            return self._topics() or self._nothing("Topics", name)
         table = view.table(name, self.statistics, self.dissector, self.top)
         drawn = ""
         if name in ("rates", "connections", "sizes", "times"):
             drawn = self._charts(charts(name, self.statistics, self._intervals(), self.top))
         if name == "capture":
             table.rows = [[row[0], row[1], fact(row[0], row[2])] for row in table.rows]
-        return "\n".join(part for part in (self.table_text(table.first(self.top)), drawn) if part)
+        text = self.table_text(table.first(self.top)) or self._nothing(table.title, name)
+        return "\n".join(part for part in (text, drawn) if part)
+
+    def _nothing(self, title: str, name: str) -> str:
+        """What stands in place of a table that was asked for and has no rows."""
+        words = f"{title}: {NOTHING.get(name, 'nothing to show')}"
+        return "\n".join(self._wrapped(words)) + "\n"
 
     def _intervals(self) -> int:
         return min(MOST_INTERVALS, max(self.plot_width - 20, 20))

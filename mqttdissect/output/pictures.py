@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OVERVIEW = ("rates", "connections", "types", "topics", "clients", "qos", "times")
-MOST_CHARTS = 12  # in one picture
+FEW = 12  # charts that stand two side by side; three, where there are more
+MOST_BARS = 200  # of a chart that has no order of its own
 MOST_INTERVALS = 200
 LEAST_COLUMNS = 6  # of a histogram: one alone would look like a wall
 LONGEST = 36  # characters of a label
@@ -39,15 +40,18 @@ STYLE = {
     "grid.color": "#dddddd",
 }
 INCHES_WIDE = 6.4
-INCHES_HIGH = 2.8
+INCHES_HIGH = 2.8  # or more, for many bars
+INCHES_OF_BAR = 0.17
 
 
-def draw(statistics: Statistics, names: tuple[str, ...], path: str, form: str, rows: int) -> None:
+def draw(statistics: Statistics, names: tuple[str, ...], path: str, form: str, rows: int) -> list[str]:
     """Write the charts of tables, or of the overview, to a file. form: svg or png. rows: bars of a chart.
+
+    Returns what was asked for by name and is not drawn, in words.
 
     Raises `OSError` if it cannot be written, `ValueError` if there is nothing to draw.
     """
-    wanted = [chart for chart in chosen(statistics, names, rows) if has_data(chart)]
+    wanted, missing = chosen(statistics, names, min(rows, MOST_BARS))
     if not wanted:
         raise ValueError("there is nothing to draw")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -56,27 +60,46 @@ def draw(statistics: Statistics, names: tuple[str, ...], path: str, form: str, r
 
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # glyphs that no font has
-        across = 1 if len(wanted) == 1 else 2
-        down = -(-len(wanted) // across)
-        figure = Figure(figsize=(INCHES_WIDE * across, INCHES_HIGH * down), layout="constrained")
+        across = 1 if len(wanted) == 1 else 2 if len(wanted) <= FEW else 3
+        heights = [max(map(height, wanted[at : at + across])) for at in range(0, len(wanted), across)]
+        figure = Figure(figsize=(INCHES_WIDE * across, sum(heights)), layout="constrained")
+        grid = figure.add_gridspec(len(heights), across, height_ratios=heights)
         for number, chart in enumerate(wanted):
-            axes = figure.add_subplot(down, across, number + 1)
+            axes = figure.add_subplot(grid[number])
             axes.set_gid(f"chart-{chart.name}")
             axes.set_title(chart.title)
             put(axes, chart)
         metadata: dict[str, Any] = {"Date": None, "Creator": "mqttdissect"} if form == "svg" else {"Software": None}
         figure.savefig(path, format=form, dpi=120, metadata=metadata)
+    return missing
 
 
-def chosen(statistics: Statistics, names: tuple[str, ...], rows: int) -> list[Chart]:
-    """What to draw: all charts of what was asked for, or one of each for the overview."""
-    if names:
-        return [chart for name in names for chart in charts(name, statistics, MOST_INTERVALS, rows)][:MOST_CHARTS]
+def chosen(statistics: Statistics, names: tuple[str, ...], rows: int) -> tuple[list[Chart], list[str]]:
+    """What to draw: all charts of what was asked for, or one of each for the overview; and what is missing."""
     found: list[Chart] = []
-    for name in OVERVIEW:
-        made = charts(name, statistics, MOST_INTERVALS, rows)
-        found += busiest(made, 2) if name == "times" else made[:1]
-    return found + all_payloads(statistics)
+    missing: list[str] = []
+    for name in names or OVERVIEW:
+        made = [chart for chart in charts(name, statistics, MOST_INTERVALS, rows) if has_data(chart)]
+        if names:
+            found += made
+            missing += [lack(name, chart) for chart in made if isinstance(chart, Bars) and chart.whole]
+            missing += [] if made else [f"nothing of {name}"]
+        else:
+            found += busiest(made, 2) if name == "times" else made[:1]
+    return found if names else found + all_payloads(statistics), missing
+
+
+def lack(name: str, chart: Bars) -> str:
+    """That bars are left out, and what draws them."""
+    more = f", --top {chart.whole} draws all" if chart.whole <= MOST_BARS else ""
+    return f"only the first {len(chart.labels):,} of {chart.whole:,} {name}{more}"
+
+
+def height(chart: Chart) -> float:
+    """Inches that it needs."""
+    if isinstance(chart, Lines) or chart.ordered:
+        return INCHES_HIGH
+    return max(INCHES_HIGH, (len(chart.labels) + 4) * INCHES_OF_BAR)
 
 
 def busiest(made: list[Chart], count: int) -> list[Chart]:
@@ -101,7 +124,7 @@ def put(axes: Axes, chart: Chart) -> None:
 
 def lines(axes: Axes, chart: Lines) -> None:
     """Levels over time."""
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
     edges = [*chart.starts, chart.end]
     for number, (name, values) in enumerate(chart.lines):
@@ -110,6 +133,8 @@ def lines(axes: Axes, chart: Lines) -> None:
         axes.stairs(values, edges, color=colour, fill=True, alpha=0.12)
     axes.set_xlim(0, chart.end)
     axes.set_ylim(bottom=0)
+    if chart.form == "count":
+        axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.xaxis.set_major_locator(MultipleLocator(nice(chart.end / 6)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(round(value, 9) * 1e9)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: FORMS[chart.form](max(value, 0.0))))

@@ -17,6 +17,7 @@ from mqttdissect.analysis.statistics import (
     MESSAGES,
     OPENED,
     PACKETS,
+    PEAK,
     QOS_2_IN_ALL,
     REFUSED,
     SENDERS,
@@ -123,8 +124,8 @@ def capture(statistics: Statistics, dissector: Dissector) -> Table:
 
 
 def versions(statistics: Statistics) -> dict[str, int]:
-    """CONNECTs by protocol version."""
-    return {VERSIONS[version]: count for version, count in sorted(statistics.versions.items())}
+    """CONNECTs by protocol version; by their level, where that is no version's."""
+    return {VERSIONS.get(level, f"level {level}"): count for level, count in sorted(statistics.versions.items())}
 
 
 def outcomes(statistics: Statistics) -> dict[str, int]:
@@ -314,23 +315,34 @@ def rates(statistics: Statistics, most: int = 0) -> Table:
     return table
 
 
+def levels(series: Series) -> list[tuple[int, int]]:
+    """Connections that were open in each interval: the most at a time, and at its end."""
+    found: list[tuple[int, int]] = []
+    level = 0
+    for row in series.rows:
+        most = level + row[PEAK]
+        level += row[OPENED] - row[CLOSED]
+        found.append((most, level))
+    return found
+
+
 def connections(statistics: Statistics, most: int = 0) -> Table:
-    """TCP connections with MQTT over time: how many came and went, and were open at the end of each interval."""
+    """TCP connections with MQTT over time: how many came and went, and were open, at most and at the end."""
     columns = [
         Column("time", "", TEXT),
         Column("offset_s", ""),
         Column("start_ns", "Start", "ns"),
         Column("opened", "Opened"),
         Column("closed", "Closed"),
-        Column("refused", "Refused (CONNACK)"),
-        Column("open", "Open"),
+        Column("refused", "Refused (CONNACK)", rank=1),
+        Column("most_open", "Most open"),
+        Column("open", "at the end"),
     ]
     series = statistics.connections.coarse(most) if most else statistics.connections
     rows: list[list[Cell]] = []
     level = 0
-    for (time, offset), row in zip(offsets(series), series.rows, strict=True):
-        level += row[OPENED] - row[CLOSED]
-        rows.append([time, offset, round(offset * SECOND), row[OPENED], row[CLOSED], row[REFUSED], level])
+    for (time, offset), row, (highest, level) in zip(offsets(series), series.rows, levels(series), strict=True):
+        rows.append([time, offset, round(offset * SECOND), row[OPENED], row[CLOSED], row[REFUSED], highest, level])
     refused = sum(count for (_, code), count in statistics.answers.items() if code)
     title = f"Connections, in intervals of {duration(int(series.width))}"
     told = [
@@ -340,7 +352,7 @@ def connections(statistics: Statistics, most: int = 0) -> Table:
         *(f"CONNECT of MQTT {name}: {count:,}" for name, count in versions(statistics).items()),
         *(f"CONNACK {name}: {count:,}" for name, count in outcomes(statistics).items()),
     ]
-    table = Table("connections", title, columns, rows, "; ".join(told), "open")
+    table = Table("connections", title, columns, rows, "; ".join(told), "most_open")
     table.extra = {
         "interval_ns": int(series.width),
         "totals": {

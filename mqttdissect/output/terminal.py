@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ def plot_lines(chart: Lines, width: int, theme: Theme) -> list[str]:
     figure.y_label = ""
     highest = max((max(values, default=0) for _, values in chart.lines), default=0)
     figure.set_x_limits(0, scale(chart.end, figure.width / TICK_EVERY))
-    top = scale(highest, HEIGHT)
+    top = scale(highest, HEIGHT, chart.form == "count")
     figure.set_y_limits(0, top)
     figure.y_ticks_fkt = lambda low, _: level(float(low), chart.form).rjust(MARGIN - 4)
     figure.x_ticks_fkt = lambda low, _: duration(round(float(low), 9) * 1e9)
@@ -72,9 +73,15 @@ def plot_lines(chart: Lines, width: int, theme: Theme) -> list[str]:
     return [*lines, legend(chart, theme)] if len(chart.lines) > 1 else lines
 
 
-def scale(highest: float, ticks: float) -> float:
-    """Where an axis with that many ticks ends, so that a tick is at round numbers."""
-    return nice(highest / ticks, ROUGH) * ticks
+def scale(highest: float, ticks: float, whole: bool = False) -> float:
+    """Where an axis with that many ticks ends, so that a tick is at round numbers. whole: and at whole ones."""
+    least = highest / ticks
+    step = nice(least, ROUGH)
+    if whole and 0 < least <= 0.5:
+        step = 2.0 ** math.ceil(math.log2(least))
+    elif whole:
+        step = math.ceil(step * 2) / 2
+    return step * ticks
 
 
 def level(value: float, form: str) -> str:

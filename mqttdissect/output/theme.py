@@ -6,6 +6,7 @@ rich decides whether this is a terminal, how many colours it has, and what NO_CO
 from __future__ import annotations
 
 import os
+import sys
 from typing import IO, Final, final
 
 STYLES: Final[dict[str, str]] = {
@@ -101,6 +102,22 @@ def wants_colour(stream: IO[str]) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def reader_width(stream: IO[str]) -> int:
+    """Columns that whoever reads `stream` has: as COLUMNS says, or those of the terminal that it is, or that errors go
+    to, or keys come from (as before `| less`); 0 if there is none."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    for one in (stream, sys.stderr, sys.stdin):
+        try:
+            columns = os.get_terminal_size(one.fileno()).columns
+        except (OSError, ValueError, AttributeError):  # no terminal; closed; there is none at all
+            continue
+        if columns:
+            return columns
+    return 0
 
 
 def terminal_width(stream: IO[str]) -> int:

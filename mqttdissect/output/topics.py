@@ -9,7 +9,16 @@ from typing import IO, TYPE_CHECKING
 
 from mqttdissect.analysis.series import SECOND
 from mqttdissect.analysis.statistics import Statistics
-from mqttdissect.analysis.topictree import DEEPEST, ORDERS, Place, count_subscribers, everywhere, ordered, tree
+from mqttdissect.analysis.topictree import (
+    DEEPEST,
+    ORDERS,
+    Counts,
+    Place,
+    count_subscribers,
+    everywhere,
+    ordered,
+    tree,
+)
 from mqttdissect.output.statistics import OTHERS, UNKNOWN_TOPIC, span_ns
 from mqttdissect.output.tables import TEXT, Cell, Column, Table, shown, to_rich
 from mqttdissect.output.units import duration, size
@@ -49,12 +58,15 @@ class TopicTree:
         self.rows = rows
         self.order = order
 
-    def table(self, rows: int = EVERY_ROW, rate: Callable[[Place], float | None] | None = None) -> Table:
+    def table(
+        self, rows: int = EVERY_ROW, rate: Callable[[Place], float | None] | None = None, before: Counts | None = None
+    ) -> Table:  # fmt: skip
         """Depth first, so that every place stands below the one that it belongs to. rows: fewer than there may be.
 
-        rate: of the messages of a place; over all of the capture if it is not given.
+        rate: of the messages of a place, which it may compare with those `before`; over all of the capture if it is not
+        given.
         """
-        root = tree(self.statistics, self.depth)
+        root = tree(self.statistics, self.depth, before)
         if self.order == "subscribers":
             count_subscribers(everywhere(root), self.statistics.audience)
         chosen = self._chosen(root, min(rows, self.rows))
@@ -65,7 +77,8 @@ class TopicTree:
         if self.statistics.topics_left_out:
             other = Place(OTHERS, OTHERS)
             topic = self.statistics.other_topics
-            other.add(topic, topic.publishers.numbers(), topic.receivers.numbers())
+            earlier = before.others if before is not None else 0
+            other.add(topic, topic.publishers.numbers(), topic.receivers.numbers(), earlier)
             self._row(other, "", table, rate or self._rate)
         hidden = root.topics - sum(place.topic is not None for place in chosen)
         if hidden > 0:
@@ -135,8 +148,7 @@ class LiveTopics:
         self._began = clock()
         self._drawn: ConsoleRenderable | RichCast | str = "waiting for packets …"
         self._again = 0.0
-        self._before: deque[tuple[float, dict[str, int]]] = deque()
-        self._now: dict[str, int] = {}
+        self._before: deque[tuple[float, Counts]] = deque()
 
     def renderable(self) -> ConsoleRenderable | RichCast | str:
         """For rich."""
@@ -152,13 +164,13 @@ class LiveTopics:
         from rich.text import Text
 
         height, width = max(self.console.height - MARGIN, 1), self.console.width
-        self._now = {}
-        table = self.tree.table(height, lambda place: self._rate(place, now))
-        if not self._before or now - self._before[-1][0] >= SNAPSHOTS_S:
-            self._before.append((now, self._now))
+        statistics = self.tree.statistics
         while len(self._before) > 1 and now - self._before[1][0] >= WINDOW_S:
             self._before.popleft()
-        statistics = self.tree.statistics
+        since, before = self._before[0] if self._before else (now, None)
+        table = self.tree.table(height, lambda place: rate_since(place, now - since), before)
+        if not self._before or now - self._before[-1][0] >= SNAPSHOTS_S:
+            self._before.append((now, Counts(statistics)))
         messages = sum(statistics.qos_messages)
         heading = (
             f"{duration(int(now - self._began) * SECOND)}  {statistics.packets:,} packets "
@@ -168,12 +180,10 @@ class LiveTopics:
         more = [Text(table.more, style="dim", no_wrap=True, overflow="ellipsis")] if table.more else []
         return Group(Text(heading, style="bold", no_wrap=True, overflow="ellipsis"), to_rich(table, width), *more)
 
-    def _rate(self, place: Place, now: float) -> float | None:
-        self._now[place.path] = place.messages
-        if not self._before or now <= self._before[0][0]:
-            return None
-        since, counts = self._before[0]
-        return (place.messages - counts.get(place.path, 0)) / (now - since)
+
+def rate_since(place: Place, span_s: float) -> float | None:
+    """Of the messages that have come in so many seconds."""
+    return (place.messages - place.before) / span_s if span_s > 0 else None
 
 
 def live_console(stream: IO[str], color: str) -> Console:
