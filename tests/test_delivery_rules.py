@@ -357,3 +357,14 @@ def test_what_is_new_on_a_connection_comes_behind_what_is_sent_again() -> None:
     end = [*acknowledged, Timed(6, OTHER, C, DISCONNECT), Timed(6.1, OTHER, C, CLOSE)]
     assert "redelivery-order" not in rules([*events, *again(4.2, OTHER, 1, 2, 3, 4), *end])
     assert "redelivery-order" in rules([*events, *again(4.2, OTHER, 3, 1, 2, 4), *end])
+
+
+def test_a_message_of_qos_2_is_retained_when_it_is_released() -> None:
+    """Then it may be the last one, though another was published before."""
+    asked, granted = subscribing(4, ("a", 1))
+    late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(4, asked, granted)]
+    events = [
+        *late, Timed(2, WRITER, C, publish("a", "1", 2, 8, 1)), Timed(2.1, WRITER, S, ack(5, 8)),
+        *sent(4, 2.2, "a", "2", 1, 9, retain=1), Timed(2.3, WRITER, C, ack(6, 8)), Timed(2.4, WRITER, S, ack(7, 8)),
+    ]  # fmt: skip
+    assert rules([*events, *got(4, 6.5, "a", "1", 1, retain=1)]) == []
