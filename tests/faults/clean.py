@@ -54,6 +54,7 @@ DEVIATIONS: dict[str, dict[tuple[str, str], str]] = {
         ("pubrel-missing", "broker"): "1.2.0 sends one PUBREL twice in place of another",
         ("acknowledgement-order", "broker"): "1.2.0 sends PUBREL as its store answers",
         ("delivery-above-granted", "broker"): "1.2.0 delivers QoS 2 to a subscription of QoS 1",
+        ("delivery-below-granted", "broker"): "1.2.0 takes the QoS of one of several subscriptions that match",
         ("session-present-wrong", "broker"): "1.2.0 has a session only where there are subscriptions",
         ("retain-flag-set", "broker"): "1.2.0 sends what it has queued for a session as it was published",
         ("identifier-in-use", "broker"): "1.2.0 gives a message the identifier of one that is under way",
