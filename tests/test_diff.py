@@ -589,6 +589,23 @@ SECONDS_WAITED = (
 )
 TO, ACK, BACK = Event(0, C, publish("t", "x", 1, 5)), Event(0, S, ack(4, 5)), Event(0, S, publish("t", "x"))
 ANSWER_RACES = (hello("c", TO, ACK, BACK), hello("c", TO, BACK, ACK))
+
+
+def shared(*delivered: bytes, qos: tuple[int, int] = (1, 1), topics: tuple[str, str] = ("t", "t")) -> list[Event]:
+    """Two clients publish to one topic, each two messages, which a third gets in some order; one that dies has a
+    will."""
+    found = hello("c")
+    for client in (1, 2):
+        will = text("t") + text("gone")
+        found += [Event(client, C, connect(f"writer {'-ab'[client]}", 6, rest=will)), Event(client, S, connack())]
+        found += [Event(client, C, publish(topics[at], f"{client}{at}", qos[at], 1 + at)) for at in (0, 1)]
+        found.append(Event(client, C, publish("t", "the same", 0)))
+    return [*found, *[Event(0, S, one) for one in delivered]]
+
+
+A0, A1, B0, B1 = (publish("t", f"{client}{at}", 1, 9) for client in (1, 2) for at in (0, 1))
+SAME, GONE = publish("t", "the same"), publish("t", "gone")
+U1 = publish("u", "11", 1, 9)
 ALIKE: list[tuple[str, list[Event], list[Event]]] = [
     ("another run", base(), noisy(base())),
     ("a client identifier made up", hello("mosq-Tx9aB2cD3eF4"), hello("mosq-Zy8wV7uT6sR5")),
@@ -684,6 +701,15 @@ ALIKE: list[tuple[str, list[Event], list[Event]]] = [
             Event(0, S, publish("a", "1")),
         ],
     ),
+    ("publishers race in one topic", shared(A0, A1, B0, B1), shared(B0, A0, B1, A1)),
+    ("messages of several publishers", shared(A0, SAME, A1, SAME), shared(SAME, A0, A1, SAME)),
+    ("a will races", shared(A0, GONE, A1), shared(A0, A1, GONE)),
+    ("QoS 2 is overtaken", shared(A0, A1, qos=(2, 1)), shared(A1, A0, qos=(2, 1))),
+    (
+        "QoS 2 is overtaken in another topic",
+        shared(A0, U1, qos=(2, 1), topics=("t", "u")),
+        shared(U1, A0, qos=(2, 1), topics=("t", "u")),
+    ),
     (
         "retained messages in any order",
         hello("c", Event(0, S, publish("a", "1", retain=1)), Event(0, S, publish("b", "2", retain=1))),
@@ -697,6 +723,24 @@ def test_what_any_two_runs_differ_in_is_no_difference(good: list[Event], bad: li
     """It is set aside."""
     result = between(capture(good), capture(bad, first_port=50000, step_ns=7_000_000))
     assert result.same, [(one.kind, one.what, one.says, one.changes) for one in result.differences]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "kind"),
+    [
+        (shared(A0, B0, A1, B1), shared(B0, A1, A0, B1), "other order"),
+        (shared(A0, U1, topics=("t", "u")), shared(U1, A0, topics=("t", "u")), "other order"),
+        (hello("c", Event(0, S, A0), Event(0, S, A1)), hello("c", Event(0, S, A1), Event(0, S, A0)), "other order"),
+        (shared(A0, B0, A1, B1), shared(B0, B1, A0), "only in GOOD"),
+        (shared(A0, B0, A1, B1), shared(B0, B1, A0, publish("t", "1?", 1, 9)), "other value"),
+        (shared(A0, B0), shared(B0, publish("t", "", 1, 9)), "other value"),
+    ],
+    ids=["one publisher", "across topics", "nobody published", "missing", "other payload", "no payload"],
+)  # fmt: skip
+def test_among_deliveries_of_several_publishers(good: list[Event], bad: list[Event], kind: str) -> None:
+    """One thing is not the same; the rest is in an order that is chance."""
+    found = between(capture(good), capture(bad)).differences
+    assert [(one.kind, one.what) for one in found] == [(kind, "PUBLISH")]
 
 
 def test_the_same_bytes_in_other_segments() -> None:

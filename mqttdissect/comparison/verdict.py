@@ -8,7 +8,7 @@ it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Final, Protocol
+from typing import Final
 
 from mqttdissect.comparison.alignment import aligned, in_order
 from mqttdissect.comparison.conversation import Conversation, Pair
@@ -33,6 +33,7 @@ from mqttdissect.comparison.difference import (
 from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, ENDS, EXPIRY, PLAIN, Facts, Part
 from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE
 from mqttdissect.comparison.payloads import STEADY
+from mqttdissect.comparison.publishers import NOBODY, SEVERAL, Publishers
 from mqttdissect.comparison.volatile import same_but_random
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
@@ -47,22 +48,12 @@ END: Final = "end of the connection"
 ORDERED: Final = FROM_THE_OTHER | {codes.PUBREL}
 
 
-class Published(Protocol):
-    """What is known of all publishers of a capture."""
-
-    def publisher(self, side: int, payload: int) -> int:
-        """The index of the session that published a payload; -1 if there are several, -2 if there is none."""
-
-    def topic_published(self, subject: int) -> bool:
-        """Did clients publish to a topic in both captures?"""
-
-
 class Verdict:
     """`find()` fills in differences, aside (how often something was set aside) and timings. mates: pairs of all
     packets that stand for one another, answers too."""
 
     def __init__(
-        self, conversation: Conversation, captures: tuple[Facts, Facts], published: Published, options: Options
+        self, conversation: Conversation, captures: tuple[Facts, Facts], publishers: Publishers, options: Options
     ) -> None:
         self.differences: list[Difference] = []
         self.timings: list[Difference] = []
@@ -70,7 +61,7 @@ class Verdict:
         self.mates: list[Pair] = []
         self._conversation = conversation
         self._captures = captures
-        self._published = published
+        self._publishers = publishers
         self._options = options
         self._sessions = conversation.sessions
         self._lanes = conversation.lanes
@@ -233,12 +224,12 @@ class Verdict:
         lane = self._conversation.key(0, one).sender
         if self._options.payloads:
             return True
+        if not left.exact[one] or not right.exact[two]:
+            return True
         subject = self._conversation.number(0, self._conversation.meanings.subject, one)
-        if lane == BROKER and self._published.topic_published(subject):
-            publishers = [
-                self._published.publisher(side, s.exact[i]) for side, s, i in ((0, left, one), (1, right, two))
-            ]
-            if (publishers[0] == -2) != (publishers[1] == -2):
+        if lane == BROKER and self._publishers.topic_published(subject):
+            origins = self._conversation.origin(0, one), self._conversation.origin(1, two)
+            if (origins[0] == NOBODY) != (origins[1] == NOBODY):
                 return True  # what one broker delivered was never published
         if left.steady[one] == right.steady[two]:
             return False
@@ -310,13 +301,12 @@ class Verdict:
 
     def _orders(self) -> None:
         """Exchanges and answers that are in another order, where the order has a meaning."""
-        pairs = self._conversation.pairs
         for pair in self._conversation.moved:
             self._moved(pair)
-        deliveries = [pair for pair in pairs if self._is_delivery(pair[0])]
+        deliveries = [pair for pair in self._conversation.pairs if self._is_delivery(pair[0])]
         races = out_of_order(deliveries)
         if races:
-            for group in self._by_publisher(deliveries):
+            for group in self._by_origin(deliveries):
                 for pair in out_of_order(group):
                     self._moved(pair)
         self._answer_order()
@@ -330,19 +320,19 @@ class Verdict:
         key = self._conversation.key(0, index)
         return key.sender == BROKER and key.type == codes.PUBLISH
 
-    def _by_publisher(self, deliveries: list[Pair]) -> list[list[Pair]]:
-        """Deliveries from one publisher at one QoS, without retained ones: these have an order across topics."""
-        groups: dict[tuple[int, int, int], list[Pair]] = defaultdict(list)
+    def _by_origin(self, deliveries: list[Pair]) -> list[list[Pair]]:
+        """Deliveries that have an order: from one publisher with one QoS, delivered with one QoS; across topics, but
+        for retained ones. Where nobody is seen to have published them, those of one topic."""
+        conversation = self._conversation
+        groups: dict[tuple[Pair, int, int], list[Pair]] = defaultdict(list)
         for one, two in deliveries:
-            parts = self._conversation.key(0, one).parts
-            if any(part.name == "mqtt.retain" and part.value for part in parts):
+            origins = conversation.origin(0, one), conversation.origin(1, two)
+            if SEVERAL in origins:
                 continue
-            who = (
-                self._published.publisher(0, self._sessions[0].exact[one]),
-                self._published.publisher(1, self._sessions[1].exact[two]),
-            )
-            if min(who) >= 0:
-                groups[who[0], who[1], self._qos(0, one)].append((one, two))
+            retained = any(part.name == "mqtt.retain" and part.value for part in conversation.key(0, one).parts)
+            within = retained or NOBODY in origins
+            topic = conversation.number(0, conversation.meanings.subject, one) if within else NONE
+            groups[origins, self._qos(0, one), topic].append((one, two))
         return list(groups.values())
 
     def _answer_order(self) -> None:
