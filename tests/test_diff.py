@@ -743,6 +743,20 @@ def test_among_deliveries_of_several_publishers(good: list[Event], bad: list[Eve
     assert [(one.kind, one.what) for one in found] == [(kind, "PUBLISH")]
 
 
+def test_a_random_client_identifier_that_comes_back_is_none() -> None:
+    """Two that have changed their parts are told."""
+    up, down = sent("up", "x"), sent("down", "x")
+
+    def roles(first: str, second: str) -> bytes:
+        other = [event._replace(connection=1) for event in hello(second, *down)]
+        return capture([*hello(first, *up), *other])
+
+    good = roles("node-a1f3", "node-a1c9")
+    assert between(good, roles("node-77b2", "node-0d4e")).same
+    found = between(good, roles("node-a1c9", "node-a1f3")).differences
+    assert [(one.kind, one.what) for one in found] == [("other value", "CONNECT")] * 2
+
+
 def test_the_same_bytes_in_other_segments() -> None:
     """One byte a segment, or all at once."""
     good, bad = Stream().handshake(), Stream().handshake()
@@ -1066,7 +1080,12 @@ def test_what_looks_random(token: str, random: bool) -> None:
 @pytest.mark.parametrize(
     ("one", "two", "same"),
     [("reader-1", "reader-2", True), ("mosq-Tx9aB2", "mosq-Zy8wV7", True), ("alice", "bob", False),
-     ("reader", "writer", False), ("kitchen-light", "kitchen-door", False), ("", "x", False)],
+     ("reader", "writer", False), ("kitchen-light", "kitchen-door", False), ("", "x", False),
+     ("sensor-a", "sensor-b", False), ("kitchen", "garage", False), ("kitchen", "bedroom", False),
+     ("dev-livingRoom1", "dev-diningRoom2", False), ("temp1", "hall2", False), ("rack-12a4", "rack-12b4", False),
+     ("room-2a", "room-2b", False), ("dev-zwwijsft", "gw-qxkvlpms", False), ("dev-zwwijsft", "dev-qxkv-pms", False),
+     ("sensor-3-zwwijsft", "sensor-3-xq5vl7ms", True), ("node-a1f3", "node-a1c9", True), ("qzxvbnwk", "hjkqwpzx", True),
+     ("dev-QzXvBnWk", "dev-hjKqwPzx", True), ("node-bead", "node-3f0c", True), ("ESP32A4C1F0", "ESP32B9D2E3", True)],
 )  # fmt: skip
 def test_client_identifiers_of_one_origin(one: str, two: str, same: bool) -> None:
     """Random or counted at the end, not another word."""

@@ -34,7 +34,7 @@ from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, EN
 from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE
 from mqttdissect.comparison.payloads import STEADY
 from mqttdissect.comparison.publishers import NOBODY, SEVERAL, Publishers
-from mqttdissect.comparison.volatile import same_but_random
+from mqttdissect.comparison.volatile import counted_alike, same_but_random
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
 
@@ -411,8 +411,12 @@ class Verdict:
         one, two = self._sessions
         if one.client_id == two.client_id:
             return []
-        assigned = not one.told and not two.told
-        matters = self._options.ids or not (assigned or same_but_random(one.client_id, two.client_id))
+        aside = not one.told and not two.told
+        if not aside and same_but_random(one.client_id, two.client_id):
+            own = self._conversation.meanings.own_ids
+            fresh = one.client_id in own[0] and two.client_id in own[1]  # what is made up anew does not come back
+            aside = fresh or counted_alike(one.client_id, two.client_id)
+        matters = self._options.ids or not aside
         self.aside[CLIENT_IDENTIFIERS] += not matters
         told = [session.client_id if session.told else "" for session in self._sessions]
         return [Change(CLIENT_IDENTIFIER, told[0], told[1], matters)]

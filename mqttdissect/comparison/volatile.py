@@ -16,6 +16,8 @@ MASK: Final = "\0"  # no string of MQTT may hold it (1.5.4)
 LARGEST_MASKED: Final = 64 * 1024  # bytes of a payload that is looked into
 NEAR_S: Final = 366 * 24 * 3600  # a number so near the capture's time is taken for a time
 SHORTEST_COMMON: Final = 3  # characters that client identifiers of one origin share
+SHORTEST_RANDOM: Final = 4  # characters of a part of an identifier that is random
+SHORTEST_PIECE: Final = 3  # letters of a word, on average
 
 UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 TOKEN: Final = re.compile(UUID + "|[0-9A-Za-z]+")
@@ -31,6 +33,14 @@ STEADY: Final = re.compile(
 NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 SHAPE: Final = re.compile(rb"[0-9A-Za-z+/=]{16,}|" + NUMBER.pattern)
 DIGITS: Final = re.compile(r"\d+")
+PIECE: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+FOLLOWS: Final = {  # by letter, those that often follow it in words and in names of rooms, things and roles
+    "a": "abcdgiklmnprstuvwy", "b": "aeilorsuy", "c": "acdehiklorstu", "d": "abdeilorsuy", "e": "acdefgilmnopqrstvwxy",
+    "f": "aefilorstu", "g": "aehilnorsu", "h": "aeiortu", "i": "abcdefglmnoprstvxz", "j": "aeou", "k": "aeilosty",
+    "l": "acdeilostuvy", "m": "abeimopsuy", "n": "acdefginostuvz", "o": "abcdfgiklmnoprstuvw", "p": "aehiloprstuy",
+    "q": "u", "r": "acdefgiklmnoprstuvy", "s": "acehilopqstuy", "t": "acdefhiloprstuy", "u": "abcefgilmnprst",
+    "v": "aeio", "w": "aehiors", "x": "aceipt", "y": "aelnopst", "z": "aeiowz",
+}  # fmt: skip
 UNITS: Final = {10: 1, 13: 1_000, 16: 1_000_000, 19: 1_000_000_000}  # digits of a time since 1970: units a second
 
 
@@ -111,19 +121,52 @@ def same_but_random(one: str, other: str) -> bool:
     """Are two client identifiers of one origin, and random or counted otherwise?"""
     if not one or not other:
         return False
-    if numberless(masked(one, set())) == numberless(masked(other, set())):
+    if counted_alike(one, other):
+        return True
+    tokens = TOKEN.findall(one), TOKEN.findall(other)
+    if TOKEN.sub(MASK, one) != TOKEN.sub(MASK, other):
+        return False
+    told = any(left == right for left, right in zip(*tokens, strict=True))
+    return all(left == right or made_up(left, right, told) for left, right in zip(*tokens, strict=True))
+
+
+def counted_alike(one: str, other: str) -> bool:
+    """Are two client identifiers the same but for numbers and what looks random by itself?"""
+    return numberless(masked(one, set())) == numberless(masked(other, set()))
+
+
+def made_up(one: str, other: str, told: bool) -> bool:
+    """Did a machine make up these two parts of client identifiers? They are numbers, or they are of one length, not
+    like each other, and not both words; what one of them has in common with a word may be chance. told: the rest of
+    the identifiers says that they are of one origin; if it does not, or if the lengths differ, none may be a word."""
+    if one.isdigit() and other.isdigit():
         return True
     start = 0
     while start < min(len(one), len(other)) and one[start] == other[start]:
         start += 1
-    if start < SHORTEST_COMMON and start > 0:
-        start = 0
-    tails = one[start:], other[start:]
-    return all(tail_is_random(tail) for tail in tails) and (start > 0 or len(one) == len(other))
+    while start and one[start - 1].isdigit():
+        start -= 1
+    if start >= SHORTEST_COMMON:
+        one, other, told = one[start:], other[start:], True
+    if min(len(one), len(other)) < SHORTEST_RANDOM:
+        return False
+    words = like_a_word(one) + like_a_word(other)
+    if len(one) != len(other):
+        return told and not words
+    differ = sum(left != right for left, right in zip(one, other, strict=True))
+    return 2 * differ >= len(one) and words <= told
 
 
-def tail_is_random(tail: str) -> bool:
-    """Does the end of an identifier look made up by a machine?"""
-    if tail.isdigit() or looks_random(tail):
-        return True
-    return len(tail) >= 4 and any(char.isdigit() for char in tail) and any(char.isalpha() for char in tail)
+def like_a_word(token: str) -> bool:
+    """A word or a name, or a few of them, perhaps with a number behind: most letters follow one that they follow in
+    words, and there are not many pieces."""
+    letters = token.rstrip("0123456789")
+    pieces = PIECE.findall(letters)
+    pairs = [pair for piece in pieces for pair in pairwise(piece.lower())]
+    usual = sum(two in FOLLOWS[one] for one, two in pairs)
+    return (
+        letters.isalpha()
+        and 2 * len(letters) >= len(token)
+        and len(letters) >= SHORTEST_PIECE * len(pieces)
+        and 4 * usual >= 3 * len(pairs)
+    )
