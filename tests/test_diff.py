@@ -812,6 +812,16 @@ def test_lines_fit_the_width(mqttdissect: Run, width: int) -> None:
         assert max(cells(line) for line in done.stdout.splitlines()) <= width
 
 
+@pytest.mark.parametrize("width", [60, 70, 78, 80, 81, 160, 162])
+def test_wrapped_values_lose_nothing(mqttdissect: Run, tmp_path: Path, width: int) -> None:
+    """Every character of a payload is there, in the lines that the width makes of it."""
+    payload = "abcdefghijklmnopqrstuvwxyz0123456789" * 2
+    paths = written(tmp_path, capture(hello("c", *sent("t", payload))), capture(hello("c")))
+    done = mqttdissect("diff", "--width", str(width), "--fold", "1", *paths)
+    tree = done.stdout.partition("Application message")[2].partition("All ")[0]
+    assert payload in re.sub(r"\s", "", tree)
+
+
 def test_exit_status_and_words(mqttdissect: Run) -> None:
     """0 for the same, 1 for different; a line tells what was compared."""
     same = mqttdissect("diff", GOOD, GOOD)

@@ -9,6 +9,7 @@ rest, as lengths do), `<` and `>` only on one side. The bytes that differ are pa
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import Final
 
 from mqttdissect.comparison.alignment import aligned
@@ -16,7 +17,7 @@ from mqttdissect.comparison.difference import SIDES
 from mqttdissect.mqtt.fields import BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.output.clock import Clock
-from mqttdissect.output.text import cells
+from mqttdissect.output.text import cells, wrapped
 from mqttdissect.output.theme import Theme, no_colour
 from mqttdissect.output.tree import PER_ROW, TreeWriter
 
@@ -26,6 +27,9 @@ ASIDE: Final = "~"
 LEFT: Final = "<"
 RIGHT: Final = ">"
 SAME: Final = " "
+VALUE_BELOW: Final = 27  # columns behind the guides, where labels start
+HEADING_BELOW: Final = 6
+BLANK_GUIDES: Final = 6  # columns of a line of the last field of the last part; the rest is blank too
 NOTHING: Final = "(nothing)"
 GUIDES: Final = re.compile(r"(?:│  |   |├─ |└─ )*")
 BYTES: Final = re.compile(r"([0-9a-f]{4}  |      )((?:[0-9a-f*]{2})(?: [0-9a-f*]{2}){0,6})(?= |$)")
@@ -139,8 +143,7 @@ class SideBySide:
             assert block.field is not None
             place = block.field.start + at
             raw = packet.data[place : min(place + PER_ROW, block.field.end)]
-            guide = GUIDES.match(block.rows[-1])
-            fill = guide[0].replace("├─ ", "│  ").replace("└─ ", "   ") if guide else ""
+            fill = beneath(block.rows[-1])
             texts.append(
                 f"{fill}{place:04x}  {raw.hex(' '):21}first byte that differs" if raw else f"{fill}(ends before)"
             )
@@ -151,10 +154,11 @@ class SideBySide:
         """Side by side."""
         half = self._half or max(cells(left.text) for left, _ in pairs)
         lines: list[str] = []
-        for left, right in pairs:
+        fits = [fitted_pair(pair, half) for pair in pairs]
+        for left, right in [pair for group in fits for pair in group]:
             mark = left.mark if left.mark != SAME else right.mark
-            space = " " * max(0, half - cells(cut(left.text, half)))
-            painted = self._painted(cut(left.text, half), left), self._painted(cut(right.text, half), right)
+            space = " " * max(0, half - cells(left.text))
+            painted = self._painted(left), self._painted(right)
             lines.append(f"{painted[0]}{space} {self._mark(mark)} {painted[1]}".rstrip() + "\n")
             if (left.spans or right.spans) and not self._theme.colour:
                 lines.append(f"{carets(left).ljust(half)}   {carets(right)}".rstrip() + "\n")
@@ -165,11 +169,10 @@ class SideBySide:
         lines: list[str] = []
         for side, name in enumerate(SIDES):
             lines.append(f"  {self._theme.paint(self._theme.heading, name)}\n")
-            for pair in pairs:
-                row = pair[side]
+            for row in [row for pair in pairs for row in fitted(pair[side], self._half)]:
                 if not row.text:
                     continue
-                lines.append(f"{self._mark(row.mark)} {self._painted(cut(row.text, self._half), row)}".rstrip() + "\n")
+                lines.append(f"{self._mark(row.mark)} {self._painted(row)}".rstrip() + "\n")
                 if row.spans and not self._theme.colour:
                     lines.append(f"  {carets(row)}\n")
             if side == 0:
@@ -182,8 +185,9 @@ class SideBySide:
         )
         return self._theme.paint(style, mark) if mark != SAME else mark
 
-    def _painted(self, text: str, row: Row) -> str:
+    def _painted(self, row: Row) -> str:
         """The row with its bytes that differ in colour."""
+        text = row.text
         if not self._theme.colour or row.mark == SAME:
             return text
         style = self._theme.error if row.mark == MEANS else self._theme.bits
@@ -249,17 +253,34 @@ def first_difference(one: bytes, two: bytes) -> int:
 
 def carets(row: Row) -> str:
     """A line that points at the bytes that differ."""
-    guide = GUIDES.match(row.text)
-    line = (guide[0] if guide else "").replace("├─ ", "│  ").replace("└─ ", "   ")
+    line = beneath(row.text)
     for start, end in row.spans:
         line = line.ljust(start) + "^" * (end - start)
     return line if row.spans else line.rstrip()
 
 
-def cut(text: str, width: int) -> str:
-    """At most `width` columns; 0 for any."""
-    if not width or cells(text) <= width:
-        return text
-    while cells(text) > width - 1:
-        text = text[: max(0, len(text) - max(1, (cells(text) - width + 1) // 2))]
-    return text + "…"
+def beneath(row: str) -> str:
+    """The guides of a row as they go on in the lines below it."""
+    guide = GUIDES.match(row)
+    return (guide[0] if guide else "").replace("├─ ", "│  ").replace("└─ ", "   ")
+
+
+def fitted(row: Row, width: int) -> list[Row]:
+    """The row in lines of at most `width` columns, 0 for any: its value goes below its label."""
+    if not width or cells(row.text) <= width:
+        return [row]
+    fill = beneath(row.text)
+    if fill.isspace():
+        fill = fill[:BLANK_GUIDES]
+    indent = fill.ljust(len(fill) + (VALUE_BELOW if fill else HEADING_BELOW))
+    at = value_column(row.text)
+    if cells(row.text[:at].rstrip()) > width or cells(row.text[at:]) > width - len(indent):
+        at = len(wrapped(row.text, width)[0])
+        at = at if fill else row.text.rfind(" ", 0, at) + 1 or at
+    rows = [Row(row.text[:at].rstrip(), row.mark, row.spans)]
+    return rows + [Row(indent + line, row.mark) for line in wrapped(row.text[at:].lstrip(), width - len(indent))]
+
+
+def fitted_pair(pair: tuple[Row, Row], width: int) -> list[tuple[Row, Row]]:
+    """The same for two rows next to each other."""
+    return list(zip_longest(fitted(pair[0], width), fitted(pair[1], width), fillvalue=Row("")))
