@@ -41,7 +41,8 @@ from mqttdissect.comparison.alignment import aligned, anchored, in_order
 from mqttdissect.comparison.compare import compare
 from mqttdissect.comparison.difference import PINGS, Difference, Options, Result
 from mqttdissect.comparison.facts import Facts
-from mqttdissect.comparison.volatile import looks_random, same_but_random
+from mqttdissect.comparison.marks import Payload, marks
+from mqttdissect.comparison.volatile import EXACT, SHAPE, STEADY, counted, forms, looks_random, same_but_random
 from mqttdissect.output.text import cells
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -995,6 +996,85 @@ def test_bytes_that_differ_far_behind_the_fold_are_shown(mqttdissect: Run, tmp_p
     done = mqttdissect("diff", "--width", "180", *paths)
     assert "first byte that differs" in done.stdout
     assert "from byte 700 on" in done.stdout
+
+
+def reading(number: int, status: str, unit: str = "bar") -> str:
+    """What a pump says."""
+    name = "the pump in the hall behind the house"
+    return f'{{"seq": {number}, "at": {number / 8}, "name": "{name}", "status": "{status}", "{unit}": 1}}'
+
+
+OTHERS: list[tuple[list[str], list[str], tuple[int, int], str, str]] = [  # payloads, first byte, what is marked
+    (
+        [reading(102 + n, "running") for n in range(4)],
+        [reading(902 + 3 * n, "stopped" if n == 2 else "running") for n in range(4)],
+        (85, 86),
+        "running",
+        "stopped",
+    ),
+    (
+        [reading(7 + n, "on") for n in range(4)],
+        [reading(1996 + n, "on", "mbar" if n == 2 else "bar") for n in range(4)],
+        (90, 94),
+        "",
+        "m",
+    ),
+    (["x" * 65_000], ["x" * 64_999 + "y"], (64_999, 64_999), "x", "y"),
+    (["on, off, on"], ["on, up, off"], (4, 4), "off, on", "up, off"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "first", "left", "right"), OTHERS, ids=["word", "one more", "last", "several"])
+def test_what_differs_in_a_payload_is_named_and_marked(
+    mqttdissect: Run, tmp_path: Path, good: list[str], bad: list[str], first: tuple[int, int], left: str, right: str
+) -> None:
+    """Not the counters before it; also where the tree does not show so many bytes."""
+    paths = written(tmp_path, capture(hello("c", *sent("t", *good))), capture(hello("c", *sent("t", *bad))))
+    done = mqttdissect("diff", "--width", "200", *paths)
+    place = " | ".join(map(str, dict.fromkeys(first)))
+    assert f"Application message, from byte {place} on: " in done.stdout
+    line = json.loads(mqttdissect("diff", "-T", "json", *paths).stdout.splitlines()[0])
+    (field,) = [one for one in line["fields"] if one["counts"]]
+    assert (field["good_from"], field["bad_from"]) == first
+    assert left in field["good"] and right in field["bad"]
+    marked = [b"", b""]
+    for row, below in pairwise(done.stdout.splitlines()):
+        for match in re.finditer(r"\^\^", below if "≠" in row else ""):
+            marked[match.start() > 100] += bytes.fromhex(row[match.start() : match.end()])
+    assert [part.decode() for part in marked] == [left, right]
+
+
+PARTS = st.sampled_from(
+    [
+        "a",
+        "12",
+        "-4.5",
+        " ",
+        '"',
+        "2026-11-26T10:00:00Z",
+        "1700000000",
+        "8a3f2c1b8a3f2c1bff",
+        "QWxhZGRpbjpvcGVu1a=",
+        "ü",
+    ]
+)
+TEXTS = st.lists(PARTS, max_size=12).map("".join)
+
+
+@given(TEXTS, TEXTS, st.sampled_from([EXACT, STEADY, SHAPE]))
+def test_marks_cover_what_differs(good: str, bad: str, form: int) -> None:
+    """Forms are equal as their hashes are; something is marked if they are not, and lies within the payloads."""
+    payloads = Payload(good.encode(), 0), Payload(bad.encode(), 0)
+    found = marks(*payloads, form)
+    same = [counted(one.data, 0, form) for one in payloads]
+    assert (same[0].text == same[1].text) == (len({forms(one.data, 0)[form + 1] for one in payloads}) == 1)
+    if good == bad:
+        assert found.spans == ([], [])
+    elif same[0].text != same[1].text:
+        assert found.spans != ([], [])
+        for side in (0, 1):
+            for start, end in found.spans[side]:
+                assert 0 <= start <= end <= len(payloads[side].data)
 
 
 def test_secrets_stay_secret(mqttdissect: Run, tmp_path: Path) -> None:

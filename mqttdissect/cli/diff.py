@@ -126,6 +126,7 @@ def show(result: Result, both: tuple[Inputs, Inputs], whole: int, most: int) -> 
 def again(inputs: Inputs, side: int, wanted: set[int], keep: set[int], payloads: set[int], shown: Shown) -> None:
     """The packets with these numbers, from a second reading."""
     from mqttdissect.capture.frame import CaptureError
+    from mqttdissect.comparison.marks import Payload
     from mqttdissect.mqtt.registry import APPLICATION_MESSAGE
     from mqttdissect.output.differences import gist_of
 
@@ -144,7 +145,7 @@ def again(inputs: Inputs, side: int, wanted: set[int], keep: set[int], payloads:
                 if number in payloads and room > 0:
                     payload = packet.value(APPLICATION_MESSAGE)
                     if isinstance(payload, bytes):
-                        shown.payloads[side][number] = payload[:room]
+                        shown.payloads[side][number] = Payload(payload[:room], packet.time_ns)
                         room -= len(payload)
             number += 1
 

@@ -19,8 +19,9 @@ from mqttdissect.comparison.alignment import aligned
 from mqttdissect.comparison.facts import BROKER, CLIENT, Facts, Key, Session
 from mqttdissect.comparison.lanes import NONE, Lanes
 from mqttdissect.comparison.meaning import Canonical, Meanings
-from mqttdissect.comparison.payloads import STEADY, form_that_counts
+from mqttdissect.comparison.payloads import form_that_counts
 from mqttdissect.comparison.publishers import Publishers
+from mqttdissect.comparison.volatile import STEADY
 from mqttdissect.mqtt import codes
 
 MOST_PAIRED: Final = 60  # exchanges of a gap that are compared with each other

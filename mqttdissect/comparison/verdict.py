@@ -32,9 +32,8 @@ from mqttdissect.comparison.difference import (
 )
 from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, ENDS, EXPIRY, PLAIN, Facts, Part
 from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE
-from mqttdissect.comparison.payloads import STEADY
 from mqttdissect.comparison.publishers import NOBODY, SEVERAL, Publishers
-from mqttdissect.comparison.volatile import counted_alike, same_but_random
+from mqttdissect.comparison.volatile import EXACT, STEADY, counted_alike, same_but_random
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
 
@@ -216,6 +215,8 @@ class Verdict:
         if any(change.meaningful for change in changes):
             found = self._difference(VALUE, self._name(0, one), one, two)
             found.changes = changes
+            lane = self._conversation.key(0, one).sender
+            found.form = EXACT if self._options.payloads else self._conversation.form(0, lane, one)
             self.differences.append(found)
 
     def _payload_matters(self, one: int, two: int) -> bool:

@@ -9,8 +9,14 @@ it from how they vary.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
+
+# Forms of a payload
+EXACT: Final = -1
+STEADY: Final = 0  # all but times and random tokens counts
+SHAPE: Final = 1  # all but numbers counts; of binary payloads, nothing
 
 MASK: Final = "\0"  # no string of MQTT may hold it (1.5.4)
 LARGEST_MASKED: Final = 64 * 1024  # bytes of a payload that is looked into
@@ -21,7 +27,7 @@ SHORTEST_PIECE: Final = 3  # letters of a word, on average
 
 UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 TOKEN: Final = re.compile(UUID + "|[0-9A-Za-z]+")
-STEADY: Final = re.compile(
+VOLATILE: Final = re.compile(
     (
         UUID
         + r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
@@ -31,7 +37,7 @@ STEADY: Final = re.compile(
     ).encode()
 )
 NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-SHAPE: Final = re.compile(rb"[0-9A-Za-z+/=]{16,}|" + NUMBER.pattern)
+LONG: Final = re.compile(rb"[0-9A-Za-z+/=]{16,}")
 DIGITS: Final = re.compile(r"\d+")
 PIECE: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 FOLLOWS: Final = {  # by letter, those that often follow it in words and in names of rooms, things and roles
@@ -54,9 +60,60 @@ def forms(payload: bytes, time_ns: int) -> tuple[int, int, int]:
         payload.decode()
     except UnicodeDecodeError:
         return exact, exact, 0
-    steady = STEADY.sub(lambda match: timeless(match[0], time_ns), payload)
-    shape = SHAPE.sub(lambda match: shapeless(match[0]), steady)
+    steady = VOLATILE.sub(lambda match: timeless(match[0], time_ns), payload)
+    shape = NUMBER.sub(b"#", LONG.sub(lambda match: opaque(match[0]), steady))
     return exact, (exact if steady == payload else hash(steady)), hash(shape)
+
+
+class Form:
+    """A payload as it is compared. text: with marks in place of what was set aside. aside: bytes of the payload that
+    were."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.text = payload
+        self.aside: list[tuple[int, int]] = []
+        self._places: list[int] | None = None  # of each byte of the text, where it starts in the payload; the end too
+
+    def place(self, at: int) -> tuple[int, int]:
+        """The bytes of the payload that a byte of the text stands for; behind the last one, none."""
+        if self._places is None:
+            return at, min(at + 1, len(self.text))
+        return self._places[at], self._places[min(at + 1, len(self.text))]
+
+    def without(self, pattern: re.Pattern[bytes], marked: Callable[[bytes], bytes]) -> None:
+        """Put marks in place of what the pattern finds, unless it stays itself."""
+        places = self._places or list(range(len(self.text) + 1))
+        parts: list[bytes] = []
+        kept: list[int] = []
+        before = 0
+        for match in pattern.finditer(self.text):
+            start, end = match.span()
+            mark = marked(match[0])
+            if mark == match[0]:
+                continue
+            parts += [self.text[before:start], mark]
+            kept += [*places[before:start], *[places[start]] * len(mark)]
+            self.aside.append((places[start], places[end]))
+            before = end
+        self.text = b"".join([*parts, self.text[before:]])
+        self._places = kept + places[before:]
+
+
+def counted(payload: bytes, time_ns: int, form: int) -> Form:
+    """A payload in one of its forms, as `forms` has it."""
+    found = Form(payload)
+    if form == EXACT or len(payload) > LARGEST_MASKED:
+        return found
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return found
+    found.without(VOLATILE, lambda match: timeless(match, time_ns))
+    if form == SHAPE:
+        found.without(LONG, opaque)
+        found.without(NUMBER, lambda match: b"#")
+    found.aside.sort()
+    return found
 
 
 def timeless(found: bytes, time_ns: int) -> bytes:
@@ -69,11 +126,9 @@ def timeless(found: bytes, time_ns: int) -> bytes:
     return b"@" if near or (len(whole) >= 16 and unit is None) else found
 
 
-def shapeless(found: bytes) -> bytes:
-    """A mark for a number, and for what is base64 or the like; else the text with its numbers marked."""
-    if len(found) >= 16 and any(char in b"0123456789" for char in found) and not found.islower():
-        return b"#"
-    return NUMBER.sub(b"#", found)
+def opaque(found: bytes) -> bytes:
+    """A mark for what is base64 or the like; else the text itself."""
+    return b"#" if not found.islower() and any(char in b"0123456789" for char in found) else found
 
 
 def tokens(text: str) -> list[str]:
