@@ -954,6 +954,28 @@ def test_half_a_conversation(tmp_path: Path) -> None:
     assert between(frames, frames).same
 
 
+def test_an_answer_to_what_was_before_the_capture() -> None:
+    """It is not in that capture alone: the other has it with what it answers."""
+    events = hello("c", Event(0, C, publish("t", "x", 2, 5)), Event(0, S, ack(5, 5)), Event(0, C, ack(6, 5)))
+    events += [Event(0, S, ack(7, 5)), *sent("t", "y", "z")]
+    stream = Stream(sequence=[900, 900])
+    for event in events[-3:]:
+        stream.add(event.side, event.data)
+    (found,) = between(capture(events), pcap(stream.frames)).differences
+    assert (found.kind, found.what, found.count) == ("only in GOOD", "CONNECT", 6)
+
+
+def test_answers_of_opposite_directions_are_two() -> None:
+    """A missing PUBREC of the broker and one too many of the client are not one with another packet identifier."""
+    out = [Event(0, C, publish("a", "x", 2, 5)), Event(0, S, ack(5, 5)), Event(0, C, ack(6, 5)), Event(0, S, ack(7, 5))]
+    into = [Event(0, S, publish("b", "y", 2, 1)), Event(0, C, ack(5, 1))]
+    result = between(capture(hello("c", *out, *into)), capture(hello("c", out[0], *out[2:], *into, into[1])))
+    assert [(one.kind, one.what) for one in result.differences] == [
+        ("only in GOOD", "PUBREC"),
+        ("only in BAD", "PUBREC"),
+    ]
+
+
 def test_gaps_are_named(tmp_path: Path) -> None:
     """Where the capture lacks bytes, what is missing may be due to that."""
     stream = Stream().handshake()

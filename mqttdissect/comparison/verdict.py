@@ -7,6 +7,7 @@ it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from typing import Final
 
@@ -121,7 +122,8 @@ class Verdict:
 
     def _not_captured(self, side: int, heads: list[int]) -> tuple[list[int], list[tuple[list[int], str]]]:
         """`heads` without those before the other capture's first packet of the connection, or behind its last one where
-        the capture ends there; these apart, with the reason."""
+        the capture ends there; these apart, with the reason. Answers to what came before this capture began are left
+        out: they are with what they answer in the other one."""
         this, other = self._sessions[side], self._sessions[1 - side]
         who = SIDES[1 - side]
         matched = [pair[side] for pair in self._conversation.pairs]
@@ -132,6 +134,8 @@ class Verdict:
             if before:
                 cut.append((before, f"the capture of {who} begins in the middle of this connection"))
                 heads = heads[len(before) :]
+        if this.midway and not other.midway:
+            heads = self._without_earlier(side, heads)
         if other.end == ENDED_OPEN and not other.orderly:
             last = max(matched, default=NONE)
             behind = [index for index in heads if index > last]
@@ -141,6 +145,21 @@ class Verdict:
                 cut.append((behind, f"the capture of {who} ends{more} with the connection open"))
                 heads = heads[: len(heads) - len(behind)]
         return heads, cut
+
+    def _without_earlier(self, side: int, heads: list[int]) -> list[int]:
+        """`heads` without answers to nothing whose packet identifier nobody has asked with so far."""
+        session = self._sessions[side]
+        asked: dict[Pair, int] = {}  # by who asked, and with what, the first packet
+        for index, identifier in enumerate(session.identifiers):
+            asked.setdefault((self._conversation.key(side, index).sender, identifier), index)
+        kept: list[int] = []
+        for index in heads:
+            key = self._conversation.key(side, index)
+            asker = 1 - key.sender if key.type in FROM_THE_OTHER else key.sender
+            earlier = asked.get((asker, session.identifiers[index]), index) >= index
+            if key.type != codes.CONNACK and not (key.type in ORDERED and earlier):
+                kept.append(index)
+        return kept
 
     # Exchanges on both sides
 
@@ -276,17 +295,24 @@ class Verdict:
         if not self._missing:
             return
         answers = {id(one) for one in self._missing}
-        strays: dict[tuple[str, str], list[Difference]] = defaultdict(list)
+        strays: dict[tuple[str, str, int], list[Difference]] = defaultdict(list)
         for one in reversed(self.differences):
             if id(one) not in answers and one.what in STRAYS:
-                strays[one.kind, one.what].append(one)
+                strays[one.kind, one.what, self._sender(one)].append(one)
         gone: set[int] = set()
         for missing in self._missing:
-            others = strays.get((ONLY_BAD if missing.kind == ONLY_GOOD else ONLY_GOOD, missing.what))
+            kind = ONLY_BAD if missing.kind == ONLY_GOOD else ONLY_GOOD
+            others = strays.get((kind, missing.what, self._sender(missing)))
             if others:
                 gone |= {id(missing), id(others[-1])}
                 self._merge(missing, others.pop())
         self.differences = [one for one in self.differences if id(one) not in gone]
+
+    def _sender(self, only: Difference) -> int:
+        """Who sent a packet that only one side has."""
+        side = 0 if only.kind == ONLY_GOOD else 1
+        index = bisect_left(self._sessions[side].numbers, (only.good, only.bad)[side])
+        return self._conversation.key(side, index).sender
 
     def _merge(self, missing: Difference, stray: Difference) -> None:
         good, bad = (missing, stray) if missing.kind == ONLY_GOOD else (stray, missing)
