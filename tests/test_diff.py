@@ -785,6 +785,54 @@ def test_what_was_set_aside_counts_if_asked_for(good: list[Event], bad: list[Eve
     assert not between(one, two, **{option: True}).same
 
 
+def test_a_delivery_that_takes_long_is_of_another_timing_class() -> None:
+    """From the PUBLISH that was published; only for a client that was there."""
+    away = [Event(1, C, connect("reader")), Event(1, S, connack())]
+    writer = hello("writer", *sent("t", "news"))
+    wait = [Event(2, C, PINGREQ)] * 200
+    delivered = Event(1, S, publish("t", "news"))
+    soon, late = [*away, *writer, delivered, *wait], [*away, *writer, *wait, delivered]
+    assert between(capture(soon), capture(late)).same
+    (found,) = [one for one in between(capture(soon), capture(late), times=True).differences if one.what == "PUBLISH"]
+    assert found.says == "delivered in GOOD after less than 10 ms, in BAD after less than 1 s"
+    kept = [*writer, *wait, *away, delivered]
+    assert "PUBLISH" not in [one.what for one in between(capture(soon), capture(kept), times=True).differences]
+
+
+def test_a_clock_that_was_never_set() -> None:
+    """A date years from the others is a difference; days are not."""
+    year = 1970
+    dates = [f'{{"at": "{year + years}-03-01T00:00:05Z", "v": "a"}}' for years in (0, 1, 54, 55)]
+    one, near, far, other = [capture(hello("c", *sent("t", date))) for date in dates]
+    assert between(one, near).same
+    assert between(far, far).same
+    assert not between(one, far).same
+    assert not between(far, other).same
+
+
+def test_a_ping_before_the_end_that_nobody_answers() -> None:
+    """It is a difference if there was a second for it."""
+    late = [*[Event(1, C, PINGREQ)] * 1200]
+    good = hello("c", Event(0, C, PINGREQ), Event(0, S, PINGRESP), Event(0, C, DISCONNECT))
+    bad = [event for event in good if event.data != PINGRESP]
+    assert between(capture(good), capture(bad)).same
+    found = between(capture([*good, *late]), capture([*bad, *late])).differences
+    assert [(one.kind, one.what) for one in found] == [("only in GOOD", "PINGRESP")]
+
+
+def test_a_delivery_that_nobody_published_says_so() -> None:
+    """Its PUBLISH may be missing."""
+    base = [Event(1, C, connect("reader")), Event(1, S, connack()), *hello("writer")]
+    good = [*base, *sent("t", "7", "8"), *[Event(1, S, publish("t", payload)) for payload in "78"]]
+    bad = [event for event in good if event.data != publish("t", "8") or event.side == S]
+    bad = [event._replace(data=publish("t", "9")) if event.data == publish("t", "8") else event for event in bad]
+    found = between(capture(good), capture(bad)).differences
+    assert [(one.kind, one.what, one.says) for one in found] == [
+        ("only in GOOD", "PUBLISH", ""),
+        ("other value", "PUBLISH", "nobody has published this message in BAD"),
+    ]
+
+
 SNAPSHOTS = Path(__file__).with_name("snapshots") / "diff"
 GOOD, BAD = CAPTURES / "survey-mosquitto.pcap", CAPTURES / "survey-rabbitmq.pcap"
 VIEWS = {"80": ["--width", "80"], "200": ["--width", "200"], "200-colour": ["--width", "200", "--color", "always"]}

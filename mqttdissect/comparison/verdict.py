@@ -33,7 +33,7 @@ from mqttdissect.comparison.difference import (
 )
 from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, ENDS, EXPIRY, PLAIN, Facts, Part
 from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE
-from mqttdissect.comparison.publishers import NOBODY, SEVERAL, Publishers
+from mqttdissect.comparison.publishers import NEVER, NOBODY, SEVERAL, Publishers
 from mqttdissect.comparison.volatile import EXACT, STEADY, counted_alike, same_but_random
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
@@ -169,7 +169,9 @@ class Verdict:
         self._values(one, two)
         answers = self._lanes[0].answers(one), self._lanes[1].answers(two)
         if answers[0] and answers[1]:
-            self._timing(one, two, answers[0][0], answers[1][0])
+            self._timing((one, two), (answers[0][0], answers[1][0]))
+        if self._is_delivery(one):
+            self._delivery_timing(one, two)
         if self._qos(0, one) != self._qos(1, two):
             return  # other answers follow from that
         kinds = [[self._conversation.key(side, index).type for index in answers[side]] for side in (0, 1)]
@@ -234,6 +236,7 @@ class Verdict:
         if any(change.meaningful for change in changes):
             found = self._difference(VALUE, self._name(0, one), one, two)
             found.changes = changes
+            found.says = self._unpublished(one, two)
             lane = self._conversation.key(0, one).sender
             found.form = EXACT if self._options.payloads else self._conversation.form(0, lane, one)
             self.differences.append(found)
@@ -244,16 +247,22 @@ class Verdict:
         lane = self._conversation.key(0, one).sender
         if self._options.payloads:
             return True
-        if not left.exact[one] or not right.exact[two]:
+        if not left.exact[one] or not right.exact[two] or self._unpublished(one, two):
             return True
-        subject = self._conversation.number(0, self._conversation.meanings.subject, one)
-        if lane == BROKER and self._publishers.topic_published(subject):
-            origins = self._conversation.origin(0, one), self._conversation.origin(1, two)
-            if (origins[0] == NOBODY) != (origins[1] == NOBODY):
-                return True  # what one broker delivered was never published
         if left.steady[one] == right.steady[two]:
             return False
         return self._conversation.form(0, lane, one) == STEADY or left.shape[one] != right.shape[two]
+
+    def _unpublished(self, one: int, two: int) -> str:
+        """Says so, if one of two different payloads was delivered and never published."""
+        if self._sessions[0].exact[one] == self._sessions[1].exact[two] or not self._is_delivery(one):
+            return ""
+        if not self._publishers.topic_published(self._conversation.number(0, self._conversation.meanings.subject, one)):
+            return ""
+        unknown = [self._conversation.origin(side, index) == NOBODY for side, index in ((0, one), (1, two))]
+        if unknown[0] == unknown[1]:
+            return ""
+        return f"nobody has published this message in {SIDES[unknown[1]]}"
 
     def _changes(self, one: int, two: int) -> list[Change]:
         """Parts with other values, by name."""
@@ -396,14 +405,30 @@ class Verdict:
 
     # Time, and the connection as a whole
 
-    def _timing(self, one: int, two: int, answer_one: int, answer_two: int) -> None:
+    def _timing(self, heads: Pair, answers: Pair) -> None:
         """How long the first answer took, by class."""
-        left, right = self._sessions
-        took = left.times[answer_one] - left.times[one], right.times[answer_two] - right.times[two]
+        begun = [session.times[head] for session, head in zip(self._sessions, heads, strict=True)]
+        self._took(begun, answers, "")
+
+    def _delivery_timing(self, one: int, two: int) -> None:
+        """How long it took from publishing to delivery, for a client that was there."""
+        begun: list[int] = []
+        for side, index in ((0, one), (1, two)):
+            session = self._sessions[side]
+            subject = self._conversation.number(side, self._conversation.meanings.subject, index)
+            published = self._publishers.published_ns(side, subject, session.exact[index])
+            if published == NEVER or published < session.opened_ns:
+                return
+            begun.append(published)
+        self._took(begun, (one, two), "delivered ")
+
+    def _took(self, begun: list[int], ended: Pair, what: str) -> None:
+        """By class, from times to packets."""
+        took = [session.times[ended[side]] - begun[side] for side, session in enumerate(self._sessions)]
         classes = [sum(ns >= limit for limit in TIMING_CLASSES) for ns in took]
         if abs(classes[0] - classes[1]) >= TIMING_APART:
-            found = self._difference(TIMING, self._name(0, answer_one), answer_one, answer_two)
-            found.says = f"in GOOD after {TIMING_NAMES[classes[0]]}, in BAD after {TIMING_NAMES[classes[1]]}"
+            found = self._difference(TIMING, self._name(0, ended[0]), *ended)
+            found.says = f"{what}in GOOD after {TIMING_NAMES[classes[0]]}, in BAD after {TIMING_NAMES[classes[1]]}"
             self.timings.append(found)
 
     def _pings(self) -> None:

@@ -20,6 +20,8 @@ SHAPE: Final = 1  # all but numbers counts; of binary payloads, nothing
 
 MASK: Final = "\0"  # no string of MQTT may hold it (1.5.4)
 LARGEST_MASKED: Final = 64 * 1024  # bytes of a payload that is looked into
+YEAR_NS: Final = 31_556_952_000_000_000  # on average
+NEAR_YEARS: Final = 10
 NEAR_S: Final = 366 * 24 * 3600  # a number so near the capture's time is taken for a time
 SHORTEST_COMMON: Final = 3  # characters that client identifiers of one origin share
 SHORTEST_RANDOM: Final = 4  # characters of a part of an identifier that is random
@@ -117,7 +119,11 @@ def counted(payload: bytes, time_ns: int, form: int) -> Form:
 
 
 def timeless(found: bytes, time_ns: int) -> bytes:
-    """A mask, but the number itself if it is no time near the capture's."""
+    """A mask, but the number itself if it is no time near the capture's. Of a date that is years off, the year is left:
+    a clock that was never set is a difference."""
+    if found[4:5] == b"-" and found[7:8] == b"-":
+        year = int(found[:4])
+        return b"@near" if abs(year - 1970 - time_ns // YEAR_NS) <= NEAR_YEARS else b"@" + found[:4]
     whole = found.partition(b".")[0]
     if not whole.isdigit():
         return b"@"
