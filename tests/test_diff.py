@@ -871,6 +871,28 @@ def test_wrapped_values_lose_nothing(mqttdissect: Run, tmp_path: Path, width: in
     assert payload in re.sub(r"\s", "", tree)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+@pytest.mark.parametrize(("piped", "fits"), [(True, True), (False, False)], ids=["pipe", "file"])
+def test_before_a_pipe_the_terminal_of_the_errors_has_the_width(tmp_path: Path, piped: bool, fits: bool) -> None:
+    """As for `| less -R`; in a file lines may be of any length."""
+    import fcntl
+    import pty
+    import termios
+
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 90, 0, 0))
+    target = tmp_path / "out.txt"
+    argv = [sys.executable, "-m", "mqttdissect", "diff", str(GOOD), str(BAD)]
+    environment = {**os.environ, "COLUMNS": "", "PYTHONUTF8": "1"}
+    with target.open("wb") as file:
+        stdout = subprocess.PIPE if piped else file
+        done = subprocess.run(argv, stdout=stdout, stderr=terminal, timeout=60, env=environment)
+    for one in (master, terminal):
+        os.close(one)
+    text = (done.stdout if piped else target.read_bytes()).decode()
+    assert (max(map(cells, text.splitlines())) <= 90) == fits
+
+
 def test_exit_status_and_words(mqttdissect: Run) -> None:
     """0 for the same, 1 for different; a line tells what was compared."""
     same = mqttdissect("diff", GOOD, GOOD)
@@ -971,6 +993,22 @@ def test_no_mqtt(mqttdissect: Run, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "bad.pcap: no MQTT" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_damaged_captures(mqttdissect: Run, tmp_path: Path) -> None:
+    """They are compared as far as they go, which is said; the exit status is that of the comparison."""
+    whole = capture(hello("c", *sent("t", "x", "y")), close=False)
+    good, bad = written(tmp_path, whole + whole[24:34], whole)
+    same = mqttdissect("diff", good, good)
+    assert same.returncode == 0
+    assert "No differences in meaning." in same.stdout
+    assert "The capture of GOOD is damaged" in same.stdout and "The capture of BAD is damaged" in same.stdout
+    assert same.stderr.count(": damaged at ") == 2
+    one = mqttdissect("diff", "-T", "json", good, bad)
+    assert one.returncode == 0
+    assert json.loads(one.stdout)["summary"]["damaged"] == [True, False]
+    (tmp_path / "bad.pcap").write_bytes(capture(hello("c", *sent("t", "x")), close=False))
+    assert mqttdissect("diff", good, bad).returncode == 1
 
 
 def test_a_single_packet(mqttdissect: Run, tmp_path: Path) -> None:

@@ -204,6 +204,8 @@ class Text:
         for side, facts in zip(SIDES, result.captures, strict=True):
             if facts.left_out:
                 lines.append(f"Left out: the last {facts.left_out:,} packets of {side}, there are too many")
+            if facts.damaged:
+                lines.append(f"The capture of {side} is damaged: compared is what could be read of it")
             lost = sum(one.gap_bytes for one in facts.sessions)
             if lost:
                 lines.append(f"The capture of {side} lacks {lost:,} bytes of MQTT: what is missing may be due to that")
@@ -369,7 +371,7 @@ class Json:
             },
             "packets": {"compared": result.compared, "good": good.packets, "bad": bad.packets,
                         "left_out": [good.left_out, bad.left_out]},
-            "captures": [good.name, bad.name],
+            "captures": [good.name, bad.name], "damaged": [good.damaged, bad.damaged],
         }  # fmt: skip
 
 
