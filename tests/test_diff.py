@@ -41,7 +41,8 @@ from mqttdissect.comparison.alignment import aligned, anchored, in_order
 from mqttdissect.comparison.compare import compare
 from mqttdissect.comparison.difference import PINGS, Difference, Options, Result
 from mqttdissect.comparison.facts import Facts
-from mqttdissect.comparison.volatile import looks_random, same_but_random
+from mqttdissect.comparison.marks import Payload, marks
+from mqttdissect.comparison.volatile import EXACT, SHAPE, STEADY, counted, forms, looks_random, same_but_random
 from mqttdissect.output.text import cells
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -589,6 +590,23 @@ SECONDS_WAITED = (
 )
 TO, ACK, BACK = Event(0, C, publish("t", "x", 1, 5)), Event(0, S, ack(4, 5)), Event(0, S, publish("t", "x"))
 ANSWER_RACES = (hello("c", TO, ACK, BACK), hello("c", TO, BACK, ACK))
+
+
+def shared(*delivered: bytes, qos: tuple[int, int] = (1, 1), topics: tuple[str, str] = ("t", "t")) -> list[Event]:
+    """Two clients publish to one topic, each two messages, which a third gets in some order; one that dies has a
+    will."""
+    found = hello("c")
+    for client in (1, 2):
+        will = text("t") + text("gone")
+        found += [Event(client, C, connect(f"writer {'-ab'[client]}", 6, rest=will)), Event(client, S, connack())]
+        found += [Event(client, C, publish(topics[at], f"{client}{at}", qos[at], 1 + at)) for at in (0, 1)]
+        found.append(Event(client, C, publish("t", "the same", 0)))
+    return [*found, *[Event(0, S, one) for one in delivered]]
+
+
+A0, A1, B0, B1 = (publish("t", f"{client}{at}", 1, 9) for client in (1, 2) for at in (0, 1))
+SAME, GONE = publish("t", "the same"), publish("t", "gone")
+U1 = publish("u", "11", 1, 9)
 ALIKE: list[tuple[str, list[Event], list[Event]]] = [
     ("another run", base(), noisy(base())),
     ("a client identifier made up", hello("mosq-Tx9aB2cD3eF4"), hello("mosq-Zy8wV7uT6sR5")),
@@ -684,6 +702,15 @@ ALIKE: list[tuple[str, list[Event], list[Event]]] = [
             Event(0, S, publish("a", "1")),
         ],
     ),
+    ("publishers race in one topic", shared(A0, A1, B0, B1), shared(B0, A0, B1, A1)),
+    ("messages of several publishers", shared(A0, SAME, A1, SAME), shared(SAME, A0, A1, SAME)),
+    ("a will races", shared(A0, GONE, A1), shared(A0, A1, GONE)),
+    ("QoS 2 is overtaken", shared(A0, A1, qos=(2, 1)), shared(A1, A0, qos=(2, 1))),
+    (
+        "QoS 2 is overtaken in another topic",
+        shared(A0, U1, qos=(2, 1), topics=("t", "u")),
+        shared(U1, A0, qos=(2, 1), topics=("t", "u")),
+    ),
     (
         "retained messages in any order",
         hello("c", Event(0, S, publish("a", "1", retain=1)), Event(0, S, publish("b", "2", retain=1))),
@@ -697,6 +724,38 @@ def test_what_any_two_runs_differ_in_is_no_difference(good: list[Event], bad: li
     """It is set aside."""
     result = between(capture(good), capture(bad, first_port=50000, step_ns=7_000_000))
     assert result.same, [(one.kind, one.what, one.says, one.changes) for one in result.differences]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "kind"),
+    [
+        (shared(A0, B0, A1, B1), shared(B0, A1, A0, B1), "other order"),
+        (shared(A0, U1, topics=("t", "u")), shared(U1, A0, topics=("t", "u")), "other order"),
+        (hello("c", Event(0, S, A0), Event(0, S, A1)), hello("c", Event(0, S, A1), Event(0, S, A0)), "other order"),
+        (shared(A0, B0, A1, B1), shared(B0, B1, A0), "only in GOOD"),
+        (shared(A0, B0, A1, B1), shared(B0, B1, A0, publish("t", "1?", 1, 9)), "other value"),
+        (shared(A0, B0), shared(B0, publish("t", "", 1, 9)), "other value"),
+    ],
+    ids=["one publisher", "across topics", "nobody published", "missing", "other payload", "no payload"],
+)  # fmt: skip
+def test_among_deliveries_of_several_publishers(good: list[Event], bad: list[Event], kind: str) -> None:
+    """One thing is not the same; the rest is in an order that is chance."""
+    found = between(capture(good), capture(bad)).differences
+    assert [(one.kind, one.what) for one in found] == [(kind, "PUBLISH")]
+
+
+def test_a_random_client_identifier_that_comes_back_is_none() -> None:
+    """Two that have changed their parts are told."""
+    up, down = sent("up", "x"), sent("down", "x")
+
+    def roles(first: str, second: str) -> bytes:
+        other = [event._replace(connection=1) for event in hello(second, *down)]
+        return capture([*hello(first, *up), *other])
+
+    good = roles("node-a1f3", "node-a1c9")
+    assert between(good, roles("node-77b2", "node-0d4e")).same
+    found = between(good, roles("node-a1c9", "node-a1f3")).differences
+    assert [(one.kind, one.what) for one in found] == [("other value", "CONNECT")] * 2
 
 
 def test_the_same_bytes_in_other_segments() -> None:
@@ -726,6 +785,54 @@ def test_what_was_set_aside_counts_if_asked_for(good: list[Event], bad: list[Eve
     assert not between(one, two, **{option: True}).same
 
 
+def test_a_delivery_that_takes_long_is_of_another_timing_class() -> None:
+    """From the PUBLISH that was published; only for a client that was there."""
+    away = [Event(1, C, connect("reader")), Event(1, S, connack())]
+    writer = hello("writer", *sent("t", "news"))
+    wait = [Event(2, C, PINGREQ)] * 200
+    delivered = Event(1, S, publish("t", "news"))
+    soon, late = [*away, *writer, delivered, *wait], [*away, *writer, *wait, delivered]
+    assert between(capture(soon), capture(late)).same
+    (found,) = [one for one in between(capture(soon), capture(late), times=True).differences if one.what == "PUBLISH"]
+    assert found.says == "delivered in GOOD after less than 10 ms, in BAD after less than 1 s"
+    kept = [*writer, *wait, *away, delivered]
+    assert "PUBLISH" not in [one.what for one in between(capture(soon), capture(kept), times=True).differences]
+
+
+def test_a_clock_that_was_never_set() -> None:
+    """A date years from the others is a difference; days are not."""
+    year = 1970
+    dates = [f'{{"at": "{year + years}-03-01T00:00:05Z", "v": "a"}}' for years in (0, 1, 54, 55)]
+    one, near, far, other = [capture(hello("c", *sent("t", date))) for date in dates]
+    assert between(one, near).same
+    assert between(far, far).same
+    assert not between(one, far).same
+    assert not between(far, other).same
+
+
+def test_a_ping_before_the_end_that_nobody_answers() -> None:
+    """It is a difference if there was a second for it."""
+    late = [*[Event(1, C, PINGREQ)] * 1200]
+    good = hello("c", Event(0, C, PINGREQ), Event(0, S, PINGRESP), Event(0, C, DISCONNECT))
+    bad = [event for event in good if event.data != PINGRESP]
+    assert between(capture(good), capture(bad)).same
+    found = between(capture([*good, *late]), capture([*bad, *late])).differences
+    assert [(one.kind, one.what) for one in found] == [("only in GOOD", "PINGRESP")]
+
+
+def test_a_delivery_that_nobody_published_says_so() -> None:
+    """Its PUBLISH may be missing."""
+    base = [Event(1, C, connect("reader")), Event(1, S, connack()), *hello("writer")]
+    good = [*base, *sent("t", "7", "8"), *[Event(1, S, publish("t", payload)) for payload in "78"]]
+    bad = [event for event in good if event.data != publish("t", "8") or event.side == S]
+    bad = [event._replace(data=publish("t", "9")) if event.data == publish("t", "8") else event for event in bad]
+    found = between(capture(good), capture(bad)).differences
+    assert [(one.kind, one.what, one.says) for one in found] == [
+        ("only in GOOD", "PUBLISH", ""),
+        ("other value", "PUBLISH", "nobody has published this message in BAD"),
+    ]
+
+
 SNAPSHOTS = Path(__file__).with_name("snapshots") / "diff"
 GOOD, BAD = CAPTURES / "survey-mosquitto.pcap", CAPTURES / "survey-rabbitmq.pcap"
 VIEWS = {"80": ["--width", "80"], "200": ["--width", "200"], "200-colour": ["--width", "200", "--color", "always"]}
@@ -752,6 +859,38 @@ def test_lines_fit_the_width(mqttdissect: Run, width: int) -> None:
         done = mqttdissect("diff", "--width", str(width), "--trees", "9", good, bad)
         assert done.returncode == 1
         assert max(cells(line) for line in done.stdout.splitlines()) <= width
+
+
+@pytest.mark.parametrize("width", [60, 70, 78, 80, 81, 160, 162])
+def test_wrapped_values_lose_nothing(mqttdissect: Run, tmp_path: Path, width: int) -> None:
+    """Every character of a payload is there, in the lines that the width makes of it."""
+    payload = "abcdefghijklmnopqrstuvwxyz0123456789" * 2
+    paths = written(tmp_path, capture(hello("c", *sent("t", payload))), capture(hello("c")))
+    done = mqttdissect("diff", "--width", str(width), "--fold", "1", *paths)
+    tree = done.stdout.partition("Application message")[2].partition("All ")[0]
+    assert payload in re.sub(r"\s", "", tree)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+@pytest.mark.parametrize(("piped", "fits"), [(True, True), (False, False)], ids=["pipe", "file"])
+def test_before_a_pipe_the_terminal_of_the_errors_has_the_width(tmp_path: Path, piped: bool, fits: bool) -> None:
+    """As for `| less -R`; in a file lines may be of any length."""
+    import fcntl
+    import pty
+    import termios
+
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 90, 0, 0))
+    target = tmp_path / "out.txt"
+    argv = [sys.executable, "-m", "mqttdissect", "diff", str(GOOD), str(BAD)]
+    environment = {**os.environ, "COLUMNS": "", "PYTHONUTF8": "1"}
+    with target.open("wb") as file:
+        stdout = subprocess.PIPE if piped else file
+        done = subprocess.run(argv, stdout=stdout, stderr=terminal, timeout=60, env=environment)
+    for one in (master, terminal):
+        os.close(one)
+    text = (done.stdout if piped else target.read_bytes()).decode()
+    assert (max(map(cells, text.splitlines())) <= 90) == fits
 
 
 def test_exit_status_and_words(mqttdissect: Run) -> None:
@@ -856,6 +995,22 @@ def test_no_mqtt(mqttdissect: Run, tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_damaged_captures(mqttdissect: Run, tmp_path: Path) -> None:
+    """They are compared as far as they go, which is said; the exit status is that of the comparison."""
+    whole = capture(hello("c", *sent("t", "x", "y")), close=False)
+    good, bad = written(tmp_path, whole + whole[24:34], whole)
+    same = mqttdissect("diff", good, good)
+    assert same.returncode == 0
+    assert "No differences in meaning." in same.stdout
+    assert "The capture of GOOD is damaged" in same.stdout and "The capture of BAD is damaged" in same.stdout
+    assert same.stderr.count(": damaged at ") == 2
+    one = mqttdissect("diff", "-T", "json", good, bad)
+    assert one.returncode == 0
+    assert json.loads(one.stdout)["summary"]["damaged"] == [True, False]
+    (tmp_path / "bad.pcap").write_bytes(capture(hello("c", *sent("t", "x")), close=False))
+    assert mqttdissect("diff", good, bad).returncode == 1
+
+
 def test_a_single_packet(mqttdissect: Run, tmp_path: Path) -> None:
     """It is compared like any other."""
     good, bad = written(tmp_path, capture([Event(0, C, PINGREQ)]), capture([Event(0, C, connect("c"))]))
@@ -883,6 +1038,28 @@ def test_half_a_conversation(tmp_path: Path) -> None:
     assert (first.kind, first.what) == ("only in GOOD", "CONNECT")
     assert first.says == "the capture of BAD begins in the middle of this connection"
     assert between(frames, frames).same
+
+
+def test_an_answer_to_what_was_before_the_capture() -> None:
+    """It is not in that capture alone: the other has it with what it answers."""
+    events = hello("c", Event(0, C, publish("t", "x", 2, 5)), Event(0, S, ack(5, 5)), Event(0, C, ack(6, 5)))
+    events += [Event(0, S, ack(7, 5)), *sent("t", "y", "z")]
+    stream = Stream(sequence=[900, 900])
+    for event in events[-3:]:
+        stream.add(event.side, event.data)
+    (found,) = between(capture(events), pcap(stream.frames)).differences
+    assert (found.kind, found.what, found.count) == ("only in GOOD", "CONNECT", 6)
+
+
+def test_answers_of_opposite_directions_are_two() -> None:
+    """A missing PUBREC of the broker and one too many of the client are not one with another packet identifier."""
+    out = [Event(0, C, publish("a", "x", 2, 5)), Event(0, S, ack(5, 5)), Event(0, C, ack(6, 5)), Event(0, S, ack(7, 5))]
+    into = [Event(0, S, publish("b", "y", 2, 1)), Event(0, C, ack(5, 1))]
+    result = between(capture(hello("c", *out, *into)), capture(hello("c", out[0], *out[2:], *into, into[1])))
+    assert [(one.kind, one.what) for one in result.differences] == [
+        ("only in GOOD", "PUBREC"),
+        ("only in BAD", "PUBREC"),
+    ]
 
 
 def test_gaps_are_named(tmp_path: Path) -> None:
@@ -927,6 +1104,85 @@ def test_bytes_that_differ_far_behind_the_fold_are_shown(mqttdissect: Run, tmp_p
     done = mqttdissect("diff", "--width", "180", *paths)
     assert "first byte that differs" in done.stdout
     assert "from byte 700 on" in done.stdout
+
+
+def reading(number: int, status: str, unit: str = "bar") -> str:
+    """What a pump says."""
+    name = "the pump in the hall behind the house"
+    return f'{{"seq": {number}, "at": {number / 8}, "name": "{name}", "status": "{status}", "{unit}": 1}}'
+
+
+OTHERS: list[tuple[list[str], list[str], tuple[int, int], str, str]] = [  # payloads, first byte, what is marked
+    (
+        [reading(102 + n, "running") for n in range(4)],
+        [reading(902 + 3 * n, "stopped" if n == 2 else "running") for n in range(4)],
+        (85, 86),
+        "running",
+        "stopped",
+    ),
+    (
+        [reading(7 + n, "on") for n in range(4)],
+        [reading(1996 + n, "on", "mbar" if n == 2 else "bar") for n in range(4)],
+        (90, 94),
+        "",
+        "m",
+    ),
+    (["x" * 65_000], ["x" * 64_999 + "y"], (64_999, 64_999), "x", "y"),
+    (["on, off, on"], ["on, up, off"], (4, 4), "off, on", "up, off"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "first", "left", "right"), OTHERS, ids=["word", "one more", "last", "several"])
+def test_what_differs_in_a_payload_is_named_and_marked(
+    mqttdissect: Run, tmp_path: Path, good: list[str], bad: list[str], first: tuple[int, int], left: str, right: str
+) -> None:
+    """Not the counters before it; also where the tree does not show so many bytes."""
+    paths = written(tmp_path, capture(hello("c", *sent("t", *good))), capture(hello("c", *sent("t", *bad))))
+    done = mqttdissect("diff", "--width", "200", *paths)
+    place = " | ".join(map(str, dict.fromkeys(first)))
+    assert f"Application message, from byte {place} on: " in done.stdout
+    line = json.loads(mqttdissect("diff", "-T", "json", *paths).stdout.splitlines()[0])
+    (field,) = [one for one in line["fields"] if one["counts"]]
+    assert (field["good_from"], field["bad_from"]) == first
+    assert left in field["good"] and right in field["bad"]
+    marked = [b"", b""]
+    for row, below in pairwise(done.stdout.splitlines()):
+        for match in re.finditer(r"\^\^", below if "≠" in row else ""):
+            marked[match.start() > 100] += bytes.fromhex(row[match.start() : match.end()])
+    assert [part.decode() for part in marked] == [left, right]
+
+
+PARTS = st.sampled_from(
+    [
+        "a",
+        "12",
+        "-4.5",
+        " ",
+        '"',
+        "2026-11-26T10:00:00Z",
+        "1700000000",
+        "8a3f2c1b8a3f2c1bff",
+        "QWxhZGRpbjpvcGVu1a=",
+        "ü",
+    ]
+)
+TEXTS = st.lists(PARTS, max_size=12).map("".join)
+
+
+@given(TEXTS, TEXTS, st.sampled_from([EXACT, STEADY, SHAPE]))
+def test_marks_cover_what_differs(good: str, bad: str, form: int) -> None:
+    """Forms are equal as their hashes are; something is marked if they are not, and lies within the payloads."""
+    payloads = Payload(good.encode(), 0), Payload(bad.encode(), 0)
+    found = marks(*payloads, form)
+    same = [counted(one.data, 0, form) for one in payloads]
+    assert (same[0].text == same[1].text) == (len({forms(one.data, 0)[form + 1] for one in payloads}) == 1)
+    if good == bad:
+        assert found.spans == ([], [])
+    elif same[0].text != same[1].text:
+        assert found.spans != ([], [])
+        for side in (0, 1):
+            for start, end in found.spans[side]:
+                assert 0 <= start <= end <= len(payloads[side].data)
 
 
 def test_secrets_stay_secret(mqttdissect: Run, tmp_path: Path) -> None:
@@ -1022,7 +1278,12 @@ def test_what_looks_random(token: str, random: bool) -> None:
 @pytest.mark.parametrize(
     ("one", "two", "same"),
     [("reader-1", "reader-2", True), ("mosq-Tx9aB2", "mosq-Zy8wV7", True), ("alice", "bob", False),
-     ("reader", "writer", False), ("kitchen-light", "kitchen-door", False), ("", "x", False)],
+     ("reader", "writer", False), ("kitchen-light", "kitchen-door", False), ("", "x", False),
+     ("sensor-a", "sensor-b", False), ("kitchen", "garage", False), ("kitchen", "bedroom", False),
+     ("dev-livingRoom1", "dev-diningRoom2", False), ("temp1", "hall2", False), ("rack-12a4", "rack-12b4", False),
+     ("room-2a", "room-2b", False), ("dev-zwwijsft", "gw-qxkvlpms", False), ("dev-zwwijsft", "dev-qxkv-pms", False),
+     ("sensor-3-zwwijsft", "sensor-3-xq5vl7ms", True), ("node-a1f3", "node-a1c9", True), ("qzxvbnwk", "hjkqwpzx", True),
+     ("dev-QzXvBnWk", "dev-hjKqwPzx", True), ("node-bead", "node-3f0c", True), ("ESP32A4C1F0", "ESP32B9D2E3", True)],
 )  # fmt: skip
 def test_client_identifiers_of_one_origin(one: str, two: str, same: bool) -> None:
     """Random or counted at the end, not another word."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
-from mqttdissect.cli.errors import DONE, UNUSABLE
+from mqttdissect.cli.errors import DAMAGED, DONE, UNUSABLE
 from mqttdissect.cli.inputs import Inputs, with_inputs
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def read(inputs: Inputs, name: str) -> tuple[Facts, int]:
 
     facts = Facts(name)
     status = inputs.run(inputs.dissector(), Collector(facts))
+    facts.damaged = status == DAMAGED
     return facts, status
 
 
@@ -126,6 +128,7 @@ def show(result: Result, both: tuple[Inputs, Inputs], whole: int, most: int) -> 
 def again(inputs: Inputs, side: int, wanted: set[int], keep: set[int], payloads: set[int], shown: Shown) -> None:
     """The packets with these numbers, from a second reading."""
     from mqttdissect.capture.frame import CaptureError
+    from mqttdissect.comparison.marks import Payload
     from mqttdissect.mqtt.registry import APPLICATION_MESSAGE
     from mqttdissect.output.differences import gist_of
 
@@ -144,7 +147,7 @@ def again(inputs: Inputs, side: int, wanted: set[int], keep: set[int], payloads:
                 if number in payloads and room > 0:
                     payload = packet.value(APPLICATION_MESSAGE)
                     if isinstance(payload, bytes):
-                        shown.payloads[side][number] = payload[:room]
+                        shown.payloads[side][number] = Payload(payload[:room], packet.time_ns)
                         room -= len(payload)
             number += 1
 
@@ -183,7 +186,9 @@ def again(inputs: Inputs, side: int, wanted: set[int], keep: set[int], payloads:
 @click.option(
     "--fold", type=click.IntRange(0), default=56, metavar="N", help="Show N bytes of a long field; 0 shows all (56)."
 )
-@click.option("--width", type=click.IntRange(60), metavar="N", help="Columns to use (those of the terminal).")
+@click.option(
+    "--width", type=click.IntRange(60), metavar="N", help="Columns to use (those of the terminal, also before a pipe)."
+)
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
 @click.option("--show-secrets", is_flag=True, help="Show passwords and authentication data.")
 @with_inputs
@@ -203,12 +208,13 @@ def diff(
       mqttdissect diff -T json good.pcap bad.pcap | jq 'select(.difference == "only in GOOD")'
       ssh gateway cat good.pcap | mqttdissect diff - bad.pcap
 
-    Exit status: 0 no differences; 1 differences; 2 a capture could not be read, or has no MQTT.
+    Exit status: 0 no differences; 1 differences; 2 a capture could not be read, or has no MQTT. A damaged capture is
+    compared as far as it can be read: standard error and the summary say so.
     """
     from mqttdissect.comparison.compare import compare
     from mqttdissect.comparison.difference import Options
     from mqttdissect.output.differences import Json, Text
-    from mqttdissect.output.theme import terminal_width, theme_for
+    from mqttdissect.output.theme import theme_for
 
     options = Options(ids or everything, payloads or everything, times or everything, strict_order)
     with ExitStack() as stack:
@@ -228,11 +234,13 @@ def diff(
     if form == "json":
         parts = Json(show_secrets, limit).parts(result, shown)
     else:
-        columns = width or terminal_width(sys.stdout) or int_of(os.environ.get("COLUMNS", ""))
+        columns = width or columns_of(sys.stdout)
         parts = Text(theme_for(sys.stdout, color), columns, fold, show_secrets, trees, limit).parts(result, shown)
     for part in parts:
         sys.stdout.write(part)
-    return max(good_status, bad_status, DONE if result.same else DIFFERENT)
+    if UNUSABLE in (good_status, bad_status):
+        return UNUSABLE
+    return DONE if result.same else DIFFERENT
 
 
 def shown_name(path: str) -> str:
@@ -240,6 +248,20 @@ def shown_name(path: str) -> str:
     return "standard input" if path == "-" else path
 
 
-def int_of(text: str) -> int:
-    """A number of columns; 0 if it is none."""
-    return int(text) if text.isdecimal() else 0
+def columns_of(stream: IO[str]) -> int:
+    """What COLUMNS says, or the width of the terminal; before a pipe (`| less`) that of the errors. 0 for any width:
+    where there is no terminal, or the output goes to a file."""
+    from mqttdissect.output.theme import terminal_width
+
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    return terminal_width(stream) or (terminal_width(sys.stderr) if is_pipe(stream) else 0)
+
+
+def is_pipe(stream: IO[str]) -> bool:
+    """Does another program read it?"""
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False

@@ -24,59 +24,20 @@ from mqttdissect.comparison.difference import (
     Place,
     Result,
 )
-from mqttdissect.comparison.facts import CLIENT, Facts, Session
+from mqttdissect.comparison.facts import Facts, Session
 from mqttdissect.comparison.matching import matched
 from mqttdissect.comparison.meaning import Meanings
 from mqttdissect.comparison.payloads import everywhere
+from mqttdissect.comparison.publishers import Publishers
 from mqttdissect.comparison.verdict import END, Verdict
-from mqttdissect.mqtt import codes
 
 MOST_DIFFERENCES: Final = 100_000  # kept; more are counted
-SEVERAL: Final = -1
-NOBODY: Final = -2
 CONNECTION: Final = "connection"
 
 
 def compare(good: Facts, bad: Facts, options: Options, wanted: Callable[[str], bool] | None = None) -> Result:
     """All differences. wanted: only of connections whose client identifier in either capture it says yes to."""
     return Comparison((good, bad), options).run(wanted)
-
-
-class Publishers:
-    """Who published what, in both captures; worked out when it is first asked for."""
-
-    def __init__(self, captures: tuple[Facts, Facts], meanings: Meanings) -> None:
-        self._captures = captures
-        self._meanings = meanings
-        self._who: list[dict[int, int] | None] = [None, None]
-        self._topics: list[set[int]] = [set(), set()]
-
-    def publisher(self, side: int, payload: int) -> int:
-        """The index of the session that published a payload; SEVERAL, NOBODY."""
-        return self._known(side).get(payload, NOBODY)
-
-    def topic_published(self, subject: int) -> bool:
-        """Did clients publish to a topic in both captures?"""
-        for side in (0, 1):
-            self._known(side)
-        return subject in self._topics[0] and subject in self._topics[1]
-
-    def _known(self, side: int) -> dict[int, int]:
-        known = self._who[side]
-        if known is not None:
-            return known
-        known = self._who[side] = {}
-        keys, subject = self._captures[side].keys, self._meanings.subject[side]
-        for session in self._captures[side].sessions:
-            for index, key in enumerate(session.keys):
-                if keys[key].type == codes.PUBLISH and keys[key].sender == CLIENT:
-                    self._topics[side].add(subject[key])
-                    payload = session.exact[index]
-                    if payload:
-                        known[payload] = (
-                            session.index if known.get(payload, session.index) == session.index else SEVERAL
-                        )
-        return known
 
 
 class Comparison:
@@ -86,7 +47,6 @@ class Comparison:
         self._captures = captures
         self._options = options
         self._meanings = Meanings(captures)
-        self._publishers = Publishers(captures, self._meanings)
         self._result = Result(*captures)
         self._mates = array("q", [NOWHERE]) * captures[1].packets  # of packets of the second, those of the first
 
@@ -102,8 +62,9 @@ class Comparison:
         result.by_id = sum(one.client_id == two.client_id != "" for one, two in pairs)
         result.only = [len(left), len(right)]
         forms = everywhere(self._captures, self._meanings, pairs)
+        publishers = Publishers(self._captures, self._meanings, pairs)
         for one, two in pairs:
-            self._conversation(one, two, forms)
+            self._conversation(one, two, forms, publishers)
         self._alone(left, 0)
         self._alone(right, 1)
         for difference in [*result.differences, *result.timings]:
@@ -112,10 +73,12 @@ class Comparison:
         result.timings.sort(key=lambda one: one.place)
         return result
 
-    def _conversation(self, one: Session, two: Session, forms: dict[tuple[int, int], int]) -> None:
-        conversation = Conversation(self._captures, self._meanings, forms, one, two)
+    def _conversation(
+        self, one: Session, two: Session, forms: dict[tuple[int, int], int], publishers: Publishers
+    ) -> None:
+        conversation = Conversation(self._captures, self._meanings, publishers, forms, one, two)
         conversation.match()
-        verdict = Verdict(conversation, self._captures, self._publishers, self._options)
+        verdict = Verdict(conversation, self._captures, publishers, self._options)
         verdict.find()
         for i, j in verdict.mates:
             self._mates[two.numbers[j]] = one.numbers[i]

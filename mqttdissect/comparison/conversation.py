@@ -1,9 +1,10 @@
 """A connection in both captures: which exchanges stand for one another.
 
-The exchanges that the client began are aligned in their order; those that the broker began, mostly deliveries, topic by
-topic, since only messages of one topic, or of one publisher, have an order (MQTT 5.0, section 4.6). Elements are whole
-meanings (`meaning`) with the form of the payload that counts (`payloads`). What is left over on both sides was moved;
-of the rest, the two that are most alike between the same neighbours are one exchange with other values.
+The exchanges that the client began are aligned in their order; of those that the broker began, deliveries topic by
+topic, and in it by their origin (`publishers`), since only messages of one publisher have an order (MQTT 5.0, section
+4.6). Elements are whole meanings (`meaning`) with the form of the payload that counts (`payloads`). What is left over
+on both sides was moved; of the rest, the two that are most alike between the same neighbours are one exchange with
+other values.
 
 Cost: that of the alignments, which are bounded, and `MOST_PAIRED` squared for each gap between what is the same.
 """
@@ -18,22 +19,26 @@ from mqttdissect.comparison.alignment import aligned
 from mqttdissect.comparison.facts import BROKER, CLIENT, Facts, Key, Session
 from mqttdissect.comparison.lanes import NONE, Lanes
 from mqttdissect.comparison.meaning import Canonical, Meanings
-from mqttdissect.comparison.payloads import STEADY, form_that_counts
+from mqttdissect.comparison.payloads import form_that_counts
+from mqttdissect.comparison.publishers import Publishers
+from mqttdissect.comparison.volatile import STEADY
 from mqttdissect.mqtt import codes
 
 MOST_PAIRED: Final = 60  # exchanges of a gap that are compared with each other
 
 Pair = tuple[int, int]
+Heads = tuple[list[int], list[int]]  # in each session
 
 
 class Conversation:
     """`match()` fills in: pairs of heads, by their indices in the two sessions; moved: those of them that are in
-    another order; left: heads without a counterpart, by lane and side; forms: by lane and pattern of topics, the form
-    of the payload that counts."""
+    another order, deliveries apart; left: heads without a counterpart, by lane and side; forms: by lane and pattern of
+    topics, the form of the payload that counts."""
 
     def __init__(
-        self, captures: tuple[Facts, Facts], meanings: Meanings, everywhere: dict[Pair, int], one: Session, two: Session
-    ) -> None:
+        self, captures: tuple[Facts, Facts], meanings: Meanings, publishers: Publishers, everywhere: dict[Pair, int],
+        one: Session, two: Session,
+    ) -> None:  # fmt: skip
         self.meanings = meanings
         self.sessions = (one, two)
         self.lanes = (
@@ -44,6 +49,7 @@ class Conversation:
         self.moved: list[Pair] = []
         self.left: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]] = (([], []), ([], []))
         self.forms: dict[Pair, int] = {}
+        self._publishers = publishers
         self._everywhere = everywhere  # what the other connections say about forms
         self._elements: dict[Pair, int] = {}
 
@@ -51,14 +57,15 @@ class Conversation:
         """Find the pairs."""
         for lane in (CLIENT, BROKER):
             self._decide_forms(lane)
-        self._match(CLIENT, self.lanes[0].heads[CLIENT], self.lanes[1].heads[CLIENT])
+        self._leave(CLIENT, self._match(CLIENT, self.lanes[0].heads[CLIENT], self.lanes[1].heads[CLIENT]))
         topics = [self._by_topic(side) for side in (0, 1)]
         for topic in dict.fromkeys([*topics[0], *topics[1]]):
-            self._match(BROKER, topics[0].get(topic, []), topics[1].get(topic, []))
+            heads = topics[0].get(topic, []), topics[1].get(topic, [])
+            self._leave(BROKER, self._match(BROKER, *heads) if topic == NONE else self._deliveries(*heads))
         for lane in (CLIENT, BROKER):
             self._same_payload(lane)
-            for heads in self.left[lane]:
-                heads.sort()
+            for left in self.left[lane]:
+                left.sort()
         self.pairs.sort()
         self.moved.sort()
 
@@ -105,12 +112,40 @@ class Conversation:
         meaning = self.number(side, self.meanings.whole, index)
         return self._elements.setdefault((meaning, payload), len(self._elements))
 
-    def _match(self, lane: int, left: list[int], right: list[int]) -> None:
-        """Match heads in order, then those that moved, then those that are alike."""
+    def origin(self, side: int, index: int) -> int:
+        """Who published a delivery, and how (`Publishers.origin`)."""
+        subject = self.number(side, self.meanings.subject, index)
+        return self._publishers.origin(side, subject, self.sessions[side].exact[index])
+
+    def _leave(self, lane: int, heads: Heads) -> None:
+        """These have no counterpart."""
+        for side in (0, 1):
+            self.left[lane][side].extend(heads[side])
+
+    def _deliveries(self, left: list[int], right: list[int]) -> Heads:
+        """Match deliveries of one topic: those of one origin first, then what is left, for which the captures do not
+        agree who published it."""
+        ones = [self._element(0, BROKER, index) for index in left]
+        if ones == [self._element(1, BROKER, index) for index in right]:
+            self.pairs += zip(left, right, strict=True)
+            return [], []
+        origins: dict[int, Heads] = defaultdict(lambda: ([], []))
+        for side, heads in enumerate((left, right)):
+            for index in heads:
+                origins[self.origin(side, index)][side].append(index)
+        rest: Heads = ([], [])
+        for group in origins.values():
+            for side, heads in enumerate(self._match(BROKER, *group, ordered=False)):
+                rest[side].extend(heads)
+        return self._match(BROKER, sorted(rest[0]), sorted(rest[1]), ordered=False) if len(origins) > 1 else rest
+
+    def _match(self, lane: int, left: list[int], right: list[int], ordered: bool = True) -> Heads:
+        """Match heads in order, then those that moved, then those that are alike; hands on what is left. ordered: it
+        is a difference that they moved."""
         ones = [self._element(0, lane, index) for index in left]
         twos = [self._element(1, lane, index) for index in right]
         found = aligned(ones, twos)
-        self.pairs += [(left[i], right[j]) for i, j in found]
+        same = list(found)
         free = (set(range(len(left))) - {i for i, _ in found}, set(range(len(right))) - {j for _, j in found})
         spare: dict[int, list[int]] = defaultdict(list)
         for j in sorted(free[1], reverse=True):
@@ -120,17 +155,23 @@ class Conversation:
                 j = spare[ones[i]].pop()
                 free[0].discard(i)
                 free[1].discard(j)
-                self.pairs.append((left[i], right[j]))
-                self.moved.append((left[i], right[j]))
+                same.append((i, j))
+                if ordered:
+                    self.moved.append((left[i], right[j]))
+        if not ordered:
+            same = uncrossed(same, ones)
+        self.pairs += [(left[i], right[j]) for i, j in same]
+        rest: Heads = ([], [])
         i = j = 0
         for to_i, to_j in [*found, (len(left), len(right))]:
             gap_one = [left[at] for at in range(i, to_i) if at in free[0]]
             gap_two = [right[at] for at in range(j, to_j) if at in free[1]]
             alike = self._alike(gap_one, gap_two)
             self.pairs += alike
-            self.left[lane][0].extend(set(gap_one) - {one for one, _ in alike})
-            self.left[lane][1].extend(set(gap_two) - {two for _, two in alike})
+            rest[0].extend(set(gap_one) - {one for one, _ in alike})
+            rest[1].extend(set(gap_two) - {two for _, two in alike})
             i, j = to_i + 1, to_j + 1
+        return rest
 
     def _alike(self, left: list[int], right: list[int]) -> list[Pair]:
         """Of heads between the same neighbours, which are the same with other values: the best choice in order (S. B.
@@ -197,3 +238,12 @@ class Conversation:
                 left.remove(one)
                 right.remove(two)
                 self.pairs.append((one, two))
+
+
+def uncrossed(pairs: list[Pair], elements: list[int]) -> list[Pair]:
+    """The same pairs, with those of one element in order. elements: of the first sequence."""
+    places: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    for i, j in pairs:
+        places[elements[i]][0].append(i)
+        places[elements[i]][1].append(j)
+    return [pair for ones, twos in places.values() for pair in zip(sorted(ones), sorted(twos), strict=True)]

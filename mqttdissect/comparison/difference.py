@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from mqttdissect.comparison.facts import Facts
+from mqttdissect.comparison.volatile import EXACT
 from mqttdissect.mqtt.fields import BitSpec, FieldSpec
 
 ONLY_GOOD: Final = "only in GOOD"
@@ -56,11 +57,12 @@ class Difference:
 
     client: who it is about. connection: numbers of the TCP streams. what: the packet's type, or what else differs.
     says: one clause of plain words. count: packets that this stands for. answers: packet types of the exchange that
-    are missing with it. place: sorts differences in the order of the first capture.
+    are missing with it. form: the one of the payload that counts (`volatile`). place: sorts differences in the
+    order of the first capture.
     """
 
-    __slots__ = ("answers", "bad", "changes", "client", "connection", "count", "frames", "good", "kind", "place",
-                 "says", "what")  # fmt: skip
+    __slots__ = ("answers", "bad", "changes", "client", "connection", "count", "form", "frames", "good", "kind",
+                 "place", "says", "what")  # fmt: skip
 
     def __init__(self, kind: str, what: str, client: str, connection: tuple[int, int]) -> None:
         self.kind = kind
@@ -74,6 +76,7 @@ class Difference:
         self.says = ""
         self.count = 1
         self.answers: list[str] = []
+        self.form = EXACT
         self.place: Place = (0, 0, 0)
 
     def place_good(self, number: int, frame: int) -> None:

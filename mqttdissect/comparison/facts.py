@@ -163,11 +163,13 @@ class Session:
 class Facts:
     """`take` the packets of a capture, `close` at its end. name: what the capture is called.
 
-    packets: all of them; left_out: how many are not in any session, since there were too many.
+    packets: all of them; left_out: how many are not in any session, since there were too many. damaged: not all of the
+    capture could be read.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.damaged = False
         self.sessions: list[Session] = []
         self.keys: list[Key] = []
         self.packets = 0

@@ -15,7 +15,7 @@ from mqttdissect.comparison.facts import BROKER, CLIENT, Key, Session
 from mqttdissect.mqtt import codes
 
 NONE: Final = -1
-LATE_NS: Final = 2_000_000_000  # a PINGREQ that nobody answered for so long
+LATE_NS: Final = 1_000_000_000  # a PINGREQ that nobody answered for so long
 FROM_THE_OTHER: Final = frozenset([codes.PUBACK, codes.PUBREC, codes.PUBCOMP, codes.SUBACK, codes.UNSUBACK])
 LAST: Final = frozenset([codes.PUBACK, codes.PUBCOMP, codes.SUBACK, codes.UNSUBACK])
 REQUESTS: Final = frozenset([codes.SUBSCRIBE, codes.UNSUBSCRIBE])

@@ -12,6 +12,7 @@ from typing import Final
 
 from mqttdissect.comparison.facts import EXPIRY, PRESENCE, RANDOM, WORDS, Facts, Key, Part
 from mqttdissect.comparison.volatile import MASK, masked, numberless, tokens
+from mqttdissect.mqtt import codes
 
 SHORTEST_ID: Final = 3  # characters of a client identifier that is looked for in topics
 SUBJECTS: Final = ("topic", "filter")
@@ -55,6 +56,10 @@ class Meanings:
         if part.how in (PRESENCE, EXPIRY):
             return part.name, MASK
         return part.name, value
+
+    def topic(self, side: int, name: str) -> int:
+        """The number of the subject of a PUBLISH to a topic."""
+        return self.number((codes.PUBLISH, (("topic", self.words(name, side)),)))
 
     def words(self, text: str, side: int) -> str:
         """A text without random tokens and client identifiers that only this capture has."""

@@ -13,9 +13,8 @@ from typing import Final
 from mqttdissect.comparison.alignment import aligned
 from mqttdissect.comparison.facts import Facts, Session
 from mqttdissect.comparison.meaning import Meanings
+from mqttdissect.comparison.volatile import SHAPE, STEADY
 
-STEADY: Final = 0  # all but times and random tokens counts
-SHAPE: Final = 1  # all but numbers counts; of binary payloads, nothing
 FEW: Final = 4  # one of so many may differ and is still a difference
 
 Forms = tuple[list[int], list[int]]  # of one topic's messages, in each capture

@@ -7,8 +7,9 @@ it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from typing import Final, Protocol
+from typing import Final
 
 from mqttdissect.comparison.alignment import aligned, in_order
 from mqttdissect.comparison.conversation import Conversation, Pair
@@ -32,8 +33,8 @@ from mqttdissect.comparison.difference import (
 )
 from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, ENDS, EXPIRY, PLAIN, Facts, Part
 from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE
-from mqttdissect.comparison.payloads import STEADY
-from mqttdissect.comparison.volatile import same_but_random
+from mqttdissect.comparison.publishers import NEVER, NOBODY, SEVERAL, Publishers
+from mqttdissect.comparison.volatile import EXACT, STEADY, counted_alike, same_but_random
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
 
@@ -47,22 +48,12 @@ END: Final = "end of the connection"
 ORDERED: Final = FROM_THE_OTHER | {codes.PUBREL}
 
 
-class Published(Protocol):
-    """What is known of all publishers of a capture."""
-
-    def publisher(self, side: int, payload: int) -> int:
-        """The index of the session that published a payload; -1 if there are several, -2 if there is none."""
-
-    def topic_published(self, subject: int) -> bool:
-        """Did clients publish to a topic in both captures?"""
-
-
 class Verdict:
     """`find()` fills in differences, aside (how often something was set aside) and timings. mates: pairs of all
     packets that stand for one another, answers too."""
 
     def __init__(
-        self, conversation: Conversation, captures: tuple[Facts, Facts], published: Published, options: Options
+        self, conversation: Conversation, captures: tuple[Facts, Facts], publishers: Publishers, options: Options
     ) -> None:
         self.differences: list[Difference] = []
         self.timings: list[Difference] = []
@@ -70,7 +61,7 @@ class Verdict:
         self.mates: list[Pair] = []
         self._conversation = conversation
         self._captures = captures
-        self._published = published
+        self._publishers = publishers
         self._options = options
         self._sessions = conversation.sessions
         self._lanes = conversation.lanes
@@ -131,7 +122,8 @@ class Verdict:
 
     def _not_captured(self, side: int, heads: list[int]) -> tuple[list[int], list[tuple[list[int], str]]]:
         """`heads` without those before the other capture's first packet of the connection, or behind its last one where
-        the capture ends there; these apart, with the reason."""
+        the capture ends there; these apart, with the reason. Answers to what came before this capture began are left
+        out: they are with what they answer in the other one."""
         this, other = self._sessions[side], self._sessions[1 - side]
         who = SIDES[1 - side]
         matched = [pair[side] for pair in self._conversation.pairs]
@@ -142,6 +134,8 @@ class Verdict:
             if before:
                 cut.append((before, f"the capture of {who} begins in the middle of this connection"))
                 heads = heads[len(before) :]
+        if this.midway and not other.midway:
+            heads = self._without_earlier(side, heads)
         if other.end == ENDED_OPEN and not other.orderly:
             last = max(matched, default=NONE)
             behind = [index for index in heads if index > last]
@@ -152,6 +146,21 @@ class Verdict:
                 heads = heads[: len(heads) - len(behind)]
         return heads, cut
 
+    def _without_earlier(self, side: int, heads: list[int]) -> list[int]:
+        """`heads` without answers to nothing whose packet identifier nobody has asked with so far."""
+        session = self._sessions[side]
+        asked: dict[Pair, int] = {}  # by who asked, and with what, the first packet
+        for index, identifier in enumerate(session.identifiers):
+            asked.setdefault((self._conversation.key(side, index).sender, identifier), index)
+        kept: list[int] = []
+        for index in heads:
+            key = self._conversation.key(side, index)
+            asker = 1 - key.sender if key.type in FROM_THE_OTHER else key.sender
+            earlier = asked.get((asker, session.identifiers[index]), index) >= index
+            if key.type != codes.CONNACK and not (key.type in ORDERED and earlier):
+                kept.append(index)
+        return kept
+
     # Exchanges on both sides
 
     def _exchange(self, one: int, two: int) -> None:
@@ -160,7 +169,9 @@ class Verdict:
         self._values(one, two)
         answers = self._lanes[0].answers(one), self._lanes[1].answers(two)
         if answers[0] and answers[1]:
-            self._timing(one, two, answers[0][0], answers[1][0])
+            self._timing((one, two), (answers[0][0], answers[1][0]))
+        if self._is_delivery(one):
+            self._delivery_timing(one, two)
         if self._qos(0, one) != self._qos(1, two):
             return  # other answers follow from that
         kinds = [[self._conversation.key(side, index).type for index in answers[side]] for side in (0, 1)]
@@ -225,6 +236,9 @@ class Verdict:
         if any(change.meaningful for change in changes):
             found = self._difference(VALUE, self._name(0, one), one, two)
             found.changes = changes
+            found.says = self._unpublished(one, two)
+            lane = self._conversation.key(0, one).sender
+            found.form = EXACT if self._options.payloads else self._conversation.form(0, lane, one)
             self.differences.append(found)
 
     def _payload_matters(self, one: int, two: int) -> bool:
@@ -233,16 +247,22 @@ class Verdict:
         lane = self._conversation.key(0, one).sender
         if self._options.payloads:
             return True
-        subject = self._conversation.number(0, self._conversation.meanings.subject, one)
-        if lane == BROKER and self._published.topic_published(subject):
-            publishers = [
-                self._published.publisher(side, s.exact[i]) for side, s, i in ((0, left, one), (1, right, two))
-            ]
-            if (publishers[0] == -2) != (publishers[1] == -2):
-                return True  # what one broker delivered was never published
+        if not left.exact[one] or not right.exact[two] or self._unpublished(one, two):
+            return True
         if left.steady[one] == right.steady[two]:
             return False
         return self._conversation.form(0, lane, one) == STEADY or left.shape[one] != right.shape[two]
+
+    def _unpublished(self, one: int, two: int) -> str:
+        """Says so, if one of two different payloads was delivered and never published."""
+        if self._sessions[0].exact[one] == self._sessions[1].exact[two] or not self._is_delivery(one):
+            return ""
+        if not self._publishers.topic_published(self._conversation.number(0, self._conversation.meanings.subject, one)):
+            return ""
+        unknown = [self._conversation.origin(side, index) == NOBODY for side, index in ((0, one), (1, two))]
+        if unknown[0] == unknown[1]:
+            return ""
+        return f"nobody has published this message in {SIDES[unknown[1]]}"
 
     def _changes(self, one: int, two: int) -> list[Change]:
         """Parts with other values, by name."""
@@ -284,17 +304,24 @@ class Verdict:
         if not self._missing:
             return
         answers = {id(one) for one in self._missing}
-        strays: dict[tuple[str, str], list[Difference]] = defaultdict(list)
+        strays: dict[tuple[str, str, int], list[Difference]] = defaultdict(list)
         for one in reversed(self.differences):
             if id(one) not in answers and one.what in STRAYS:
-                strays[one.kind, one.what].append(one)
+                strays[one.kind, one.what, self._sender(one)].append(one)
         gone: set[int] = set()
         for missing in self._missing:
-            others = strays.get((ONLY_BAD if missing.kind == ONLY_GOOD else ONLY_GOOD, missing.what))
+            kind = ONLY_BAD if missing.kind == ONLY_GOOD else ONLY_GOOD
+            others = strays.get((kind, missing.what, self._sender(missing)))
             if others:
                 gone |= {id(missing), id(others[-1])}
                 self._merge(missing, others.pop())
         self.differences = [one for one in self.differences if id(one) not in gone]
+
+    def _sender(self, only: Difference) -> int:
+        """Who sent a packet that only one side has."""
+        side = 0 if only.kind == ONLY_GOOD else 1
+        index = bisect_left(self._sessions[side].numbers, (only.good, only.bad)[side])
+        return self._conversation.key(side, index).sender
 
     def _merge(self, missing: Difference, stray: Difference) -> None:
         good, bad = (missing, stray) if missing.kind == ONLY_GOOD else (stray, missing)
@@ -310,13 +337,12 @@ class Verdict:
 
     def _orders(self) -> None:
         """Exchanges and answers that are in another order, where the order has a meaning."""
-        pairs = self._conversation.pairs
         for pair in self._conversation.moved:
             self._moved(pair)
-        deliveries = [pair for pair in pairs if self._is_delivery(pair[0])]
+        deliveries = [pair for pair in self._conversation.pairs if self._is_delivery(pair[0])]
         races = out_of_order(deliveries)
         if races:
-            for group in self._by_publisher(deliveries):
+            for group in self._by_origin(deliveries):
                 for pair in out_of_order(group):
                     self._moved(pair)
         self._answer_order()
@@ -330,19 +356,19 @@ class Verdict:
         key = self._conversation.key(0, index)
         return key.sender == BROKER and key.type == codes.PUBLISH
 
-    def _by_publisher(self, deliveries: list[Pair]) -> list[list[Pair]]:
-        """Deliveries from one publisher at one QoS, without retained ones: these have an order across topics."""
-        groups: dict[tuple[int, int, int], list[Pair]] = defaultdict(list)
+    def _by_origin(self, deliveries: list[Pair]) -> list[list[Pair]]:
+        """Deliveries that have an order: from one publisher with one QoS, delivered with one QoS; across topics, but
+        for retained ones. Where nobody is seen to have published them, those of one topic."""
+        conversation = self._conversation
+        groups: dict[tuple[Pair, int, int], list[Pair]] = defaultdict(list)
         for one, two in deliveries:
-            parts = self._conversation.key(0, one).parts
-            if any(part.name == "mqtt.retain" and part.value for part in parts):
+            origins = conversation.origin(0, one), conversation.origin(1, two)
+            if SEVERAL in origins:
                 continue
-            who = (
-                self._published.publisher(0, self._sessions[0].exact[one]),
-                self._published.publisher(1, self._sessions[1].exact[two]),
-            )
-            if min(who) >= 0:
-                groups[who[0], who[1], self._qos(0, one)].append((one, two))
+            retained = any(part.name == "mqtt.retain" and part.value for part in conversation.key(0, one).parts)
+            within = retained or NOBODY in origins
+            topic = conversation.number(0, conversation.meanings.subject, one) if within else NONE
+            groups[origins, self._qos(0, one), topic].append((one, two))
         return list(groups.values())
 
     def _answer_order(self) -> None:
@@ -379,14 +405,30 @@ class Verdict:
 
     # Time, and the connection as a whole
 
-    def _timing(self, one: int, two: int, answer_one: int, answer_two: int) -> None:
+    def _timing(self, heads: Pair, answers: Pair) -> None:
         """How long the first answer took, by class."""
-        left, right = self._sessions
-        took = left.times[answer_one] - left.times[one], right.times[answer_two] - right.times[two]
+        begun = [session.times[head] for session, head in zip(self._sessions, heads, strict=True)]
+        self._took(begun, answers, "")
+
+    def _delivery_timing(self, one: int, two: int) -> None:
+        """How long it took from publishing to delivery, for a client that was there."""
+        begun: list[int] = []
+        for side, index in ((0, one), (1, two)):
+            session = self._sessions[side]
+            subject = self._conversation.number(side, self._conversation.meanings.subject, index)
+            published = self._publishers.published_ns(side, subject, session.exact[index])
+            if published == NEVER or published < session.opened_ns:
+                return
+            begun.append(published)
+        self._took(begun, (one, two), "delivered ")
+
+    def _took(self, begun: list[int], ended: Pair, what: str) -> None:
+        """By class, from times to packets."""
+        took = [session.times[ended[side]] - begun[side] for side, session in enumerate(self._sessions)]
         classes = [sum(ns >= limit for limit in TIMING_CLASSES) for ns in took]
         if abs(classes[0] - classes[1]) >= TIMING_APART:
-            found = self._difference(TIMING, self._name(0, answer_one), answer_one, answer_two)
-            found.says = f"in GOOD after {TIMING_NAMES[classes[0]]}, in BAD after {TIMING_NAMES[classes[1]]}"
+            found = self._difference(TIMING, self._name(0, ended[0]), *ended)
+            found.says = f"{what}in GOOD after {TIMING_NAMES[classes[0]]}, in BAD after {TIMING_NAMES[classes[1]]}"
             self.timings.append(found)
 
     def _pings(self) -> None:
@@ -421,8 +463,12 @@ class Verdict:
         one, two = self._sessions
         if one.client_id == two.client_id:
             return []
-        assigned = not one.told and not two.told
-        matters = self._options.ids or not (assigned or same_but_random(one.client_id, two.client_id))
+        aside = not one.told and not two.told
+        if not aside and same_but_random(one.client_id, two.client_id):
+            own = self._conversation.meanings.own_ids
+            fresh = one.client_id in own[0] and two.client_id in own[1]  # what is made up anew does not come back
+            aside = fresh or counted_alike(one.client_id, two.client_id)
+        matters = self._options.ids or not aside
         self.aside[CLIENT_IDENTIFIERS] += not matters
         told = [session.client_id if session.told else "" for session in self._sessions]
         return [Change(CLIENT_IDENTIFIER, told[0], told[1], matters)]

@@ -10,13 +10,14 @@ from typing import Final
 
 from mqttdissect.comparison.difference import KINDS, NOWHERE, SIDES, TIMING, Change, Difference, Result, Value
 from mqttdissect.comparison.facts import Facts
+from mqttdissect.comparison.marks import Marks, Payload, marks
 from mqttdissect.mqtt.fields import TEXT, BitSpec, FieldSpec
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE
 from mqttdissect.output import values
 from mqttdissect.output.gist import Gist
 from mqttdissect.output.ndjson import JsonWriter
-from mqttdissect.output.sidebyside import SideBySide, first_difference
+from mqttdissect.output.sidebyside import SideBySide
 from mqttdissect.output.text import cells, padded, shortened, visible, wrapped
 from mqttdissect.output.theme import Theme, no_colour
 
@@ -35,11 +36,24 @@ class Shown:
     def __init__(self) -> None:
         self.packets: tuple[dict[int, Packet], dict[int, Packet]] = ({}, {})
         self.gists: tuple[dict[int, str], dict[int, str]] = ({}, {})
-        self.payloads: tuple[dict[int, bytes], dict[int, bytes]] = ({}, {})
+        self.payloads: tuple[dict[int, Payload], dict[int, Payload]] = ({}, {})
 
     def packet(self, side: int, difference: Difference) -> Packet | None:
         """The packet of a difference, if it is there whole."""
         return self.packets[side].get((difference.good, difference.bad)[side])
+
+    def marks(self, difference: Difference) -> Marks | None:
+        """Where the payloads of a difference differ, if both are there and that has a meaning."""
+        good, bad = self.payloads[0].get(difference.good), self.payloads[1].get(difference.bad)
+        counts = any(change.meaningful and change.spec is APPLICATION_MESSAGE for change in difference.changes)
+        return marks(good, bad, difference.form) if counts and good is not None and bad is not None else None
+
+    def excerpts(self, difference: Difference, first: tuple[int, int]) -> list[str]:
+        """Parts of both payloads around the bytes where they begin to differ."""
+        return [
+            excerpt(self.payloads[side][number].data, first[side])
+            for side, number in enumerate((difference.good, difference.bad))
+        ]
 
 
 class Text:
@@ -88,7 +102,7 @@ class Text:
         good, bad = shown.packet(0, difference), shown.packet(1, difference)
         if good is not None or bad is not None:
             meaning = {change.spec for change in difference.changes if change.meaningful}
-            lines += ["\n", *writer.lines(good, bad, meaning)]
+            lines += ["\n", *writer.lines(good, bad, meaning, shown.marks(difference))]
         return "".join(lines)
 
     def _details(self, difference: Difference, shown: Shown, most: int) -> list[str]:
@@ -110,10 +124,14 @@ class Text:
         return shortened(in_words(change.spec, (change.good, change.bad)[side], self._secrets), LONGEST_VALUE)
 
     def _payload(self, difference: Difference, shown: Shown) -> str:
-        """The part of both payloads where they begin to differ."""
-        both = [shown.payloads[side].get(number, b"") for side, number in enumerate((difference.good, difference.bad))]
-        at = first_difference(*both)
-        return f"Application message, from byte {at} on: {excerpt(both[0], at)} | {excerpt(both[1], at)}"
+        """The part of both payloads where they begin to differ in meaning."""
+        found = shown.marks(difference)
+        if found is None:
+            return APPLICATION_MESSAGE.label
+        place = " | ".join(dict.fromkeys(map(str, found.first)))
+        return (
+            f"{APPLICATION_MESSAGE.label}, from byte {place} on: {' | '.join(shown.excerpts(difference, found.first))}"
+        )
 
     def _list(self, result: Result, listed: list[Difference], shown: Shown) -> Iterator[str]:
         """All, a line each, aligned."""
@@ -186,6 +204,8 @@ class Text:
         for side, facts in zip(SIDES, result.captures, strict=True):
             if facts.left_out:
                 lines.append(f"Left out: the last {facts.left_out:,} packets of {side}, there are too many")
+            if facts.damaged:
+                lines.append(f"The capture of {side} is damaged: compared is what could be read of it")
             lost = sum(one.gap_bytes for one in facts.sessions)
             if lost:
                 lines.append(f"The capture of {side} lacks {lost:,} bytes of MQTT: what is missing may be due to that")
@@ -311,7 +331,7 @@ class Json:
             "says": difference.says or None,
             "packets": difference.count,
             "answers": difference.answers,
-            "fields": [self._change(change) for change in difference.changes],
+            "fields": [self._change(change, difference, shown) for change in difference.changes],
         }
         for side, name in enumerate(("good", "bad")):
             packet = shown.packet(side, difference)
@@ -320,12 +340,17 @@ class Json:
             line[f"{name}_stream"] = stream if stream >= 0 else None
         return line
 
-    def _change(self, change: Change) -> dict[str, object]:
+    def _change(self, change: Change, difference: Difference, shown: Shown) -> dict[str, object]:
         spec = change.spec
         entry: dict[str, object] = {"name": spec.name, "label": spec.label, "counts": change.meaningful}
         if change.place:
             entry["place"] = change.place
-        if spec is not APPLICATION_MESSAGE:
+        if spec is APPLICATION_MESSAGE:
+            found = shown.marks(difference)
+            if found is not None:
+                parts = shown.excerpts(difference, found.first)
+                entry |= {"good_from": found.first[0], "bad_from": found.first[1], "good": parts[0], "bad": parts[1]}
+        else:
             for name, value in (("good", change.good), ("bad", change.bad)):
                 secret = isinstance(spec, FieldSpec) and spec.secret
                 text = spec.kind == TEXT if isinstance(spec, FieldSpec) else False
@@ -346,7 +371,7 @@ class Json:
             },
             "packets": {"compared": result.compared, "good": good.packets, "bad": bad.packets,
                         "left_out": [good.left_out, bad.left_out]},
-            "captures": [good.name, bad.name],
+            "captures": [good.name, bad.name], "damaged": [good.damaged, bad.damaged],
         }  # fmt: skip
 
 

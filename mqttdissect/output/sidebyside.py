@@ -3,20 +3,24 @@
 Takes packets and the specs of the fields that differ in meaning; hands on lines. Fields are put next to each other by
 what they are, not by where they lie. Marks: `≠` differs in meaning, `~` differs and was set aside (or follows from the
 rest, as lengths do), `<` and `>` only on one side. The bytes that differ are painted; without colour a line of
-`^` below says which they are.
+`^` below says which they are. Of payloads, only those that differ in meaning are.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import Final
 
 from mqttdissect.comparison.alignment import aligned
 from mqttdissect.comparison.difference import SIDES
+from mqttdissect.comparison.marks import Marks, Payload, marks
+from mqttdissect.comparison.volatile import EXACT
 from mqttdissect.mqtt.fields import BitSpec, Field, FieldSpec
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.registry import APPLICATION_MESSAGE
 from mqttdissect.output.clock import Clock
-from mqttdissect.output.text import cells
+from mqttdissect.output.text import cells, wrapped
 from mqttdissect.output.theme import Theme, no_colour
 from mqttdissect.output.tree import PER_ROW, TreeWriter
 
@@ -26,21 +30,30 @@ ASIDE: Final = "~"
 LEFT: Final = "<"
 RIGHT: Final = ">"
 SAME: Final = " "
+VALUE_BELOW: Final = 27  # columns behind the guides, where labels start
+HEADING_BELOW: Final = 6
+BLANK_GUIDES: Final = 6  # columns of a line of the last field of the last part; the rest is blank too
+MOST_BEHIND: Final = 4  # rows of bytes that differ behind what is shown of a field
 NOTHING: Final = "(nothing)"
 GUIDES: Final = re.compile(r"(?:│  |   |├─ |└─ )*")
-BYTES: Final = re.compile(r"([0-9a-f]{4}  |      )((?:[0-9a-f*]{2})(?: [0-9a-f*]{2}){0,6})(?= |$)")
+BYTES: Final = re.compile(r"([0-9a-f]{4,}  |      )((?:[0-9a-f*]{2})(?: [0-9a-f*]{2}){0,6})(?= |$)")
 
 Specs = set[FieldSpec | BitSpec]
 Span = tuple[int, int]  # columns
 
 
 class Row:
-    """A line of a tree. spans: columns of bytes that differ. mark: what about it."""
+    """A line of a tree. spans: columns of bytes that differ. mark: what about it. plain: only the bytes are painted,
+    the value beside them is that of others."""
 
-    def __init__(self, text: str, mark: str = SAME, spans: list[Span] | None = None) -> None:
+    def __init__(self, text: str, mark: str = SAME, spans: list[Span] | None = None, plain: bool = False) -> None:
         self.text = text
         self.mark = mark
         self.spans = spans or []
+        self.plain = plain
+
+
+RowPair = tuple[Row, Row]
 
 
 class Block:
@@ -66,13 +79,13 @@ class SideBySide:
             writer.clock.first_ns = first
         self._secrets = secrets
 
-    def lines(self, good: Packet | None, bad: Packet | None, meaning: Specs) -> list[str]:
-        """The two trees. A packet that is not there is `(nothing)`."""
+    def lines(self, good: Packet | None, bad: Packet | None, meaning: Specs, where: Marks | None = None) -> list[str]:
+        """The two trees. A packet that is not there is `(nothing)`. where: the bytes of the payloads that differ."""
         packets = (good, bad)
         blocks = [self._blocks(side, packet) for side, packet in enumerate(packets)]
         names: dict[str, int] = {}
         numbers = [[names.setdefault(block.what, len(names)) for block in side] for side in blocks]
-        pairs: list[tuple[Row, Row]] = []
+        pairs: list[RowPair] = []
         i = j = 0
         for to_i, to_j in [*aligned(numbers[0], numbers[1]), (len(blocks[0]), len(blocks[1]))]:
             for block in blocks[0][i:to_i]:
@@ -80,7 +93,7 @@ class SideBySide:
             for block in blocks[1][j:to_j]:
                 pairs += [(Row(""), Row(row, RIGHT if good else SAME)) for row in block.rows]
             if to_i < len(blocks[0]):
-                pairs += self._paired(packets, blocks[0][to_i], blocks[1][to_j], meaning)
+                pairs += self._paired(packets, (blocks[0][to_i], blocks[1][to_j]), meaning, where)
             i, j = to_i + 1, to_j + 1
         if self._beside:
             return self._two_columns(pairs)
@@ -107,9 +120,14 @@ class SideBySide:
         return blocks
 
     def _paired(
-        self, packets: tuple[Packet | None, Packet | None], one: Block, two: Block, meaning: Specs
-    ) -> list[tuple[Row, Row]]:
+        self,
+        packets: tuple[Packet | None, Packet | None],
+        blocks: tuple[Block, Block],
+        meaning: Specs,
+        where: Marks | None,
+    ) -> list[RowPair]:
         """Two blocks of one field, row by row."""
+        one, two = blocks
         left, right = one.field, two.field
         good, bad = packets
         if left is None or right is None or good is None or bad is None:
@@ -117,59 +135,89 @@ class SideBySide:
         raw = good.data[left.start : left.end], bad.data[right.start : right.end]
         if raw[0] == raw[1] and left.value == right.value:
             return [(Row(a), Row(b)) for a, b in zip(one.rows, two.rows, strict=False)]
+        if where is not None and left.spec is APPLICATION_MESSAGE:
+            return self._payload(blocks, (good, bad), where)
         mark = MEANS if {left.spec, *left.spec.bits} & meaning else ASIDE
         secret = left.spec.secret and not self._secrets
-        rows: list[tuple[Row, Row]] = []
+        rows: list[RowPair] = []
         for at in range(max(len(one.rows), len(two.rows))):
-            texts = [block.rows[at] if at < len(block.rows) else "" for block in (one, two)]
+            texts = [block.rows[at] if at < len(block.rows) else "" for block in blocks]
             marked = mark if secret or content(texts[0]) != content(texts[1]) else SAME
             spans = ([], []) if secret else different(texts[0], texts[1])
             rows.append((Row(texts[0], marked, spans[0]), Row(texts[1], marked, spans[1])))
-        first = first_difference(raw[0], raw[1])
-        if not secret and self._fold and first >= self._fold and max(len(raw[0]), len(raw[1])) > self._fold:
-            rows.append(self._behind_fold((one, two), (good, bad), first, mark))
+        if not secret:
+            rows += self._behind_fold(blocks, (good, bad), marks(Payload(raw[0], 0), Payload(raw[1], 0), EXACT), mark)
         return rows
 
-    def _behind_fold(
-        self, blocks: tuple[Block, Block], packets: tuple[Packet, Packet], at: int, mark: str
-    ) -> tuple[Row, Row]:
-        """A row of the first bytes that differ, where the tree does not show them."""
-        texts: list[str] = []
-        for block, packet in zip(blocks, packets, strict=True):
-            assert block.field is not None
-            place = block.field.start + at
-            raw = packet.data[place : min(place + PER_ROW, block.field.end)]
-            guide = GUIDES.match(block.rows[-1])
-            fill = guide[0].replace("├─ ", "│  ").replace("└─ ", "   ") if guide else ""
-            texts.append(
-                f"{fill}{place:04x}  {raw.hex(' '):21}first byte that differs" if raw else f"{fill}(ends before)"
-            )
-        spans = different(texts[0], texts[1])
-        return Row(texts[0], mark, spans[0]), Row(texts[1], mark, spans[1])
+    def _payload(self, blocks: tuple[Block, Block], packets: tuple[Packet, Packet], where: Marks) -> list[RowPair]:
+        """Two payloads, row by row. Those that were set aside in part, or say the same in another place, are not
+        differences."""
+        rows: list[list[Row]] = [[], []]
+        for side, block in enumerate(blocks):
+            for at, text in enumerate(block.rows):
+                columns = byte_columns(text)
+                start, end = at * PER_ROW, at * PER_ROW + len(columns)
+                spans = [columns[byte - start] for byte in within(where.spans[side], start, end)]
+                mark = MEANS if spans else ASIDE if within(where.aside[side], start, end) else SAME
+                rows[side].append(Row(text, mark, spans, plain=True))
+        return [*zip_longest(rows[0], rows[1], fillvalue=Row("")), *self._behind_fold(blocks, packets, where, MEANS)]
 
-    def _two_columns(self, pairs: list[tuple[Row, Row]]) -> list[str]:
+    def _behind_fold(
+        self, blocks: tuple[Block, Block], packets: tuple[Packet, Packet], where: Marks, mark: str
+    ) -> list[RowPair]:
+        """Rows of the bytes that differ, where the tree does not show them."""
+        raw = [bytes_of(*both) for both in zip(blocks, packets, strict=True)]
+        if not self._fold or max(map(len, raw)) <= self._fold:
+            return []
+        left, right = (
+            self._rows_behind(blocks[side], raw[side], where.first[side], where.spans[side], mark) for side in (0, 1)
+        )
+        return list(zip_longest(left, right, fillvalue=Row("")))
+
+    def _rows_behind(self, block: Block, raw: bytes, first: int, spans: list[Span], mark: str) -> list[Row]:
+        """Those of one side."""
+        start = block.field.start if block.field is not None else 0
+        fill = beneath(block.rows[0])
+        rows: list[Row] = []
+        shown = self._fold
+        for byte in [first, *[byte for one, two in spans for byte in range(max(one, shown), two)]]:
+            if byte < shown and not (byte == first == len(raw)):
+                continue
+            if len(rows) == MOST_BEHIND:
+                rows.append(Row(f"{fill}      … more that differ", mark))
+                break
+            part = raw[byte : byte + PER_ROW]
+            says = "first byte that differs" if byte == first else ""
+            text = f"{fill}{start + byte:04x}  {part.hex(' '):21}{says}" if part else f"{fill}(ends before)"
+            columns = byte_columns(text)
+            found = [columns[at - byte] for at in within(spans, byte, byte + len(columns))]
+            rows.append(Row(text.rstrip(), mark, found, plain=True))
+            shown = byte + PER_ROW
+        return rows
+
+    def _two_columns(self, pairs: list[RowPair]) -> list[str]:
         """Side by side."""
         half = self._half or max(cells(left.text) for left, _ in pairs)
         lines: list[str] = []
-        for left, right in pairs:
+        fits = [fitted_pair(pair, half) for pair in pairs]
+        for left, right in [pair for group in fits for pair in group]:
             mark = left.mark if left.mark != SAME else right.mark
-            space = " " * max(0, half - cells(cut(left.text, half)))
-            painted = self._painted(cut(left.text, half), left), self._painted(cut(right.text, half), right)
+            space = " " * max(0, half - cells(left.text))
+            painted = self._painted(left), self._painted(right)
             lines.append(f"{painted[0]}{space} {self._mark(mark)} {painted[1]}".rstrip() + "\n")
             if (left.spans or right.spans) and not self._theme.colour:
                 lines.append(f"{carets(left).ljust(half)}   {carets(right)}".rstrip() + "\n")
         return lines
 
-    def _above(self, pairs: list[tuple[Row, Row]]) -> list[str]:
+    def _above(self, pairs: list[RowPair]) -> list[str]:
         """One above the other."""
         lines: list[str] = []
         for side, name in enumerate(SIDES):
             lines.append(f"  {self._theme.paint(self._theme.heading, name)}\n")
-            for pair in pairs:
-                row = pair[side]
+            for row in [row for pair in pairs for row in fitted(pair[side], self._half)]:
                 if not row.text:
                     continue
-                lines.append(f"{self._mark(row.mark)} {self._painted(cut(row.text, self._half), row)}".rstrip() + "\n")
+                lines.append(f"{self._mark(row.mark)} {self._painted(row)}".rstrip() + "\n")
                 if row.spans and not self._theme.colour:
                     lines.append(f"  {carets(row)}\n")
             if side == 0:
@@ -182,11 +230,14 @@ class SideBySide:
         )
         return self._theme.paint(style, mark) if mark != SAME else mark
 
-    def _painted(self, text: str, row: Row) -> str:
+    def _painted(self, row: Row) -> str:
         """The row with its bytes that differ in colour."""
+        text = row.text
         if not self._theme.colour or row.mark == SAME:
             return text
         style = self._theme.error if row.mark == MEANS else self._theme.bits
+        if not row.spans and row.plain:
+            return text
         if not row.spans:
             return self._theme.paint(style, text)
         parts: list[str] = []
@@ -195,7 +246,7 @@ class SideBySide:
             parts += [text[at:start], self._theme.paint(style, text[start:end])]
             at = end
         value = value_column(text)
-        if value > at:
+        if value > at and not row.plain:
             return "".join(parts) + text[at:value] + self._theme.paint(style, text[value:])
         return "".join(parts) + text[at:]
 
@@ -232,34 +283,48 @@ def different(one: str, two: str) -> tuple[list[Span], list[Span]]:
     return found
 
 
-def first_difference(one: bytes, two: bytes) -> int:
-    """Offset of the first byte that differs, or where one ends."""
-    shorter = min(len(one), len(two))
-    if one[:shorter] == two[:shorter]:
-        return shorter
-    low, high = 0, shorter  # the first `low` bytes are equal, the first `high` are not
-    while high - low > 1:
-        middle = (low + high) // 2
-        if one[low:middle] == two[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
+def bytes_of(block: Block, packet: Packet) -> bytes:
+    """The bytes of a block's field."""
+    return packet.data[block.field.start : block.field.end] if block.field is not None else b""
+
+
+def within(spans: list[Span], start: int, end: int) -> list[int]:
+    """The bytes of spans from `start` to `end`."""
+    return [byte for one, two in spans for byte in range(max(one, start), min(two, end))]
 
 
 def carets(row: Row) -> str:
     """A line that points at the bytes that differ."""
-    guide = GUIDES.match(row.text)
-    line = (guide[0] if guide else "").replace("├─ ", "│  ").replace("└─ ", "   ")
+    line = beneath(row.text)
     for start, end in row.spans:
         line = line.ljust(start) + "^" * (end - start)
     return line if row.spans else line.rstrip()
 
 
-def cut(text: str, width: int) -> str:
-    """At most `width` columns; 0 for any."""
-    if not width or cells(text) <= width:
-        return text
-    while cells(text) > width - 1:
-        text = text[: max(0, len(text) - max(1, (cells(text) - width + 1) // 2))]
-    return text + "…"
+def beneath(row: str) -> str:
+    """The guides of a row as they go on in the lines below it."""
+    guide = GUIDES.match(row)
+    return (guide[0] if guide else "").replace("├─ ", "│  ").replace("└─ ", "   ")
+
+
+def fitted(row: Row, width: int) -> list[Row]:
+    """The row in lines of at most `width` columns, 0 for any: its value goes below its label."""
+    if not width or cells(row.text) <= width:
+        return [row]
+    fill = beneath(row.text)
+    if fill.isspace():
+        fill = fill[:BLANK_GUIDES]
+    indent = fill.ljust(len(fill) + (VALUE_BELOW if fill else HEADING_BELOW))
+    at = value_column(row.text)
+    if cells(row.text[:at].rstrip()) > width or cells(row.text[at:]) > width - len(indent):
+        at = len(wrapped(row.text, width)[0])
+        at = at if fill else row.text.rfind(" ", 0, at) + 1 or at
+    rows = [Row(row.text[:at].rstrip(), row.mark, row.spans, row.plain)]
+    return rows + [
+        Row(indent + line, row.mark, plain=row.plain) for line in wrapped(row.text[at:].lstrip(), width - len(indent))
+    ]
+
+
+def fitted_pair(pair: RowPair, width: int) -> list[RowPair]:
+    """The same for two rows next to each other."""
+    return list(zip_longest(fitted(pair[0], width), fitted(pair[1], width), fillvalue=Row("")))

@@ -29,7 +29,7 @@ from mqttdissect.output.writer import Writer
 PER_ROW: Final = 7
 HEX_WIDTH: Final = 21
 LABEL_WIDTH: Final = 26
-NARROWEST: Final = 20  # columns that a value has on any terminal
+NARROWEST: Final = 16  # columns that a value has on any terminal
 MOST_SPANS: Final = 6
 BLANK_OFFSET: Final = b"      "
 BLANK_BITS: Final = b"        "  # between a byte and its bits
