@@ -604,6 +604,19 @@ def shared(*delivered: bytes, qos: tuple[int, int] = (1, 1), topics: tuple[str, 
     return [*found, *[Event(0, S, one) for one in delivered]]
 
 
+def readings(order: tuple[int, ...], base: int) -> list[Event]:
+    """Two clients in turn publish numbers to two topics, which a third gets at once. order: who is next."""
+    found = hello("c")
+    for client in (1, 2):
+        found += [Event(client, C, connect(f"writer {'-ab'[client]}")), Event(client, S, connack())]
+    sent_by = {1: 0, 2: 0}
+    for client in order:
+        number = sent_by[client] = sent_by[client] + 1
+        data = publish(f"t/{number % 2}", f"{base + 10 * number + client}")
+        found += [Event(client, C, data), Event(0, S, data)]
+    return found
+
+
 A0, A1, B0, B1 = (publish("t", f"{client}{at}", 1, 9) for client in (1, 2) for at in (0, 1))
 SAME, GONE = publish("t", "the same"), publish("t", "gone")
 U1 = publish("u", "11", 1, 9)
@@ -703,6 +716,11 @@ ALIKE: list[tuple[str, list[Event], list[Event]]] = [
         ],
     ),
     ("publishers race in one topic", shared(A0, A1, B0, B1), shared(B0, A0, B1, A1)),
+    (
+        "readings of several publishers in several topics",
+        readings((2, 1, 1, 2, 1, 2, 1, 2), 0),
+        readings((2, 2, 2, 2, 1, 1, 1, 1), 100),
+    ),
     ("messages of several publishers", shared(A0, SAME, A1, SAME), shared(SAME, A0, A1, SAME)),
     ("a will races", shared(A0, GONE, A1), shared(A0, A1, GONE)),
     ("QoS 2 is overtaken", shared(A0, A1, qos=(2, 1)), shared(A1, A0, qos=(2, 1))),

@@ -125,10 +125,6 @@ class Conversation:
     def _deliveries(self, left: list[int], right: list[int]) -> Heads:
         """Match deliveries of one topic: those of one origin first, then what is left, for which the captures do not
         agree who published it."""
-        ones = [self._element(0, BROKER, index) for index in left]
-        if ones == [self._element(1, BROKER, index) for index in right]:
-            self.pairs += zip(left, right, strict=True)
-            return [], []
         origins: dict[int, Heads] = defaultdict(lambda: ([], []))
         for side, heads in enumerate((left, right)):
             for index in heads:

@@ -358,12 +358,13 @@ class Verdict:
 
     def _by_origin(self, deliveries: list[Pair]) -> list[list[Pair]]:
         """Deliveries that have an order: from one publisher with one QoS, delivered with one QoS; across topics, but
-        for retained ones. Where nobody is seen to have published them, those of one topic."""
+        for retained ones. Where nobody is seen to have published them, those of one topic. Two that stand for one
+        another and are of different origin have none."""
         conversation = self._conversation
         groups: dict[tuple[Pair, int, int], list[Pair]] = defaultdict(list)
         for one, two in deliveries:
             origins = conversation.origin(0, one), conversation.origin(1, two)
-            if SEVERAL in origins:
+            if SEVERAL in origins or (origins[0] != origins[1] and NOBODY not in origins):
                 continue
             retained = any(part.name == "mqtt.retain" and part.value for part in conversation.key(0, one).parts)
             within = retained or NOBODY in origins
