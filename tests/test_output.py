@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from support import Stream, connect, dissect, packet, pcap, publish, text
 
 from mqttdissect import decode
 from mqttdissect.output.clock import Clock, seconds
-from mqttdissect.output.text import cells, visible, wrapped
+from mqttdissect.output.text import MAYBE_PILED, MOST_MARKS, cells, is_mark, visible, wrapped
 from mqttdissect.output.theme import no_colour
 from mqttdissect.output.tree import TreeWriter
 from mqttdissect.output.values import what_is
@@ -219,10 +220,45 @@ def test_text_from_the_wire_is_shown_not_obeyed(mqttdissect: Run, tmp_path: Path
 
 @given(st.text())
 def test_visible_text_is_printable(value: str) -> None:
-    """Whatever came in."""
-    assert visible(value).isprintable()
-    if value.isprintable():
-        assert visible(value) == value
+    """Whatever came in; what is printable already, and has no piles of marks, stays as it is."""
+    found = visible(value)
+    assert found.isprintable()
+    if value.isprintable() and longest_pile(value) <= MOST_MARKS:
+        assert found == value
+
+
+def longest_pile(value: str) -> int:
+    """Of marks that take no column, one behind the other."""
+    return max((len(list(run)) for mark, run in groupby(value, is_mark) if mark), default=0)
+
+
+MARKS = "\u0301\u20dd\u0e31\u0ccc\u1160\u11ff\ua672\ufe0f\U0001f3fd\U000e0100"
+
+
+@given(st.text(st.sampled_from("a\\日é" + MARKS), max_size=60))
+def test_marks_do_not_pile_up(value: str) -> None:
+    """So many on one character, then escapes, from which the text can be told."""
+    found = visible(value)
+    assert longest_pile(found) <= MOST_MARKS
+    assert len(found) <= 5 * cells(found) + MOST_MARKS
+    if found != value:
+        raw = found.encode("ascii", "backslashreplace").decode("ascii")
+        assert raw.encode("ascii").decode("unicode_escape") == value
+
+
+def test_what_is_written_with_marks_stays_itself() -> None:
+    """In scripts that need several on one character."""
+    for word in ("नमस्ते/क्ष्मि", "ที่นี่/กำลัง", "שָׁלוֹם", "Việt Nam", "각", "é\\ü", "❤️/👍🏽"):
+        assert visible(word.replace("\u200d", "")) == word
+
+
+def test_every_mark_is_looked_for() -> None:
+    """The quick look overlooks none."""
+    one = re.compile(MAYBE_PILED.pattern.rsplit("{", 1)[0])
+    for point in range(0x110000):
+        char = chr(point)
+        if is_mark(char):
+            assert one.match(char), hex(point)
 
 
 @given(st.text(st.characters(blacklist_categories=["C"])), st.integers(4, 30))

@@ -725,6 +725,15 @@ def test_hostile_names_are_harmless_in_pictures(tmp_path: Path) -> None:
     assert run("stats", "-s", "topics", "-o", tmp_path / "a.png", "-", input=hostile()).returncode == 0
 
 
+def test_marks_do_not_pile_up_in_pictures(tmp_path: Path) -> None:
+    """They would be drawn over the charts around."""
+    pytest.importorskip("matplotlib")
+    capture = pcap(Stream().handshake().client(connect("e" + "\u0301" * 200), publish("t", b"1")).frames)
+    path = tmp_path / "a.svg"
+    assert run("stats", "-o", path, "-", input=capture).returncode == 0
+    assert 0 < path.read_text(encoding="utf-8").count("\u0301") <= 8
+
+
 def test_what_is_beyond_the_limits_is_summed_up() -> None:
     """Topics and clients that are not told apart any more are one row, and nothing is lost."""
     report = json.loads(output("stats", "-T", "json", "--max-topics", "5", "--max-clients", "3", MANY))

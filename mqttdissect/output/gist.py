@@ -34,7 +34,7 @@ from mqttdissect.mqtt.registry import (
     WILL_TOPIC,
 )
 from mqttdissect.output.pieces import number as digits_of
-from mqttdissect.output.text import decoded, shortened, visible
+from mqttdissect.output.text import brief, decoded, shortened, visible
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.values import number, size_of
 
@@ -50,8 +50,7 @@ REASON_STRING: Final = BY_IDENTIFIER[0x1F].value
 
 def words(value: object) -> str:
     """Text from the wire, harmless and short."""
-    text = decoded(value) if isinstance(value, bytes) else visible(str(value))
-    return shortened(text, LONGEST)
+    return shortened(decoded(value), LONGEST) if isinstance(value, bytes) else brief(str(value), LONGEST)
 
 
 def integer(value: object) -> int:

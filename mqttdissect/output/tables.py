@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mqttdissect.output.columns import quoted, safe
-from mqttdissect.output.text import cells, shortened, visible
+from mqttdissect.output.text import brief, cells, visible
 from mqttdissect.output.theme import Theme
 from mqttdissect.output.units import duration, rate, share, size, size_rate
 
@@ -115,7 +115,7 @@ def shown(cell: Cell, form: str) -> str:
     if cell is None:
         return NONE
     if isinstance(cell, str):
-        return shortened(visible(cell), LONGEST)
+        return brief(cell, LONGEST)
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     return FORMS[form](cell)

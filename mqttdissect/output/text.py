@@ -2,23 +2,59 @@
 shown, not obeyed.
 
 Control characters, escape sequences, bidirectional controls, zero-width and other invisible characters, unassigned and
-private ones, and lone surrogates all come out as escapes (\\x1b, \\u202e). Everything printable stays itself.
+private ones, and lone surrogates all come out as escapes (\\x1b, \\u202e). So do marks that would pile up on one
+character (combining ones and others that take no column) behind the first `MOST_MARKS`, which are more than any script
+needs: a pile would be drawn over the lines around it, and a line of a few columns could be of any length. Everything
+else that is printable stays itself.
 """
 
 import re
+import unicodedata
 from typing import Final
 
 from mypy_extensions import i64
 
 SHORT: Final[dict[str, str]] = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+MOST_MARKS: Final = 4  # on one character
+MAYBE_PILED: Final = re.compile(  # more of those that are not known to take a column; the blocks of most letters are
+    "[^\0-\u02ff\u0370-\u0482\u048a-\u0590\u05d0-\u05ff\u0620-\u064a\u0660-\u066f\u0671-\u06d5\u0904-\u0939\u0e01-\u0e30"
+    "\u1e00-\u20cf\u2100-\u2cee\u2e00-\u3029\u3030-\u3098\u309b-\u3163\u3165-\ua66e\uac00-\ud7a3\uf900-\ufaff\uff00-\uff9f"
+    f"\U0001f000-\U0001f3fa\U0001f400-\U0001faff\U00020000-\U0003ffff]{{{MOST_MARKS + 1}}}"
+)
+NO_COLUMN: Final = re.compile("[\u1160-\u11ff\u3164\ud7b0-\ud7fb\uffa0\U0001f3fb-\U0001f3ff]")  # though letters
 
 
 def visible(text: str) -> str:
     """`text` with every character that is not plainly printable as an escape. A backslash is doubled only where
     escapes make that necessary, so that ordinary text stays as it is."""
     if printable(text):
-        return text
-    return "".join([char if char.isprintable() and char != "\\" else escape(char) for char in text])
+        if text.isascii() or MAYBE_PILED.search(text) is None:
+            return text
+    elif text.isascii() or MAYBE_PILED.search(text) is None:
+        return "".join([char if char.isprintable() and char != "\\" else escape(char) for char in text])
+    shown = flattened(text)
+    return text if shown == text.replace("\\", "\\\\") else shown
+
+
+def flattened(text: str) -> str:
+    """The same for text with piles of marks; backslashes are doubled."""
+    out: list[str] = []
+    marks = 0
+    for char in text:
+        marks = marks + 1 if is_mark(char) else 0
+        plain = char.isprintable() and char != "\\" and marks <= MOST_MARKS
+        out.append(char if plain else escape(char))
+    return "".join(out)
+
+
+def is_mark(char: str) -> bool:
+    """Is it drawn over the one before, or not at all?"""
+    return unicodedata.category(char)[0] == "M" or NO_COLUMN.match(char) is not None
+
+
+def brief(text: str, most: int) -> str:
+    """The same of its first characters, and an ellipsis if there are more than `most`."""
+    return shortened(visible(text[: most + 1]), most)
 
 
 def printable(text: str) -> bool:

@@ -35,7 +35,7 @@ from mqttdissect.output.ladder.step import (
     WARNING,
     Step,
 )
-from mqttdissect.output.text import cells, visible
+from mqttdissect.output.text import brief, cells, visible
 from mqttdissect.output.theme import no_colour
 from mqttdissect.output.values import size_of
 
@@ -46,6 +46,7 @@ MOST_NOTES: Final = 3  # that are malformed in one packet
 DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings about what is drawn as what it is
 LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 OTHERS: Final = "others"
+LONGEST: Final = 1000  # characters of one text
 SIDES: Final = ("the client", "the broker")
 
 
@@ -409,7 +410,7 @@ class Ladder:
         if not shown and finding.client:
             text = f"{finding.client}: {text}"
         lane = party.lane if shown and party is not None else NOBODY
-        step = Step(NOTE, lane, NOBODY, visible(text))
+        step = Step(NOTE, lane, NOBODY, brief(text, LONGEST))
         step.level = LEVELS[int(finding.severity)]
         if frame:
             step.frame = frame
