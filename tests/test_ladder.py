@@ -473,6 +473,21 @@ def test_what_is_narrow_is_so_for_rich_too() -> None:
     assert not narrow("温度")
 
 
+def test_a_long_topic_has_its_beginning_and_its_end() -> None:
+    """In its line where there is room, else below, with one ellipsis; so do topics in letters of any width."""
+    for level in ("machine", "温度计"):
+        ends = [f"{'/'.join([level] * 16)}/{last}" for last in ("first", "last")]
+        scene = Scene()
+        scene.keep(scene.open("c").client(*[publish(topic, b"x") for topic in ends]))
+        wide = "\n".join(draw(scene.pcap(), 240))
+        assert all(topic in wide for topic in ends)
+        narrow = draw(scene.pcap(), 80)
+        assert [len(with_text(narrow, f"/{last} ")) for last in ("first", "last")] == [1, 1]
+        assert all(line.count("…") == 1 and f"  {level}/" in line for line in with_text(narrow, "st  "))
+    assert abbreviated("温度/客厅/一二三", 9) == "温度…二三"
+    assert abbreviated("é" * 4 + "e\u0301" * 20, 9) == "éééé…" + "e\u0301" * 2
+
+
 def test_folding() -> None:
     """At double spaces, at spaces, anywhere; in so many lines at most."""
     assert fold("one two  three four", 12, 12) == ["one two", "three four"]

@@ -134,6 +134,25 @@ def test_both_arrows_of_a_delivery_have_one_colour() -> None:
     assert colours[4] == ""
 
 
+def test_a_long_topic_is_whole_in_the_tooltip() -> None:
+    """Up to 1,000 characters, and at its arrow it has both ends; the diagrams have a bounded length."""
+    for length in (150, 1_000, 60_000):
+        topic = f"first/{'x' * (length - 11)}/last"
+        scene = Scene()
+        scene.keep(scene.open("c").client(publish(topic, b"x")))
+        drawn = picture(scene.pcap())
+        root = ElementTree.fromstring(svg(drawn))
+        arrow = next(one for one in root.iter(f"{XML}g") if "PUBLISH" in "".join(one.itertext()))
+        title = arrow.findtext(f"{XML}title") or ""
+        assert (topic in title) == (length <= 1_000)
+        assert len(title) < 1_100
+        label = "".join(arrow.findall(f"{XML}text")[-1].itertext())
+        assert "first/xxx" in label
+        assert label.endswith("xxx/last")
+        assert len(label) < 120
+        assert all(len(line) < 1_200 for paint in (mermaid, plantuml) for line in paint(drawn).splitlines())
+
+
 def test_hostile_text_is_harmless_in_svg() -> None:
     """Shown as it is where it can be, as an escape where not."""
     drawn = svg(picture(hostile()))

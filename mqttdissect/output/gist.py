@@ -48,9 +48,9 @@ REASON_SPECS: Final = frozenset([
 REASON_STRING: Final = BY_IDENTIFIER[0x1F].value
 
 
-def words(value: object) -> str:
+def words(value: object, longest: int = LONGEST) -> str:
     """Text from the wire, harmless and short."""
-    return shortened(decoded(value), LONGEST) if isinstance(value, bytes) else brief(str(value), LONGEST)
+    return shortened(decoded(value), longest) if isinstance(value, bytes) else brief(str(value), longest)
 
 
 def integer(value: object) -> int:
@@ -60,11 +60,13 @@ def integer(value: object) -> int:
 
 @final
 class Gist:
-    """`line(packet)` is the line. clients: does a CONNECT say whose it is? behind: what `write` adds to each."""
+    """`line(packet)` is the line. clients: does a CONNECT say whose it is? behind: what `write` adds to each. longest:
+    characters of one topic or identifier."""
 
-    def __init__(self, theme: Theme, clients: bool = True, behind: bytes = b"") -> None:
+    def __init__(self, theme: Theme, clients: bool = True, behind: bytes = b"", longest: int = LONGEST) -> None:
         self.theme = theme
         self._clients = clients
+        self._longest = longest
         self._behind = behind
         self._sizes: list[bytes] = [b""] * 2000  # sizes below 1000, alone and behind something, once written
         self._topics: dict[str, bytes] = {}
@@ -161,7 +163,10 @@ class Gist:
         return known
 
     def _painted(self, topic: str) -> bytes:
-        return f"  {self.theme.paint(self.theme.topic, words(topic))}".encode()
+        return f"  {self.theme.paint(self.theme.topic, self._short(topic))}".encode()
+
+    def _short(self, value: object) -> str:
+        return words(value, self._longest)
 
     def _connect(self, packet: Packet) -> str:
         parts = [f"MQTT {VERSIONS[int(packet.version)]}"]
@@ -176,14 +181,13 @@ class Gist:
             elif spec is KEEP_ALIVE:
                 parts.append(f"keep alive {field.value} s")
             elif spec is CLIENT_IDENTIFIER and self._clients:
-                parts.append(
-                    "client " + (theme.paint(theme.topic, words(field.value)) if field.value else "(no identifier)")
-                )
+                name = theme.paint(theme.topic, self._short(field.value)) if field.value else "(no identifier)"
+                parts.append(f"client {name}")
             elif spec is WILL_TOPIC:
                 retain = " retain" if flags & 0x20 else ""
-                parts.append(f"will {theme.paint(theme.topic, words(field.value))} QoS {flags >> 3 & 3}{retain}")
+                parts.append(f"will {theme.paint(theme.topic, self._short(field.value))} QoS {flags >> 3 & 3}{retain}")
             elif spec is USER_NAME:
-                parts.append(f"user {words(field.value)}")
+                parts.append(f"user {self._short(field.value)}")
         return "  ".join(parts)
 
     def _filters(self, packet: Packet) -> str:
@@ -195,7 +199,7 @@ class Gist:
             if spec is PACKET_IDENTIFIER:
                 identifier = f"id {field.value}"
             elif spec is TOPIC_FILTER:
-                parts.append(theme.paint(theme.topic, words(field.value)))
+                parts.append(theme.paint(theme.topic, self._short(field.value)))
             elif (spec is REQUESTED_QOS or spec is SUBSCRIPTION_OPTIONS) and parts:
                 parts[-1] += f" QoS {integer(field.value) & 3}"
         return f"{identifier}  {some(parts)}" if parts else identifier
@@ -223,7 +227,7 @@ class Gist:
             elif spec is REASON_STRING:
                 if reasons is None:
                     reasons = []
-                reasons.append(f'"{words(field.value)}"')
+                reasons.append(f'"{self._short(field.value)}"')
         if reasons is not None:
             if len(out) != before:
                 out.append(TWO)

@@ -4,7 +4,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from mqttdissect.output.text import cells, narrow, wrapped
+from mqttdissect.output.text import cells, is_mark, narrow, wrapped
 
 MOST_LINES: Final = 4  # of one text
 
@@ -45,7 +45,19 @@ def abbreviated(text: str, width: i64) -> str:
     """`text` in `width` columns, its middle left out if it is longer: its end often tells it from the others."""
     if cells(text) <= width:
         return text
-    if not text.isascii() and not narrow(text):
-        return beginning(text, width - 1) + "…"
     back = (width - 1) // 2
-    return f"{text[: width - 1 - back]}…{text[len(text) - back :] if back else ''}"
+    if text.isascii() or narrow(text):
+        return f"{text[: width - 1 - back]}…{text[len(text) - back :] if back else ''}"
+    return f"{beginning(text, width - 1 - back)}…{ending(text, back)}"
+
+
+def ending(text: str, width: i64) -> str:
+    """As much of the end of `text` as goes into `width` columns, without a mark that has lost its character."""
+    text = text[max(0, len(text) - width) :]
+    over = cells(text) - width
+    while over > 0:
+        text = text[(over + 1) // 2 :]
+        over = cells(text) - width
+    while text and is_mark(text[0]):
+        text = text[1:]
+    return text

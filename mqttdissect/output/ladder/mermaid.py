@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.picture import NOTHING, Picture, words
 from mqttdissect.output.ladder.step import ARROW, BROKER, LEAVE, NOBODY, NOTE, Step
 
 LARGEST: Final = 48_000  # characters
 PLAIN: Final = frozenset(" /._,()+⟨⟩→·✗↻…")
-MOST_WORDS: Final = 160  # characters of one text
+MOST_WORDS: Final = 160  # columns of one text
 
 
 def mermaid(picture: Picture) -> str:
@@ -63,7 +64,5 @@ def statement(step: Step, picture: Picture, whole: str) -> str:
 
 def harmless(text: str) -> str:
     """`text` with everything that could be syntax as `#NNN;`, and no longer than a diagram bears."""
-    if len(text) > MOST_WORDS:
-        text = text[: MOST_WORDS - 1] + "…"
-    text = " ".join(text.split()) or "-"
+    text = " ".join(abbreviated(text, MOST_WORDS).split()) or "-"
     return "".join([char if char.isalnum() or char in PLAIN else f"#{ord(char)};" for char in text])

@@ -16,8 +16,9 @@ from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER
 from mqttdissect.net.stream import ENDINGS, FINISHED, OPEN, RESET, Stream
-from mqttdissect.output.gist import Gist, gap, version_source, words
+from mqttdissect.output.gist import Gist, gap, version_source
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
+from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.parties import LONGEST_NAME, MOST_PARTIES, Columns, Party, ended
 from mqttdissect.output.ladder.selection import Selection
 from mqttdissect.output.ladder.step import (
@@ -46,13 +47,13 @@ MOST_NOTES: Final = 3  # that are malformed in one packet
 DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings about what is drawn as what it is
 LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 OTHERS: Final = "others"
-LONGEST: Final = 1000  # characters of one text
+LONGEST: Final = 1000  # characters of one text: far more than a terminal shows, for tooltips
 SIDES: Final = ("the client", "the broker")
 
 
 @final
 class Shown:
-    """A topic name, harmless and short, and the columns that it takes."""
+    """A topic name, harmless and not too long, and the columns that it takes."""
 
     __slots__ = ("text", "width")
 
@@ -106,7 +107,7 @@ class Ladder:
         self._others_joined = False
         self._parties: dict[int, Party] = {}
         self._deliveries = Deliveries(selection.topics)
-        self._gist = Gist(no_colour(), False)
+        self._gist = Gist(no_colour(), False, longest=LONGEST)
         self._closings: list[Closing] = []  # by frame
         self._findings: list[Finding] = []  # by frame, of which those before `_found` are drawn
         self._found: i64 = 0
@@ -219,9 +220,11 @@ class Ladder:
         """A topic name as it is drawn; most come again and again."""
         known = self._topics.get(topic)
         if known is None:
-            if len(self._topics) >= MOST_TOPICS:
-                self._topics = {}
-            known = self._topics[topic] = Shown(words(topic))
+            known = Shown(abbreviated(visible(topic), LONGEST))
+            if len(topic) <= LONGEST:
+                if len(self._topics) >= MOST_TOPICS:
+                    self._topics = {}
+                self._topics[topic] = known
         return known
 
     def _fits(self, packet: Packet) -> bool:

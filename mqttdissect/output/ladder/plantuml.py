@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.picture import COLOURS, NOTHING, Picture, words
 from mqttdissect.output.ladder.step import ARROW, ERROR, JOIN, LEAVE, NOBODY, NOTE, RENAME, WARNING, Step
 
 LIGHT: Final = ("#0b62a8", "#a85400", "#0a7a4f", "#7a3db8", "#00717d", "#7a6a00")
 PAPER: Final = {ERROR: " #ffd7d9", WARNING: " #fff1c2"}  # of notes; PlantUML's own for the others
+MOST_WORDS: Final = 400  # columns of one text
 PLAIN: Final = frozenset(" .,()⟨⟩→·✗↻…")
 
 
@@ -57,6 +59,7 @@ def statement(step: Step, picture: Picture, whole: str) -> list[str]:
 
 
 def harmless(text: str) -> str:
-    """`text` with everything that could be markup as `<U+NNNN>`."""
+    """`text` with everything that could be markup as `<U+NNNN>`, and no longer than a diagram bears."""
+    text = abbreviated(text, MOST_WORDS)
     text = "".join([char if char.isalnum() or char in PLAIN else f"<U+{ord(char):04X}>" for char in text])
     return text.replace("..", "<U+002E>.")  # more than one would be a line

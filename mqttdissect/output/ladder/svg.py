@@ -1,8 +1,8 @@
 """A ladder as a picture that stands alone: SVG 1.1 with its own style sheet, no script, no font or file from elsewhere.
 
 Laid out as in the terminal: clients at the left, brokers at the right, all text between them, one row below the other.
-Every text is cut to its room; the whole of it is the tooltip of its arrow. Colours follow the reader's light or dark
-scheme where the viewer knows it.
+Every text is cut to its room; the whole of it (1,000 characters of a topic) is the tooltip of its arrow. Colours follow
+the reader's light or dark scheme where the viewer knows it.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ MARGIN: Final = 16
 HEAD: Final = 46  # above the first row
 CLIENT: Final = (70, 190)  # least and most width of a column
 BROKER: Final = 190
+LEAST_TOPIC: Final = 20  # columns of a topic that is shortened
 NAMES_EVERY: Final = 960  # the names of the columns are repeated
 TEXT: Final = (320, 680)  # least and most room for text
 LEVELS: Final = {ERROR: "error", WARNING: "warning", RESENT: "warning", MISSING: "warning"}
@@ -213,7 +214,7 @@ class Svg:
         towards = 1 if step.out else -1
         tip = end - 5 * towards
         whole = words(step)
-        short = cut(whole, int((self.room - 30) / CHARACTER))
+        short = shortened(step, whole, int((self.room - 30) / CHARACTER))
         kind = f'<tspan class="type">{escape(short[: len(step.text)])}</tspan>{escape(short[len(step.text) :])}'
         ends = [picture.clients[step.lane], picture.brokers[step.broker]]
         about = f"#{step.frame} {step.stamp} {' → '.join(ends if step.out else ends[::-1])}: {whole}"
@@ -291,6 +292,14 @@ def label(name: str, x: float, y: float, room: float, anchor: str, kind: str) ->
 def number(value: float) -> str:
     """A coordinate, short."""
     return f"{value:.1f}".removesuffix(".0")
+
+
+def shortened(step: Step, whole: str, width: int) -> str:
+    """An arrow's text in so many columns: its topic has both ends, where there is room for them."""
+    room = width - (cells(whole) - cells(step.topic))
+    if not step.topic or room < LEAST_TOPIC:
+        return cut(whole, width)
+    return whole[: len(whole) - len(step.topic)] + abbreviated(step.topic, room)
 
 
 def cut(text: str, width: int) -> str:
