@@ -328,9 +328,9 @@ class Opening:
             client.known_ns = packet.time_ns
         elif not link.whole:
             client.known = False
+        link.inherits = goes_on and client.session and client.is_known(link) and client.link is None
         client.session = link.expiry > 0
         client.expiry = link.expiry
-        link.inherits = goes_on and client.is_known(link) and client.link is None
         client.link = link
         if goes_on:
             carry(client.carried_by_client, link.client_side)

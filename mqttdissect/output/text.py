@@ -24,17 +24,6 @@ MAYBE_PILED: Final = re.compile(  # more of those that are not known to take a c
 NO_COLUMN: Final = re.compile("[\u1160-\u11ff\u3164\ud7b0-\ud7fb\uffa0\U0001f3fb-\U0001f3ff]")  # though letters
 
 
-MOST_MARKS: Final = 4  # on one character
-MAYBE_PILED: Final = re.compile(  # more of those that are not known to take a column; the blocks of most letters are
-    "[^\0-\u02ff\u0370-\u0482\u048a-\u0590\u05d0-\u05ff\u0620-\u064a\u0660-\u066f\u0671-\u06d5\u0904-\u0939\u0e01-\u0e30"
-    "\u1e00-\u20cf\u2100-\u2cee\u2e00-\u3029\u3030-\u3098\u309b-\u3163\u3165-\ua66e\uac00-\ud7a3\uf900-\ufaff\uff00-\uff9f"
-    f"\U0001f000-\U0001f3fa\U0001f400-\U0001faff\U00020000-\U0003ffff]{{{MOST_MARKS + 1}}}"
-)
-NO_COLUMN: Final = re.compile(
-    "[\u1160-\u11ff\u3164\ud7b0-\ud7fb\uffa0\U0001f3fb-\U0001f3ff]"
-)  # marks by their use alone
-
-
 def visible(text: str) -> str:
     """`text` with every character that is not plainly printable as an escape. A backslash is doubled only where
     escapes make that necessary, so that ordinary text stays as it is."""
