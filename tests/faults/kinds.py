@@ -1007,6 +1007,20 @@ broker(
     "expiry-not-reduced",
 )
 broker(
+    "expiry-lost",
+    5,
+    scenario(deliver, 0, publish={"MessageExpiryInterval": 30}),
+    (B_PUBLISH, put(published(properties=b""))),
+    "expiry-not-reduced",
+)
+broker(
+    "copy-for-one-of-two-subscriptions-lost",
+    5,
+    scenario(deliver, 0, options={}, filters=("d/#", "d/0"), rest=1.3),
+    (Where(BROKER, PUBLISH, 2, "reader"), swallow),
+    "subscription-identifier-wrong",
+)
+broker(
     "subscription-identifier-changed",
     5,
     scenario(deliver, 0, options={}),
@@ -1035,6 +1049,20 @@ broker(
     "retain-flag-set",
 )
 broker(
+    "retain-set-soon-after-subscribe",
+    (3, 4, 5),
+    scenario(deliver, 0, before=0.6),
+    (B_PUBLISH, put(published(retain=True))),
+    "retain-flag-set",
+)
+broker(
+    "retain-set-against-retain-as-published",
+    5,
+    scenario(deliver, 0, before=0.6, subscribe={"retainAsPublished": True}),
+    (B_PUBLISH, put(published(retain=True))),
+    "retain-flag-set",
+)
+broker(
     "retain-lost-at-subscribe",
     (3, 4, 5),
     play.retained,
@@ -1054,6 +1082,20 @@ broker(
     scenario(play.retained, rest=2.2, before=1.1),
     (B_PUBLISH, swallow),
     "retained-missing",
+)
+broker(
+    "retained-of-qos-0-lost",
+    (3, 4, 5),
+    scenario(play.retained, rest=2.2, before=1.1, qos=0),
+    (B_PUBLISH, swallow),
+    notes=["retained-discarded"],
+)
+broker(
+    "retained-stale",
+    (3, 4, 5),
+    scenario(play.retained, before=0.4, earlier="old"),
+    (B_PUBLISH, put(published(payload=b"old"))),
+    "retained-stale",
 )
 broker(
     "retained-unwanted",

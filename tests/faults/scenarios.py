@@ -111,9 +111,12 @@ def unsubscribed(stage: Stage) -> None:
 
 
 def retained(stage: Stage, handling: int = 0, kept: bool = False, times: int = 1, rest: float = 0.15,
-             before: float = 0) -> None:  # fmt: skip
-    """A writer leaves a retained message; a reader subscribes (`times` times), gets it; the message is deleted."""
-    writer = stage.peer("writer").connect().publish(stage.topic("r"), "kept", 1, True).rest(before)
+             before: float = 0, qos: int = 1, earlier: str = "") -> None:  # fmt: skip
+    """A writer leaves a retained message, perhaps after an earlier one; a reader subscribes (`times` times), gets it;
+    the message is deleted."""
+    writer = stage.peer("writer").connect()
+    for message in (earlier, "kept") if earlier else ("kept",):
+        writer.publish(stage.topic("r"), message, qos, True).rest(before)
     reader = stage.peer("reader").connect()
     for _ in range(times):
         wanted = SubscribeOptions(1, retainHandling=handling, retainAsPublished=kept) if stage.version == 5 else 1
