@@ -208,8 +208,15 @@ def test_the_retained_message_is_the_last_one(level: int) -> None:
     by_deletion = "[MQTT-3.3.1-10]" if level == 4 else "[MQTT-3.3.1-6]"
     assert found([*late, *first, *deleted, *old]) == [("retained-stale", by_deletion, "broker")]
     assert rules([*late, *first, *deleted]) == []
-    unretained = sent(level, 4, "a", "3", 1, 9)
-    assert rules([*late, *first, *unretained, *got(level, 6.5, "a", "3", 1, retain=1)])[0] == "retained-stale"
+    live = [  # to another, so that it is known
+        Timed(1, OTHER, C, connect("other", level=level)),
+        Timed(1.1, OTHER, S, connack(properties=b"" if level == 5 else None)),
+        Timed(1.2, OTHER, C, asked), Timed(1.3, OTHER, S, granted), *got(level, 1.4, "a", "1", 1, retain=1, who=OTHER),
+        *sent(level, 4, "a", "3", 1, 9), *got(level, 4.1, "a", "3", 1, 2, who=OTHER), Timed(20, OTHER, C, DISCONNECT),
+    ]  # fmt: skip
+    stated = "[MQTT-3.3.1-12]" if level == 4 else "[MQTT-3.3.1-8]"
+    events = [*late, *first, *live, *got(level, 6.5, "a", "3", 1, retain=1)]
+    assert found(events)[0] == ("retained-stale", stated, "broker")
 
 
 def test_one_of_a_shared_subscription_may_follow_another_that_lost_its_connection() -> None:

@@ -188,13 +188,8 @@ def all_no_local(standing: list[Subscription]) -> bool:
 
 
 def is_looked_for(broker: Broker, topic: str) -> bool:
-    """May a message on this topic be taken for a will, for that of somebody who is not known, or for a retained one?"""
-    return (
-        broker.strangers > 0
-        or topic in broker.will_owners
-        or topic in broker.wills
-        or (len(broker.retained) > 0 and topic in broker.retained)
-    )
+    """May a message on this topic be taken for a will, or for that of somebody who is not known?"""
+    return broker.strangers > 0 or topic in broker.will_owners or topic in broker.wills
 
 
 def brings_retained(standing: list[Subscription]) -> bool:
