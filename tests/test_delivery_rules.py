@@ -235,13 +235,6 @@ def test_one_of_a_shared_subscription_may_follow_another_that_lost_its_connectio
     assert "shared-delivered-twice" in rules([*opened, Timed(10, READER, C, CLOSE), *second])
 
 
-def test_the_only_one_of_a_shared_subscription_gets_every_message() -> None:
-    """4.8.2: it is like one that is not shared."""
-    opened = both(5, *subscribing(5, ("$share/g/a", 0)))
-    assert rules([*opened, *sent(5, 2, "a"), *got(5, 2.01, "a")]) == []
-    assert rules([*opened, *sent(5, 2, "a")]) == ["delivery-missing"]
-
-
 def test_no_local_spares_a_client_its_own_retained_message() -> None:
     events = [
         Timed(0.1, WRITER, C, connect("writer", level=5)), Timed(0.2, WRITER, S, connack(properties=b"")),

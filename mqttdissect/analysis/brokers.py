@@ -23,6 +23,8 @@ class Broker:
         self.recent: dict[int, object] = {}
         self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
         self.topics = Topics()  # of the retained ones
+        self.several = False  # has its address other ports where clients connect?
+        self.blind_ns: i64 = -1  # when a message came whose topic is not known, or that is not there whole
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, int] = {}  # connections that have a will with this topic

@@ -12,6 +12,8 @@ from mqttdissect.analysis import extract, rules
 from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
 from mqttdissect.analysis.exchange import milliseconds
 from mqttdissect.analysis.facts import (
+    BROKER_SIDE,
+    CONNECTED,
     NO_COPIES,
     NO_ORDERS,
     UNKNOWN,
@@ -31,6 +33,7 @@ from mqttdissect.analysis.messages import (
     all_no_local,
     any_identified,
     blocked,
+    is_due,
     is_live,
     origin,
     over_by,
@@ -40,6 +43,7 @@ from mqttdissect.analysis.messages import (
 )
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import Rule
+from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
 
 SECOND: Final = 1_000_000_000
@@ -66,10 +70,11 @@ def only_copy(report: Report, link: Link, message: Message, facts: Publish, rule
 
 
 def look_at_copies(report: Report, link: Link, now_ns: i64, patience: i64) -> None:
-    """Which of those that are old enough by now are still the only ones?"""
+    """Which of those that are old enough by now are still the only ones? While something is in flight to the client,
+    another copy may have to wait."""
     late: list[Copy] = []
     for copy in link.copies:
-        if now_ns - copy.time_ns <= patience:
+        if now_ns - copy.time_ns <= patience or link.of(BROKER_SIDE).flights:
             late.append(copy)
         elif sum([one.link == link.number for one in copy.message.delivered()]) == 1:
             related = origin(copy.message)
@@ -163,12 +168,16 @@ def identifiers(
     if got - wanted:
         what = f"Subscription Identifier {min(got - wanted)} belongs to no subscription that matches"
         report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
-    elif wanted and not got and len(wanted) == len(standing):
-        what = f"No Subscription Identifier; that of the subscription is {min(wanted)}"
-        report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
         return
-    lacking = {int(one.identifier) for one in standing if one.identifier and not one.share} - got
-    if got and lacking and message is not None:
+    if not got:
+        if all(one.identifier > 0 for one in standing):
+            what = f"No Subscription Identifier; that of the subscription is {min(wanted)}"
+            report.at(rules.SUBSCRIPTION_IDENTIFIER_WRONG, packet, what, related=subscribes(standing))
+        return
+    if message is None or facts.retain:
+        return
+    lacking = {int(one.identifier) for one in standing if one.identifier and is_due(one, message, link)} - got
+    if lacking:
         what = f"The only copy lacks Subscription Identifier {min(lacking)}, of another filter that matches"
         only_copy(report, link, message, facts, rules.SUBSCRIPTION_IDENTIFIER_WRONG, what, "[MQTT-3.3.4-4]")
 
@@ -187,12 +196,12 @@ def by_message(
     """What the published message tells; alike: messages of the same topic and payload in the window."""
     first_ns = stood_since(standing)
     most: i64 = 0
-    due: i64 = 0  # the same but for shared ones, for which another client may have got it
+    due: i64 = 0  # the same of those for which a copy of the message is surely due
     settled = True
     for one in standing:
         if one.granted > most:
             most = one.granted
-        if one.granted > due and (not one.share or len(standing) == 1):
+        if one.granted > due and (len(standing) == 1 or (not facts.retain and is_due(one, message, link))):
             due = one.granted
         settled = settled and one.granted >= 0 and not one.renewed
     before = message.time_ns < first_ns  # it is the retained message, or nothing that the broker may send
@@ -233,7 +242,7 @@ def by_message(
         what = "A message of the client itself, though No Local is 1"
         report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
     if facts.retain and not message.will:
-        stale(report, broker, packet, facts, standing, message)
+        stale(report, broker, link, packet, facts, standing, message)
     if message.expiry >= 0:
         expiry(report, packet, facts, message)
     if packet.version >= 5 and message.version >= 5 and alike == 1 and (message.alone or not message.will):
@@ -245,16 +254,19 @@ def by_message(
 
 
 def stale(
-    report: Report, broker: Broker, packet: Packet, facts: Publish, standing: list[Subscription], message: Message
-) -> None:
+    report: Report, broker: Broker, link: Link, packet: Packet, facts: Publish, standing: list[Subscription],
+    message: Message,
+) -> None:  # fmt: skip
     """Is it the retained message, which is the last one that was published with RETAIN 1 (3.3.1.3)?"""
     for one in standing:
         if one.retain_as_published:
             return
     asked_ns = min([one.time_ns for one in standing])
     last = broker.retained.get(facts.topic)
-    if last is None or last.key == message.key or not accepted(last):
+    if last is None or last.key == message.key or not accepted(last) or (last.qos == 0 and last.deliveries == 0):
         return
+    if broker.several or facts.topic in broker.wills or max(link.losses.last_ns, broker.blind_ns) > last.time_ns:
+        return  # something that was not seen may have come after it
     if over_by(last, broker.longest_ns) >= asked_ns or over_by(message, broker.longest_ns) >= asked_ns:
         return
     if not message.retain:
@@ -349,9 +361,10 @@ def shared(report: Report, link: Link, packet: Packet, facts: Publish, one: Subs
     if client is None:
         return
     if first is None:
-        message.shares[one.filter] = (client, int(link.number))
+        message.shares[one.filter] = (client, int(link.number), link.of(BROKER_SIDE).pending.get(int(facts.identifier)))
     elif first[1] != int(link.number):
-        other = first[0].link
-        if facts.qos == 2 or (other is not None and other.number == first[1]):  # else its connection was lost
+        other, request = first[0].link, first[2]
+        lost = other is None or other.number != first[1] or other.state != CONNECTED
+        if facts.qos != 1 or not lost or request is None or request.stage != codes.PUBLISH:
             what = f"The shared subscription {one.filter!r} got it already, on stream {first[1]}"
             report.at(rules.SHARED_DELIVERED_TWICE, packet, what, related=origin(message))

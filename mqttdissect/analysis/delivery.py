@@ -50,8 +50,8 @@ from mqttdissect.analysis.messages import (
     brings_retained,
     first_due,
     fits,
+    forget,
     had,
-    is_alone,
     is_looked_for,
     is_over,
     key_of,
@@ -84,6 +84,7 @@ class Deliveries:
         self.opening = opening
         self._at = Broker(b"")  # the one that was last looked at
         self.brokers: dict[bytes, Broker] = {self._at.key: self._at}
+        self._hosts: dict[bytes, Broker] = {}  # the first broker at each address
         self._window: deque[Message] = deque()  # oldest first
         self._owing: deque[Message] = deque()  # those of them that are not settled
         self.wills = Wills(report)
@@ -106,6 +107,9 @@ class Deliveries:
         broker = self.brokers.get(key)
         if broker is None:
             broker = self.brokers[key] = Broker(key)
+            other = self._hosts.setdefault(key[:-2], broker)
+            if other is not broker:
+                other.several = broker.several = True
         self._at = broker
         return broker
 
@@ -124,9 +128,11 @@ class Deliveries:
         if facts.retain and facts.size == 0 and packet.hole_offset < 0:
             what = f"An empty retained message deletes the one on {facts.topic!r}"
             self.report.at(rules.RETAINED_TOMBSTONE, packet, what, 0, 1)
+        broker = self._broker(link)
+        if not facts.topic or packet.hole_offset >= 0:
+            broker.blind_ns = facts.time_ns
         if not new or packet.hole_offset >= 0 or not facts.topic or packet.notes is not None or is_late(packet):
             return
-        broker = self._broker(link)
         found = broker.filters.find(facts.topic)
         if not (found or facts.retain or self.watching or is_looked_for(broker, facts.topic)):
             return  # nobody will be seen to get it
@@ -140,11 +146,14 @@ class Deliveries:
         if facts.qos:
             message.request = link.of(CLIENT_SIDE).pending.get(int(facts.identifier))
         if facts.retain:
-            retain(broker, facts.topic, message)
+            if link.state == CONNECTED and link.violation < 0:
+                retain(broker, facts.topic, message)
+            else:
+                forget(broker, facts.topic)
         if self.watching:
             self._watched.append(message)
         if found and link.state == CONNECTED and link.violation < 0:
-            self._owe(broker, found, link, message)
+            self._owe(found, link, message)
         if facts.has_properties:
             message.properties = extract.properties(packet, False)
             message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
@@ -179,13 +188,11 @@ class Deliveries:
                 if not kept:
                     del recent[old.key]
 
-    def _owe(self, broker: Broker, found: list[tuple[Client, Subscription]], link: Link, message: Message) -> None:
+    def _owe(self, found: list[tuple[Client, Subscription]], link: Link, message: Message) -> None:
         """Who of those that have subscribed has to get it?"""
         for client, one in found:
-            if one.granted < 0 or one.left_frame or one.granted_ns > message.time_ns:
+            if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
                 continue
-            if one.share and (broker.strangers or not is_alone(found, one)):
-                continue  # one of them will get it
             if client is link.client and (one.no_local or link.bridge):
                 continue
             receiver = client.link
@@ -423,7 +430,7 @@ class Deliveries:
         cut = link.captured_end and (link.end_side == BROKER_SIDE or link.stream.closed_how == RESET)
         if cut:
             self._cut_off(link)
-        if link.copies:
+        if link.copies and (client is None or not client.session):  # else they may come on the next one
             delivered.look_at_copies(self.report, link, link.end_ns, SECOND)
         if client is not None:
             self._leaves(broker, link, client)

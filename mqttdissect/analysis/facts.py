@@ -270,8 +270,8 @@ class Message:
         self.version: i64 = 4
         self.expiry: i64 = UNKNOWN
         self.properties: list[tuple[int, object]] | None = None
-        self.shares: dict[str, tuple[Client, int]] | None = None  # name of a shared subscription: who got it, and on
-        # which connection
+        self.shares: dict[str, tuple[Client, int, Request | None]] | None = None  # name of a shared subscription:
+        # who got it, on which connection, and the handshake
         self.frame = frame
         self.publisher = ""
         self.size: i64 = 0

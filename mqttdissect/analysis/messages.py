@@ -65,6 +65,12 @@ def retain(broker: Broker, topic: str, message: Message) -> None:
         broker.topics.add(topic)
 
 
+def forget(broker: Broker, topic: str) -> None:
+    """Who knows what the broker keeps for the topic?"""
+    if broker.retained.pop(topic, None) is not None:
+        broker.topics.remove(topic)
+
+
 def blocked(link: Link) -> bool:
     """Are so many messages in flight to the client that others may have to wait?"""
     flights = link.of(BROKER_SIDE).flights
@@ -77,9 +83,11 @@ def fits(message: Message, link: Link) -> bool:
     return limit == 0 or message.length + ADDED <= limit
 
 
-def is_alone(found: list[tuple[Client, Subscription]], one: Subscription) -> bool:
-    """Has a shared subscription one session only, which then gets every message (4.8.2)?"""
-    return sum([other.filter == one.filter for _, other in found]) == 1
+def is_due(one: Subscription, message: Message, link: Link) -> bool:
+    """Is a copy of the message surely due for this one of several subscriptions that match?"""
+    if one.share or one.left_frame or one.granted_ns < 0 or one.granted_ns > message.time_ns:
+        return False
+    return not (one.no_local and message.publisher == link.client_id)
 
 
 def is_over(one: Subscription, facts: Publish, message: Message | None) -> bool:
