@@ -19,6 +19,7 @@ from conversations import (
     unsuback,
     unsubscribe,
 )
+from support import packet
 
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.rule import NOTE
@@ -368,3 +369,81 @@ def test_a_message_of_qos_2_is_retained_when_it_is_released() -> None:
         *sent(4, 2.2, "a", "2", 1, 9, retain=1), Timed(2.3, WRITER, C, ack(6, 8)), Timed(2.4, WRITER, S, ack(7, 8)),
     ]  # fmt: skip
     assert rules([*events, *got(4, 6.5, "a", "1", 1, retain=1)]) == []
+
+
+def test_a_copy_is_due_only_for_a_subscription_that_surely_brings_one() -> None:
+    """Not for one with No Local, of a client's own message; nor for one that came after the message."""
+    opened = both(5, *subscribing(5, ("a/#", 0)))
+    second = [
+        Timed(6, READER, C, subscribe(2, ("a/b", 1), properties=b"")),
+        Timed(6.1, READER, S, suback(2, 1, five=True)),
+    ]
+    queued = [*sent(5, 5, "a/b", qos=1), *got(5, 6.2, "a/b")]
+    assert rules([*opened, *second, *queued]) == []
+    own = [
+        Timed(0.5, WRITER, C, subscribe(3, ("a/#", 0), ("a/b", 0x05), properties=b"")),
+        Timed(0.6, WRITER, S, suback(3, 0, 1, five=True)),
+    ]
+    events = [*both(5), *own, *sent(5, 5, "a/b", qos=1), *got(5, 5.1, "a/b", who=WRITER)]
+    assert rules(events) == []
+
+
+@LEVELS
+def test_another_copy_may_wait_for_the_acknowledgement_of_the_first(level: int) -> None:
+    opened = both(level, *subscribing(level, ("a/#", 1), ("a/b", 2)))
+    extra = b"" if level == 5 else None
+    events = [
+        *opened, Timed(5, WRITER, C, publish("a/b", "x", 2, 7, properties=extra)), Timed(5.1, WRITER, S, ack(5, 7)),
+        Timed(5.2, WRITER, C, ack(6, 7)), Timed(5.3, WRITER, S, ack(7, 7)),
+        Timed(5.4, READER, S, publish("a/b", "x", 1, 1, properties=extra)), Timed(13, READER, C, ack(4, 1)),
+    ]  # fmt: skip
+    assert "delivery-below-granted" not in rules([*events, *got(level, 13.1, "a/b", qos=2, number=2)])
+    assert "delivery-below-granted" in rules(events)
+
+
+@LEVELS
+def test_what_was_buffered_for_the_subscription_before_may_still_come(level: int) -> None:
+    """3.10.4: also after an UNSUBACK, and though the client has subscribed again with another QoS."""
+    opened = both(level, *subscribing(level, ("a", 1)))
+    extra = b"" if level == 5 else None
+    left = packet(0xA2, b"\0\x02" + (b"\0" if level == 5 else b"") + b"\0\x01a")
+    opened += [
+        Timed(3, READER, C, left),
+        Timed(3.1, READER, S, packet(0xB0, b"\0\x02" + (b"\0\0" if level == 5 else b""))),
+    ]
+    buffered = [*sent(level, 2.9, "a", qos=1), *got(level, 6, "a", qos=1)]
+    assert rules([*opened, *buffered]) == []
+    anew = [
+        Timed(3.2, READER, C, subscribe(4, ("a", 0), properties=extra)),
+        Timed(3.3, READER, S, suback(4, 0, five=level == 5)),
+    ]
+    assert rules([*opened, *anew, *buffered]) == []
+    assert rules([*opened, *anew, *sent(level, 5, "a", qos=1), *got(level, 6, "a", qos=1)]) == [
+        "delivery-above-granted"
+    ]
+
+
+def test_one_of_a_shared_subscription_that_has_acknowledged_is_the_only_one() -> None:
+    asked, granted = subscribing(5, ("$share/g/a", 1))
+    opened = [one for one in both(5, asked, granted) if one.time < 20 or one.connection == WRITER]
+    opened += [
+        Timed(0.5, OTHER, C, connect("other", level=5)), Timed(0.51, OTHER, S, connack(properties=b"")),
+        Timed(0.52, OTHER, C, asked), Timed(0.53, OTHER, S, granted),
+        Timed(19, OTHER, C, DISCONNECT), Timed(19.1, OTHER, C, CLOSE),
+        *sent(5, 2, "a", qos=1), *got(5, 2.01, "a", qos=1, number=3), Timed(3, READER, C, CLOSE),
+    ]  # fmt: skip
+    assert "shared-delivered-twice" in rules([*opened, *got(5, 4, "a", qos=1, who=OTHER)])
+
+
+def test_what_the_capture_did_not_see_makes_no_retained_message_stale() -> None:
+    """A will, a message with a topic alias from before the capture, or what a broker ignored of a client at fault."""
+    asked, granted = subscribing(5, ("a", 1))
+    late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(5, asked, granted)]
+    first, second = sent(5, 0.3, "a", "1", 1, retain=1), sent(5, 2, "a", "2", 1, 8, retain=1)
+    old = got(5, 6.5, "a", "1", 1, retain=1)
+    assert rules([*late, *first, *second, *old]) == ["retained-stale"]
+    aliased = publish("", "1", 0, 0, 1, properties=b"\x23\0\x01")
+    alias = [Timed(1, OTHER, C, packet(0xC0)), Timed(1.1, OTHER, S, packet(0xD0)), Timed(3, OTHER, C, aliased)]
+    assert "retained-stale" not in rules([*late, *first, *second, *alias, *old])
+    at_fault = [Timed(1.9, WRITER, C, subscribe(5, ("a#b", 0), properties=b"")), *second]
+    assert "retained-stale" not in rules([*late, *first, *at_fault, *old])

@@ -33,6 +33,7 @@ from mqttdissect.analysis.messages import (
     all_no_local,
     any_identified,
     blocked,
+    crosses,
     is_due,
     is_live,
     origin,
@@ -112,12 +113,14 @@ def by_subscription(
     alike: i64,
 ) -> None:  # fmt: skip
     """What the receiver's subscriptions alone tell; alike: messages of the same topic and payload in the window."""
+    if message is not None and crosses(standing, facts, message):
+        return
     known = True
     most: i64 = 0
     as_published = False
     came_ns = facts.time_ns if message is None else message.time_ns
     for one in standing:
-        if one.granted < 0 or (one.renewed and facts.time_ns - one.granted_ns < SETTLING_NS):
+        if one.granted < 0 or (one.again and facts.time_ns - one.granted_ns < SETTLING_NS):
             known = False
         if one.granted > most:
             most = one.granted
@@ -210,7 +213,8 @@ def by_message(
             what = f"The message of frame {message.frame} is delivered a second time"
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
-    if alike == 1 and settled and (message.alone or not message.will):
+    crossed = crosses(standing, facts, message)
+    if alike == 1 and settled and not crossed and (message.alone or not message.will):
         least = min(message.qos, due)
         if facts.qos > message.qos and facts.qos <= most:
             what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
@@ -238,7 +242,13 @@ def by_message(
         what = "It is sent as a retained message, though the will has RETAIN 0"
         stated = "[MQTT-3.1.2-14]" if message.version >= 5 else "[MQTT-3.1.2-16]"
         report.at(rules.WILL_CHANGED, packet, what, 0, 1, origin(message), stated=stated)
-    if message.publisher and message.publisher == link.client_id and all_no_local(standing) and not before:
+    if (
+        message.publisher
+        and message.publisher == link.client_id
+        and all_no_local(standing)
+        and not before
+        and not crossed
+    ):
         what = "A message of the client itself, though No Local is 1"
         report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
     if facts.retain and not message.will:

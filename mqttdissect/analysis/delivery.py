@@ -379,7 +379,7 @@ class Deliveries:
                 stands(client, one)
             if one.share or one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
                 continue
-            if client.is_known(link) and link.whole and broker.retained:
+            if client.is_known(link) and link.whole and broker.retained and not broker.several:
                 self._retained_due(broker, link, packet, one)
         link.retained_early = NO_TOPICS
 
@@ -394,6 +394,8 @@ class Deliveries:
                 continue
             if message.size == 0 or message.topic in link.retained_early or not fits(message, link):
                 continue
+            if message.topic in broker.wills:
+                continue  # which may have taken its place
             if one.no_local and message.publisher == link.client_id:
                 continue
             if message.expiry >= 0 and packet.time_ns - message.time_ns > message.expiry * SECOND:

@@ -102,7 +102,7 @@ class Subscription:
     """filter: with its $share/NAME/ prefix, if any; share: that NAME. topic: the filter without the prefix.
 
     qos: requested; granted: -1 while no SUBACK was seen. frame, time_ns: of the SUBSCRIBE; granted_ns: of its SUBACK.
-    renewed: the SUBSCRIBE replaced one that stood.
+    renewed: the SUBSCRIBE replaced one that stood; again: the client had subscribed to the filter before.
     """
 
     def __init__(self, filter: str, options: i64, version: i64, frame: i64, time_ns: i64) -> None:
@@ -119,6 +119,7 @@ class Subscription:
         self.granted: i64 = UNKNOWN
         self.granted_ns: i64 = UNKNOWN
         self.renewed = False
+        self.again = False
         self.stood_ns: i64 = UNKNOWN  # since when it stands without a break, and of which SUBSCRIBE on
         self.asked_ns = time_ns
         self.before: i64 = UNKNOWN  # the QoS granted to the one that it replaced

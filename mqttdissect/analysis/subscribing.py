@@ -49,6 +49,7 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
         client.subscriptions = {}
     for one in asked:
         before = client.subscriptions.get(one.filter)
+        one.again = before is not None
         one.renewed = before is not None and before.left_frame == 0
         if before is not None and before.left_frame == 0:
             one.asked_ns = before.asked_ns
