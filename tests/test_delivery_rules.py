@@ -447,3 +447,17 @@ def test_what_the_capture_did_not_see_makes_no_retained_message_stale() -> None:
     assert "retained-stale" not in rules([*late, *first, *second, *alias, *old])
     at_fault = [Timed(1.9, WRITER, C, subscribe(5, ("a#b", 0), properties=b"")), *second]
     assert "retained-stale" not in rules([*late, *first, *at_fault, *old])
+
+
+@LEVELS
+def test_the_retained_message_and_one_that_looks_like_it_are_two(level: int) -> None:
+    """The same message is published again while the client subscribes: it gets both, and QoS 2 has not failed."""
+    opened = both(level, *subscribing(level, ("a", 2)))
+    extra = b"" if level == 5 else None
+    again = [
+        Timed(0.455, WRITER, C, publish("a", "x", 2, 8, 1, properties=extra)), Timed(0.456, WRITER, S, ack(5, 8)),
+        Timed(0.457, WRITER, C, ack(6, 8)), Timed(0.458, WRITER, S, ack(7, 8)),
+    ]  # fmt: skip
+    live = got(level, 0.48, "a", qos=2, number=2)
+    assert rules([*opened, *again, *got(level, 0.46, "a", retain=1), *live]) == []
+    assert rules([*opened, *again, *live, *got(level, 0.6, "a", qos=2, number=3)]) == ["delivered-twice"]

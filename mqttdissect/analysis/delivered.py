@@ -209,11 +209,13 @@ def by_message(
         settled = settled and one.granted >= 0 and not one.renewed
     before = message.time_ns < first_ns  # it is the retained message, or nothing that the broker may send
     if again:
-        if facts.qos == 2 and not facts.dup and len(standing) == 1 and not facts.retain:
+        first = [one for one in message.delivered() if one.link == link.number and not one.retain]
+        if facts.qos == 2 and not facts.dup and len(standing) == 1 and not facts.retain and first:
             what = f"The message of frame {message.frame} is delivered a second time"
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
-    crossed = crosses(standing, facts, message)
+    # Under way when a subscription was made anew, or perhaps a retained message that only looks like it
+    crossed = crosses(standing, facts, message) or (facts.retain and not before and not all_as_published(standing))
     if alike == 1 and settled and not crossed and (message.alone or not message.will):
         least = min(message.qos, due)
         if facts.qos > message.qos and facts.qos <= most:

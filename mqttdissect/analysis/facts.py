@@ -212,7 +212,7 @@ class Delivery:
     """That a subscriber got a message. link, client: its connection and client identifier; took_ns: since it came.
     following: the next one of the same message."""
 
-    __slots__ = ("client", "following", "frame", "link", "qos", "took_ns")
+    __slots__ = ("client", "following", "frame", "link", "qos", "retain", "took_ns")
 
     def __init__(self, link: "Link", facts: Publish, took_ns: i64) -> None:
         self.link = link.number
@@ -220,6 +220,7 @@ class Delivery:
         self.client = link.client_id
         self.frame = facts.frame
         self.qos = facts.qos
+        self.retain = facts.retain
         self.took_ns = took_ns
 
 
