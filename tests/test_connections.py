@@ -135,6 +135,16 @@ def test_a_disconnect_with_will_message_asks_for_the_will_whatever_it_crosses(fi
     assert found(*watched(*crossing(first, 4))) == [("will-not-published", "broker")]
 
 
+@pytest.mark.parametrize("first", [C, S])
+@pytest.mark.parametrize("side", [C, S])
+def test_nothing_follows_a_disconnect_that_crosses_another(first: int, side: int) -> None:
+    *said, close = crossing(first, 0)
+    late: Said = (2, 0, side, publish("a", b"x", properties=b""))
+    broken = ("packet-after-disconnect", ("client", "broker")[side])
+    assert broken in found(*said, late, close)
+    assert broken not in found(*said[:2], late, *said[2:], close)
+
+
 def test_a_disconnect_cancels_the_will() -> None:
     said = [(1, 0, C, connect("w", 0x0E, rest=WILL)), (1, 0, S, accept()), (2, 0, C, DISCONNECT), (2, 0, C, CLOSE)]
     assert found(*watched(*said)) == []
