@@ -135,10 +135,57 @@ def test_a_disconnect_with_will_message_asks_for_the_will_whatever_it_crosses(fi
     assert found(*watched(*crossing(first, 4))) == [("will-not-published", "broker")]
 
 
+@pytest.mark.parametrize("first", [C, S])
+@pytest.mark.parametrize("side", [C, S])
+def test_nothing_follows_a_disconnect_that_crosses_another(first: int, side: int) -> None:
+    *said, close = crossing(first, 0)
+    late: Said = (2, 0, side, publish("a", b"x", properties=b""))
+    broken = ("packet-after-disconnect", ("client", "broker")[side])
+    assert broken in found(*said, late, close)
+    assert broken not in found(*said[:2], late, *said[2:], close)
+
+
 def test_a_disconnect_cancels_the_will() -> None:
     said = [(1, 0, C, connect("w", 0x0E, rest=WILL)), (1, 0, S, accept()), (2, 0, C, DISCONNECT), (2, 0, C, CLOSE)]
     assert found(*watched(*said)) == []
     assert found(*watched(*said, *will_seen(2.1))) == [("will-after-disconnect", "broker")]
+
+
+LEFT: list[Said] = [  # a client with a will
+    (1, 0, C, connect("w", 0x2E, rest=WILL)), (1, 0, S, accept()), (2, 0, C, DISCONNECT), (2, 0, C, CLOSE),
+]  # fmt: skip
+
+
+def late(flags: int, present: int, options: int, said: bytes) -> list[Said]:
+    """Somebody subscribes a hundred seconds later, with these options, and gets this."""
+    return [
+        (102, 8, C, connect("late", flags, EXPIRES)), (102, 8, S, accept(present)),
+        (102.1, 8, C, subscribe(1, ("t/#", options), properties=b"")), (102.1, 8, S, suback(1, 0, five=True)),
+        (102.2, 8, S, said), (103, 8, C, DISCONNECT), (103, 8, C, CLOSE),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("as_published", [0, 8])
+def test_what_is_retained_is_not_the_will_of_one_that_has_left(as_published: int) -> None:
+    kept = publish("t/w", b"dead", 0, retain=1, properties=b"")
+    assert found(*LEFT, *late(2, 0, as_published, kept)) == []
+
+
+def test_what_has_waited_for_its_receiver_is_not_the_will_of_one_that_has_left() -> None:
+    old = publish("t/w", b"dead", 0, properties=b"")
+    assert found(*LEFT, *late(0, 1, 0, old)) == []
+    assert ("will-after-disconnect", "broker") in found(*LEFT, *late(2, 0, 0, old))
+
+
+def test_a_client_that_is_taken_over_may_leave_too_late() -> None:
+    """Its DISCONNECT crosses the end of its connection."""
+    begin = [(1, 0, C, connect("w", 0x0E, rest=WILL)), (1, 0, S, accept())]
+    taken = [(2, 1, C, connect("w")), (2.001, 0, C, DISCONNECT), (2.002, 0, S, CLOSE), (2.003, 1, S, accept())]
+    left = [(2, 0, C, DISCONNECT), (2.002, 0, S, CLOSE)]
+    end = [(20, 1, C, DISCONNECT), (20, 1, C, CLOSE)]
+    assert found(*watched(*begin, *taken, *will_seen(2.1), *end)) == []
+    assert found(*watched(*begin, *taken, *end)) == []
+    assert found(*watched(*begin, *left, *will_seen(2.1))) == [("will-after-disconnect", "broker")]
 
 
 # --- authentication -------------------------------------------------------------------------------------------------

@@ -282,6 +282,14 @@ def test_a_broker_that_goes_for_another_reason_says_nothing_of_keep_alive() -> N
     assert broken([*start, Event(0, S, b"\xe0\1\x8b", 9), Event(0, S, CLOSE)]) == []
 
 
+def test_a_keep_alive_that_the_connack_says_counts_from_there() -> None:
+    start, answer = begin(5, clean=1, keep_alive=60)[:2]
+    told = answer._replace(data=connack(0, 0, b"\x13\0\5"), pause=9)
+    assert broken([start, told, Event(0, C, PINGREQ, 4), Event(0, S, PINGRESP)]) == [("slow-answer", "broker")]
+    late = [start, told, Event(0, C, PINGREQ, 7), Event(0, S, PINGRESP)]
+    assert clauses(late)[1:] == [("keep-alive-broken", "client", "[MQTT-3.1.2-21]")]
+
+
 # --- answers to nothing ----------------------------------------------------------------------------------------------
 
 SUBACK, UNSUBACK = b"\x90\x03\0\x63\x01", b"\xb0\x02\0\x63"

@@ -244,7 +244,7 @@ class Deliveries:
         if (broker.wills or (broker.will_owners and facts.topic in broker.will_owners)) and (
             message is None or (message.will and had(message, link)) or not wanted(message, link)
         ):
-            will = self.wills.published(broker, packet, facts, message is not None)
+            will = self.wills.published(broker, packet, facts, message is not None, link, found)
             if will is not None:
                 self._will(broker, facts, will)
                 will.unkept = known and facts.topic not in broker.retained and brings_retained(found)
@@ -429,7 +429,10 @@ class Deliveries:
         """The connection is over, and why is known."""
         client = link.client
         broker = self._broker(link)
-        cut = link.captured_end and (link.end_side == BROKER_SIDE or link.stream.closed_how == RESET)
+        by_broker = link.end_side == BROKER_SIDE
+        if link.rival_frame and link.stream.closed_by >= 0:  # it may have been taken over before its DISCONNECT
+            by_broker = by_broker or link.side(link.stream.closed_by) == BROKER_SIDE
+        cut = link.captured_end and (by_broker or link.stream.closed_how == RESET)
         if cut:
             self._cut_off(link)
         if link.copies and (client is None or not client.session):  # else they may come on the next one

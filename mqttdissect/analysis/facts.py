@@ -567,6 +567,7 @@ class Link:
         self.disconnect_frame: i64 = 0
         self.disconnect_ns: i64 = 0
         self.disconnect_code: i64 = UNKNOWN
+        self.crossing_frame: i64 = 0  # of a DISCONNECT from the other side too
         self.end: i64 = OPEN
         self.end_side: i64 = UNKNOWN
         self.end_frame: i64 = 0

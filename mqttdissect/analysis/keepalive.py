@@ -33,7 +33,7 @@ def told(report: Report, link: Link, packet: Packet) -> None:
 
 def speaks(report: Report, link: Link, packet: Packet) -> None:
     """The client sends `packet`: how long was it silent before?"""
-    last = link.of(CLIENT_SIDE).last_ns
+    last = since(link)
     limit = link.keep_alive * SECOND
     silence = packet.begun_ns - last
     if silence <= limit or not watched(link, last):
@@ -45,6 +45,7 @@ def speaks(report: Report, link: Link, packet: Packet) -> None:
             packet,
             said,
             related=[(int(link.of(CLIENT_SIDE).last_frame), "its last packet")],
+            stated=stated(link),
         )
     if silence > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10):
         tolerated(report, link, packet.frame, packet.time_ns, silence)
@@ -55,6 +56,19 @@ def tolerated(report: Report, link: Link, frame: i64, time_ns: i64, silence: i64
     said = f"The connection stayed open in a silence of {milliseconds(silence)}; Keep Alive is {link.keep_alive} s"
     report.of(rules.KEEP_ALIVE_NOT_ENFORCED, link, frame, time_ns, said,
               [(int(link.of(CLIENT_SIDE).last_frame), "the client's last packet")])  # fmt: skip
+
+
+def since(link: Link) -> i64:
+    """When a silence of the client begins: with its last packet, or once the CONNACK has said another Keep Alive."""
+    last = link.of(CLIENT_SIDE).last_ns
+    if last and link.keep_alive != link.keep_alive_told and link.connack_ns > last:
+        return link.connack_ns
+    return last
+
+
+def stated(link: Link) -> str:
+    """Where the standard says which Keep Alive counts, if not where the rule has it."""
+    return "[MQTT-3.1.2-21]" if link.keep_alive != link.keep_alive_told else ""
 
 
 def watched(link: Link, since_ns: i64) -> bool:
@@ -68,7 +82,7 @@ def watched(link: Link, since_ns: i64) -> bool:
 
 def silent_at_end(link: Link, end_ns: i64) -> bool:
     """Had the client been silent so long at the end that the broker had to close the connection?"""
-    last = link.of(CLIENT_SIDE).last_ns
+    last = since(link)
     limit = link.keep_alive * SECOND
     return limit > 0 and last > 0 and end_ns - last >= limit * 3 // 2 - limit // 20
 
@@ -81,7 +95,7 @@ def ended(report: Report, link: Link) -> None:
 
 def last_silence(report: Report, link: Link, frame: i64, end_ns: i64, by_broker: bool) -> None:
     """What ends a connection, at `frame`, is no packet of the client: how long was it silent before?"""
-    last = link.of(CLIENT_SIDE).last_ns
+    last = since(link)
     if not watched(link, last):
         return
     limit = link.keep_alive * SECOND
@@ -89,7 +103,7 @@ def last_silence(report: Report, link: Link, frame: i64, end_ns: i64, by_broker:
     if silent_at_end(link, end_ns):
         said = f"The client was silent for {milliseconds(silence)}; its Keep Alive is {link.keep_alive} s"
         report.of(rules.KEEP_ALIVE_BROKEN, link, frame, end_ns, said,
-                  [(int(link.of(CLIENT_SIDE).last_frame), "its last packet")])  # fmt: skip
+                  [(int(link.of(CLIENT_SIDE).last_frame), "its last packet")], stated=stated(link))  # fmt: skip
     grace = max(LOOKS_NS, limit // 2) if by_broker else max(BROKER_GRACE_NS, limit // 10)
     if link.sure_since(BROKER_SIDE, last) and silence > limit * 3 // 2 + grace:
         tolerated(report, link, frame, end_ns, silence)

@@ -409,6 +409,7 @@ class Opening:
         if crosses:
             if link.will is not None and (code if side == CLIENT_SIDE else link.disconnect_code) == SUCCESS:
                 link.will.unsure = True
+            link.crossing_frame = packet.frame
             return
         link.disconnect_side = side
         link.disconnect_frame = packet.frame
@@ -658,14 +659,14 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
                 [(int(link.connack_frame), "CONNACK")],
             )
         return False
-    elif state == CLOSING and side == link.disconnect_side:
+    elif state == CLOSING and (side == link.disconnect_side or link.crossing_frame):
         report.at(
             rules.PACKET_AFTER_DISCONNECT,
             packet,
             f"{packet.name} after DISCONNECT",
             0,
             1,
-            [(int(link.disconnect_frame), "DISCONNECT")],
+            [(int(link.disconnect_frame if side == link.disconnect_side else link.crossing_frame), "DISCONNECT")],
         )
         return False
     return True

@@ -15,7 +15,8 @@ from mypy_extensions import i64
 from mqttdissect.analysis import rules
 from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
 from mqttdissect.analysis.exchange import milliseconds
-from mqttdissect.analysis.facts import CLIENT_SIDE, CONNECTED, Client, Link, Message, Publish
+from mqttdissect.analysis.facts import CLIENT_SIDE, CONNECTED, Client, Link, Message, Publish, Subscription
+from mqttdissect.analysis.messages import blocked
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt.packet import Packet
 
@@ -34,9 +35,11 @@ class Wills:
         self._due: list[tuple[Link, Client]] = []  # those that somebody would see, and who
         self._first_ns: i64 = LATEST_NS  # when the first of them is due
 
-    def published(self, broker: Broker, packet: Packet, facts: Publish, due: bool) -> Message | None:
-        """The message of a will that the broker publishes now, if this is one. due: only one that is due, and that
-        nobody has seen yet."""
+    def published(
+        self, broker: Broker, packet: Packet, facts: Publish, due: bool, link: Link, found: list[Subscription]
+    ) -> Message | None:
+        """The message of a will that the broker publishes now, on this connection for the subscriptions found, if this
+        is one. due: only one that is due, and that nobody has seen yet."""
         of_topic = broker.wills.get(facts.topic)
         if not due and facts.topic in broker.will_owners:
             broker.unclaimed[facts.topic] = (facts.digest, int(facts.frame), int(facts.time_ns))
@@ -44,6 +47,7 @@ class Wills:
             return None
         dead: Link | None = None
         alike = 0
+        old = may_be_old(link, facts, found)
         for one in of_topic:
             if one.will is None or hash(one.will.payload) != facts.digest:
                 continue
@@ -52,9 +56,11 @@ class Wills:
             alike += 1
             if due and (one.will.fired or one.will.cancelled or not 0 <= packet.time_ns - one.will.due_ns < OWED_NS):
                 continue
+            if old and not one.will.fired and (one.will.cancelled or one.will.due_ns - packet.time_ns > SECOND):
+                continue  # another message that looks like it
             dead = one
         if dead is None:
-            if not due and not alike:
+            if not due and not alike and not old:
                 self._changed(broker, of_topic, packet, facts)
             return None
         will = dead.will
@@ -231,6 +237,22 @@ class Wills:
         what = f"The will on {will.topic!r} was not published, though {client.id!r} has subscribed to it"
         related = [(int(link.connect_frame), "the CONNECT with the will")]
         self.report.of(rules.WILL_NOT_PUBLISHED, link, link.end_frame, link.end_ns, what, related)
+
+
+def may_be_old(link: Link, facts: Publish, found: list[Subscription]) -> bool:
+    """May this delivery be of a message from long ago: one that is sent again, that was retained, or that waited for
+    its receiver? found: the subscriptions that it is for, as far as they are known."""
+    if facts.dup or blocked(link):
+        return True
+    since = max(int(link.connack_ns), int(link.first_ns))
+    goes_on = link.session_present or not link.connack_frame or (link.version == 3 and not link.clean)
+    if goes_on and facts.time_ns - since < OWED_NS:
+        return True
+    if not facts.retain:
+        return False
+    if not any(one.retain_as_published for one in found):
+        return True
+    return facts.time_ns - max([one.time_ns for one in found]) < OWED_NS
 
 
 def due_ns(link: Link) -> i64:
