@@ -254,6 +254,8 @@ def test_a_client_is_not_silent_while_it_sends_a_long_packet(version: int) -> No
     for side in (C, S):
         assert broken([*start, *sent[:-1], Event(0, side, CLOSE)]) == []
     assert broken([*start, *sent[:-1]], close=False) == []
+    if version == 5:
+        assert broken([*start, *sent[:-1], Event(0, S, b"\xe0\1\x95"), Event(0, S, CLOSE)]) == []
 
 
 TIMEOUT = b"\xe0\1\x8d"  # DISCONNECT, Keep Alive timeout

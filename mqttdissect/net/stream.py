@@ -157,6 +157,7 @@ class Half:
         "acknowledged",
         "beyond",
         "carried",
+        "carried_ns",
         "delivered",
         "direction",
         "ending",
@@ -195,6 +196,7 @@ class Half:
         self.zero_since_ns: i64 = -1
         self.ending: i64 = OPEN
         self.carried: i64 = 0  # the frame that carried the last bytes handed on
+        self.carried_ns: i64 = 0  # when these were handed on
         self.missing: i64 = 0  # bytes given up since the last chunk
         self.recent = b""  # the last bytes handed on, and their position: for comparing with what comes again
         self.recent_start: i64 = 0

@@ -237,6 +237,7 @@ class Reassembler:
             chunk = Chunk(stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN)
             chunk.before = half.carried
             half.carried = frame
+            half.carried_ns = time_ns
             half.missing = 0
             half.delivered = True
             half.recent = data
