@@ -279,6 +279,18 @@ def test_a_broker_closes_after_one_and_a_half_keep_alives(version: int, says: bo
     assert closed(30) == [silent, late]
 
 
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_a_client_that_stalls_in_the_middle_of_a_packet_is_silent(version: int) -> None:
+    """The broker gets no control packet and not a byte: it has to close. While bytes come, nobody can say so."""
+    start = kept_alive(version, 10)
+    data = message(version, 7, qos=0, payload="x" * 40)
+    pieces = [data[at : at + 10] for at in range(0, len(data), 10)]
+    answer = [Event(0, C, PINGREQ), Event(0, S, PINGRESP)]
+    assert broken([*start, Event(0, C, pieces[0]), *[Event(0, C, one, 8) for one in pieces[1:]], *answer]) == []
+    late = ("keep-alive-not-enforced", "broker")
+    assert broken([*start, Event(0, C, data[:20]), Event(0, C, data[20:], 30), *answer]) == [late]
+
+
 def test_a_broker_that_goes_for_another_reason_says_nothing_of_keep_alive() -> None:
     start = kept_alive(5, 10)
     assert broken([*start, Event(0, S, b"\xe0\1\x8b", 9), Event(0, S, CLOSE)]) == []

@@ -36,6 +36,9 @@ def speaks(report: Report, link: Link, packet: Packet) -> None:
     last = since(link)
     limit = link.keep_alive * SECOND
     silence = packet.begun_ns - last
+    if packet.paused_ns > limit and watched(link, packet.begun_ns):
+        if packet.paused_ns > limit * 3 // 2 + max(BROKER_GRACE_NS, limit // 10):
+            tolerated(report, link, packet.frame, packet.time_ns, packet.paused_ns)
     if silence <= limit or not watched(link, last):
         return
     if silence > limit + max(GRACE_NS, limit // 4):

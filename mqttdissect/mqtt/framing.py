@@ -99,8 +99,8 @@ class Framer:
     """
 
     __slots__ = ("_answers", "_begun_ns", "_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held",
-                 "_hole_bytes", "_hole_offset", "_lost", "_need", "_passing", "_pieces", "_reason", "_rest", "_room",
-                 "_search", "_spans", "_started", "_trimmed")  # fmt: skip
+                 "_hole_bytes", "_hole_offset", "_last_ns", "_lost", "_need", "_passing", "_paused_ns", "_pieces",
+                 "_reason", "_rest", "_room", "_search", "_spans", "_started", "_trimmed")  # fmt: skip
 
     def __init__(self, direction: i64, connection: Connection, answers: Answers, passing: Passing, room: Room) -> None:
         # In the order of use: attributes lie in memory like that.
@@ -118,7 +118,9 @@ class Framer:
         self._hole_bytes: i64 = 0
         self._gap_after: i64 = 0
         self._need: i64 = 0  # bytes that the packet has in all; 0 until its Remaining Length is complete
-        self._begun_ns: i64 = 0  # when its first piece came
+        self._begun_ns: i64 = 0  # when its first piece came,
+        self._last_ns: i64 = 0  # and its last one
+        self._paused_ns: i64 = 0  # the longest time between two of them
         self._pieces: list[bytes] = []  # of it
         self._spans: list[tuple[int, int]] = []
         self._held: i64 = 0  # bytes of it in memory, as `room` knows
@@ -202,6 +204,10 @@ class Framer:
             return
         if not self._pieces:
             self._begun_ns = chunk.time_ns
+            self._paused_ns = 0
+        elif chunk.time_ns - self._last_ns > self._paused_ns:
+            self._paused_ns = chunk.time_ns - self._last_ns
+        self._last_ns = chunk.time_ns
         self._spans.append((int(self._have - self._hole_bytes), int(chunk.frame)))
         self._pieces.append(data)
         self._have += size
@@ -278,6 +284,7 @@ class Framer:
         if len(self._spans) > 1 or (self._spans and self._spans[0][1] != packet.frame):
             packet.spans = self._spans
         packet.begun_ns = self._begun_ns
+        packet.paused_ns = max(self._paused_ns, packet.time_ns - self._last_ns)
         packet.hole_offset = self._hole_offset
         packet.hole_bytes = self._hole_bytes
         packet.hole_why = "more than --max-incomplete would have waited" if self._trimmed else why
