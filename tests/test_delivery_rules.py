@@ -19,10 +19,11 @@ from conversations import (
     unsuback,
     unsubscribe,
 )
-from support import packet
+from support import packet, text
 
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.rule import NOTE
+from mqttdissect.analysis.wills import MOST_ALIKE
 from mqttdissect.pipeline import Dissector
 
 READER, WRITER, OTHER, AGAIN = 0, 1, 2, 3  # connections
@@ -96,6 +97,17 @@ def got(
             for step, side, kind in ((1, C, 5), (2, S, 6), (3, C, 7))
         ]
     return events
+
+
+def sharing() -> list[Timed]:
+    """The reader and another client share a subscription; the writer publishes at 2 s. The reader's end is open."""
+    asked, granted = subscribing(5, ("$share/g/a", 1))
+    opened = [one for one in both(5, asked, granted) if one.time < 20 or one.connection == WRITER]
+    return [
+        *opened, Timed(0.5, OTHER, C, connect("other", level=5)), Timed(0.51, OTHER, S, connack(properties=b"")),
+        Timed(0.52, OTHER, C, asked), Timed(0.53, OTHER, S, granted), *sent(5, 2, "a", qos=1),
+        Timed(19, OTHER, C, DISCONNECT), Timed(19.1, OTHER, C, CLOSE),
+    ]  # fmt: skip
 
 
 LEVELS = pytest.mark.parametrize("level", [4, 5])
@@ -222,15 +234,7 @@ def test_the_retained_message_is_the_last_one(level: int) -> None:
 
 def test_one_of_a_shared_subscription_may_follow_another_that_lost_its_connection() -> None:
     """4.8.2, of QoS 1"""
-    shared = ("$share/g/a", 1)
-    asked, granted = subscribing(5, shared)
-    opened = [one for one in both(5, asked, granted) if one.time < 20 or one.connection == WRITER]
-    opened += [
-        Timed(0.5, OTHER, C, connect("other", level=5)), Timed(0.51, OTHER, S, connack(properties=b"")),
-        Timed(0.52, OTHER, C, asked), Timed(0.53, OTHER, S, granted),
-        Timed(19, OTHER, C, DISCONNECT), Timed(19.1, OTHER, C, CLOSE),
-        *sent(5, 2, "a", qos=1), Timed(2.01, READER, S, publish("a", "x", 1, 3, properties=b"")),
-    ]  # fmt: skip
+    opened = [*sharing(), Timed(2.01, READER, S, publish("a", "x", 1, 3, properties=b""))]
     second = got(5, 4, "a", qos=1, who=OTHER)
     assert rules([*opened, Timed(3, READER, C, CLOSE), *second]) == []
     assert "shared-delivered-twice" in rules([*opened, Timed(10, READER, C, CLOSE), *second])
@@ -424,14 +428,7 @@ def test_what_was_buffered_for_the_subscription_before_may_still_come(level: int
 
 
 def test_one_of_a_shared_subscription_that_has_acknowledged_is_the_only_one() -> None:
-    asked, granted = subscribing(5, ("$share/g/a", 1))
-    opened = [one for one in both(5, asked, granted) if one.time < 20 or one.connection == WRITER]
-    opened += [
-        Timed(0.5, OTHER, C, connect("other", level=5)), Timed(0.51, OTHER, S, connack(properties=b"")),
-        Timed(0.52, OTHER, C, asked), Timed(0.53, OTHER, S, granted),
-        Timed(19, OTHER, C, DISCONNECT), Timed(19.1, OTHER, C, CLOSE),
-        *sent(5, 2, "a", qos=1), *got(5, 2.01, "a", qos=1, number=3), Timed(3, READER, C, CLOSE),
-    ]  # fmt: skip
+    opened = [*sharing(), *got(5, 2.01, "a", qos=1, number=3), Timed(3, READER, C, CLOSE)]
     assert "shared-delivered-twice" in rules([*opened, *got(5, 4, "a", qos=1, who=OTHER)])
 
 
@@ -461,3 +458,24 @@ def test_the_retained_message_and_one_that_looks_like_it_are_two(level: int) -> 
     live = got(level, 0.48, "a", qos=2, number=2)
     assert rules([*opened, *again, *got(level, 0.46, "a", retain=1), *live]) == []
     assert rules([*opened, *again, *live, *got(level, 0.6, "a", qos=2, number=3)]) == ["delivered-twice"]
+
+
+def test_wills_of_one_topic_are_bounded() -> None:
+    """Clients with new identifiers, one after the other, that all leave the same will."""
+    asked, granted = subscribing(4, ("gone", 0))
+    events = [event for event in both(4, asked, granted) if event.connection == READER]
+    for number in range(MOST_ALIKE + 100):
+        at, who = 1 + number * 0.01, 10 + number
+        events += [
+            Timed(at, who, C, connect(f"device-{number}", 6, rest=text("gone") + text("x"))),
+            Timed(at + 0.001, who, S, connack()), Timed(at + 0.002, who, C, CLOSE),
+            *got(4, at + 0.003, "gone"),
+        ]  # fmt: skip
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+    dissector.feed(timed(sorted(events, key=lambda event: event.time)))
+    assert [len(links) for broker in analysis.deliveries.brokers.values() for links in broker.wills.values()] == [
+        MOST_ALIKE
+    ]
+    dissector.close()
+    assert {one.rule.id for one in analysis.take() if one.severity > NOTE} <= {"reconnect-storm"}

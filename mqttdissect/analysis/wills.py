@@ -23,7 +23,8 @@ from mqttdissect.mqtt.packet import Packet
 SECOND: Final = 1_000_000_000
 LONGEST_DELAY: Final = 10 * 365 * 24 * 3600  # seconds of a will that anybody waits for
 LATEST_NS: Final = 1 << 62  # beyond that, times are nonsense and sums of them too large
-MOST_WILLS: Final = 512  # of connections that have ended
+MOST_WILLS: Final = 512  # topics of wills of connections that have ended,
+MOST_ALIKE: Final = 512  # and wills of one topic
 
 
 @final
@@ -176,7 +177,12 @@ class Wills:
             will.due_ns += min(delay, LONGEST_DELAY) * SECOND
         if len(broker.wills) >= MOST_WILLS:
             del broker.wills[next(iter(broker.wills))]
-        broker.wills.setdefault(will.topic, []).append(link)
+        of_topic = broker.wills.setdefault(will.topic, [])
+        of_topic.append(link)
+        if len(of_topic) > MOST_ALIKE:
+            oldest = of_topic.pop(0).will
+            if oldest is not None:
+                oldest.unsure = True  # nobody looks for it any more
         if client is not None:
             before = client.dead
             if before is not None and before.will is not None and (before.will.fired or before.will.cancelled):
