@@ -8,6 +8,7 @@ from mqttdissect.analysis.facts import Link, Message
 from mqttdissect.analysis.matching import Filters, Topics
 
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
+MOST_RETAINED: Final = 10_000  # messages of one broker
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
 
@@ -33,3 +34,20 @@ class Broker:
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
         self.longest_ns: i64 = 0
+
+    def retain(self, topic: str, message: Message) -> None:
+        """It keeps this message for the topic; an empty one says that it keeps none."""
+        if topic in self.retained:
+            self.retained[topic] = message
+        elif len(self.retained) < MOST_RETAINED:
+            self.retained[topic] = message
+            self.topics.add(topic)
+
+    def forget(self, topic: str) -> None:
+        """Who knows what it keeps for the topic?"""
+        if self.retained.pop(topic, None) is not None:
+            self.topics.remove(topic)
+
+    def looks_for(self, topic: str) -> bool:
+        """May a message on this topic be taken for a will, or for that of somebody who is not known?"""
+        return self.strangers > 0 or topic in self.will_owners or topic in self.wills

@@ -33,9 +33,10 @@ from mqttdissect.analysis.messages import (
     all_no_local,
     any_identified,
     blocked,
-    crosses,
+    had,
     is_due,
     is_live,
+    is_settled,
     origin,
     over_by,
     stood_since,
@@ -113,8 +114,6 @@ def by_subscription(
     alike: i64,
 ) -> None:  # fmt: skip
     """What the receiver's subscriptions alone tell; alike: messages of the same topic and payload in the window."""
-    if message is not None and crosses(standing, facts, message):
-        return
     known = True
     most: i64 = 0
     as_published = False
@@ -186,71 +185,30 @@ def identifiers(
 
 
 def by_message(
-    report: Report,
-    broker: Broker,
-    link: Link,
-    packet: Packet,
-    facts: Publish,
-    standing: list[Subscription],
-    message: Message,
-    again: bool,
-    alike: i64,
-) -> None:
-    """What the published message tells; alike: messages of the same topic and payload in the window."""
-    first_ns = stood_since(standing)
-    most: i64 = 0
-    due: i64 = 0  # the same of those for which a copy of the message is surely due
-    settled = True
-    for one in standing:
-        if one.granted > most:
-            most = one.granted
-        if one.granted > due and (len(standing) == 1 or (not facts.retain and is_due(one, message, link))):
-            due = one.granted
-        settled = settled and one.granted >= 0 and not one.renewed
-    before = message.time_ns < first_ns  # it is the retained message, or nothing that the broker may send
-    if again:
+    report: Report, broker: Broker, link: Link, packet: Packet, facts: Publish, standing: list[Subscription],
+    message: Message, crossed: bool, alike: i64,
+) -> None:  # fmt: skip
+    """What the published message tells. crossed: it was under way when a subscription was made anew; alike: messages of
+    the same topic and payload in the window."""
+    if had(message, link):
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
         if facts.qos == 2 and not facts.dup and len(standing) == 1 and not facts.retain and first:
             what = f"The message of frame {message.frame} is delivered a second time"
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
-    # Under way when a subscription was made anew, or perhaps a retained message that only looks like it
-    crossed = crosses(standing, facts, message) or (facts.retain and not before and not all_as_published(standing))
-    if alike == 1 and settled and not crossed and (message.alone or not message.will):
-        least = min(message.qos, due)
-        if facts.qos > message.qos and facts.qos <= most:
-            what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
-            rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED
-            report.at(rule, packet, what, 0, 1, origin(message))
-        elif facts.qos < least:
-            what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {due}"
-            rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED
-            if len(standing) == 1:
-                report.at(rule, packet, what, 0, 1, origin(message))
-            else:
-                rule = rules.DELIVERY_BELOW_GRANTED
-                only_copy(report, link, message, facts, rule, what, OVERLAPPING.get(packet.version, ""))
+    before = message.time_ns < stood_since(standing)  # it is the retained message, or nothing that the broker may send
+    if facts.retain and not before and not all_as_published(standing):
+        crossed = True  # or perhaps a retained message that only looks like it
+    if alike == 1 and not crossed and is_settled(standing) and (message.alone or not message.will):
+        quality(report, link, packet, facts, standing, message)
     if alike == 1 and message.retain and not facts.retain:
-        asked_ns = min([one.asked_ns for one in standing])
-        if over_by(message, broker.longest_ns) < asked_ns and link.clean and facts.time_ns - first_ns < OWED_NS:
-            what = "RETAIN is 0 on a retained message that was sent for a new subscription"
-            report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
-            if link.retained_due:
-                link.retained_due.pop(message.topic, None)
-        elif not before and settled and all_as_published(standing):
-            what = "RETAIN is 0, though Retain As Published is 1 and the message was published with RETAIN 1"
-            report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
+        retain_missing(report, broker, link, packet, facts, standing, message, before)
     if before and facts.retain and message.unkept and not message.retain and facts.topic not in broker.kept:
         what = "It is sent as a retained message, though the will has RETAIN 0"
         stated = "[MQTT-3.1.2-14]" if message.version >= 5 else "[MQTT-3.1.2-16]"
         report.at(rules.WILL_CHANGED, packet, what, 0, 1, origin(message), stated=stated)
-    if (
-        message.publisher
-        and message.publisher == link.client_id
-        and all_no_local(standing)
-        and not before
-        and not crossed
-    ):
+    own = message.publisher != "" and message.publisher == link.client_id
+    if own and not before and not crossed and all_no_local(standing):
         what = "A message of the client itself, though No Local is 1"
         report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
     if facts.retain and not message.will:
@@ -263,6 +221,48 @@ def by_message(
         in_order(report, link, packet, facts, message)
     if len(standing) == 1 and standing[0].share:
         shared(report, link, packet, facts, standing[0], message)
+
+
+def quality(
+    report: Report, link: Link, packet: Packet, facts: Publish, standing: list[Subscription], message: Message
+) -> None:
+    """The QoS is the lower one of the message's and of what was granted (3.8.4)."""
+    most: i64 = 0
+    due: i64 = 0  # the same of those for which a copy of the message is surely due
+    for one in standing:
+        if one.granted > most:
+            most = one.granted
+        if one.granted > due and (len(standing) == 1 or (not facts.retain and is_due(one, message, link))):
+            due = one.granted
+    if facts.qos > message.qos and facts.qos <= most:
+        what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
+        rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED
+        report.at(rule, packet, what, 0, 1, origin(message))
+    elif facts.qos < min(message.qos, due):
+        what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {due}"
+        if len(standing) == 1:
+            rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_BELOW_GRANTED
+            report.at(rule, packet, what, 0, 1, origin(message))
+        else:
+            stated = OVERLAPPING.get(packet.version, "")
+            only_copy(report, link, message, facts, rules.DELIVERY_BELOW_GRANTED, what, stated)
+
+
+def retain_missing(
+    report: Report, broker: Broker, link: Link, packet: Packet, facts: Publish, standing: list[Subscription],
+    message: Message, before: bool,
+) -> None:  # fmt: skip
+    """A message that was published with RETAIN 1 comes with RETAIN 0 (3.3.1.3)."""
+    asked_ns = min([one.asked_ns for one in standing])
+    soon = facts.time_ns - stood_since(standing) < OWED_NS
+    if over_by(message, broker.longest_ns) < asked_ns and link.clean and soon:
+        what = "RETAIN is 0 on a retained message that was sent for a new subscription"
+        report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
+        if link.retained_due:
+            link.retained_due.pop(message.topic, None)
+    elif not before and is_settled(standing) and all_as_published(standing):
+        what = "RETAIN is 0, though Retain As Published is 1 and the message was published with RETAIN 1"
+        report.at(rules.RETAIN_FLAG_MISSING, packet, what, 0, 1, origin(message))
 
 
 def stale(

@@ -20,7 +20,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import delivered, extract, rules
-from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
+from mqttdissect.analysis.brokers import MOST_RETAINED, OWED_NS, SETTLING_NS, Broker
 from mqttdissect.analysis.exchange import is_late
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
@@ -43,19 +43,16 @@ from mqttdissect.analysis.facts import (
     Subscription,
 )
 from mqttdissect.analysis.messages import (
-    MOST_RETAINED,
     MOST_TOPICS,
     accepted,
     blocked,
     brings_retained,
+    crosses,
     first_due,
     fits,
-    forget,
     had,
-    is_looked_for,
     is_over,
     key_of,
-    retain,
     still_wants,
     stood_since,
     subscribed_to,
@@ -134,7 +131,7 @@ class Deliveries:
         if not new or packet.hole_offset >= 0 or not facts.topic or packet.notes is not None or is_late(packet):
             return
         found = broker.filters.find(facts.topic)
-        if not (found or facts.retain or self.watching or is_looked_for(broker, facts.topic)):
+        if not (found or facts.retain or self.watching or broker.looks_for(facts.topic)):
             return  # nobody will be seen to get it
         message = Message(facts.topic, facts.qos, facts.retain, facts.frame, facts.time_ns)
         message.link = link.number
@@ -147,9 +144,9 @@ class Deliveries:
             message.request = link.of(CLIENT_SIDE).pending.get(int(facts.identifier))
         if facts.retain:
             if link.state == CONNECTED and link.violation < 0:
-                retain(broker, facts.topic, message)
+                broker.retain(facts.topic, message)
             else:
-                forget(broker, facts.topic)
+                broker.forget(facts.topic)
         if self.watching:
             self._watched.append(message)
         if found and link.state == CONNECTED and link.violation < 0:
@@ -263,14 +260,14 @@ class Deliveries:
             if one.left_ns >= 0:
                 standing = [one for one in found if not is_over(one, facts, message)]
                 break
-        again = message is not None and had(message, link)
         if not standing:
             delivered.nobody_asked(self.report, link, packet, facts, found, message)
         else:
-            if new:
+            crossed = message is not None and crosses(standing, facts, message)
+            if new and not crossed:
                 delivered.by_subscription(self.report, link, packet, facts, standing, message, count)
             if message is not None:
-                delivered.by_message(self.report, broker, link, packet, facts, standing, message, again, count)
+                delivered.by_message(self.report, broker, link, packet, facts, standing, message, crossed, count)
         if message is not None:
             self._tie(broker, message, link, facts)
         if link.copies and facts.time_ns - link.copies[0].time_ns > OWED_NS:
@@ -309,7 +306,7 @@ class Deliveries:
             self._watched.append(message)
         self._keep(broker, key_of(facts), message, facts.time_ns)
         if message.retain:
-            retain(broker, message.topic, message)
+            broker.retain(message.topic, message)
 
     # What changes who gets messages
 

@@ -1,10 +1,10 @@
-"""What is to be known of messages and subscriptions before anything is said of them: pure questions and answers."""
+"""What is to be known of messages and subscriptions before anything is said of them: questions with their answers."""
 
 from typing import Final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.brokers import SETTLING_NS, Broker
+from mqttdissect.analysis.brokers import SETTLING_NS
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
     CLIENT_SIDE,
@@ -23,7 +23,6 @@ HASTE: Final = 4  # times as long as it takes to acknowledge a message, a broker
 NEVER_NS: Final = 4_000_000_000_000_000_000
 SOON_NS: Final = 250_000_000  # after the SUBACK, in which what is published may still be sent as the retained message
 ADDED: Final = 16  # bytes that a broker may add to a message
-MOST_RETAINED: Final = 10_000  # of one broker
 BUSY: Final = 16  # messages in flight to a client that may hold up others
 MOST_TOPICS: Final = 512  # that are looked at on one connection, and publishers on all of them whose order is watched
 
@@ -54,21 +53,6 @@ def subscribes(standing: list[Subscription]) -> list[tuple[int, str]]:
 def origin(message: Message) -> list[tuple[int, str]]:
     """Where it came from."""
     return [(int(message.frame), "the will in CONNECT" if message.will else "PUBLISH to the broker")]
-
-
-def retain(broker: Broker, topic: str, message: Message) -> None:
-    """The broker keeps this message for the topic; an empty one says that it keeps none."""
-    if topic in broker.retained:
-        broker.retained[topic] = message
-    elif len(broker.retained) < MOST_RETAINED:
-        broker.retained[topic] = message
-        broker.topics.add(topic)
-
-
-def forget(broker: Broker, topic: str) -> None:
-    """Who knows what the broker keeps for the topic?"""
-    if broker.retained.pop(topic, None) is not None:
-        broker.topics.remove(topic)
 
 
 def blocked(link: Link) -> bool:
@@ -188,6 +172,14 @@ def stood_since(standing: list[Subscription]) -> i64:
     return first_ns
 
 
+def is_settled(standing: list[Subscription]) -> bool:
+    """Is it known what was granted for all of them, and did none replace another one?"""
+    for one in standing:
+        if one.granted < 0 or one.renewed:
+            return False
+    return True
+
+
 def all_as_published(standing: list[Subscription]) -> bool:
     """Do all of them want RETAIN as it was published?"""
     for one in standing:
@@ -202,11 +194,6 @@ def all_no_local(standing: list[Subscription]) -> bool:
         if not one.no_local:
             return False
     return True
-
-
-def is_looked_for(broker: Broker, topic: str) -> bool:
-    """May a message on this topic be taken for a will, or for that of somebody who is not known?"""
-    return broker.strangers > 0 or topic in broker.will_owners or topic in broker.wills
 
 
 def brings_retained(standing: list[Subscription]) -> bool:
