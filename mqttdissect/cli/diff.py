@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-import stat
 import sys
 import tempfile
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
@@ -214,7 +213,7 @@ def diff(
     from mqttdissect.comparison.compare import compare
     from mqttdissect.comparison.difference import Options
     from mqttdissect.output.differences import Json, Text
-    from mqttdissect.output.theme import theme_for
+    from mqttdissect.output.theme import page_width, theme_for
 
     options = Options(ids or everything, payloads or everything, times or everything, strict_order)
     with ExitStack() as stack:
@@ -234,7 +233,7 @@ def diff(
     if form == "json":
         parts = Json(show_secrets, limit).parts(result, shown)
     else:
-        columns = width or columns_of(sys.stdout)
+        columns = width or page_width(sys.stdout)
         parts = Text(theme_for(sys.stdout, color), columns, fold, show_secrets, trees, limit).parts(result, shown)
     for part in parts:
         sys.stdout.write(part)
@@ -246,22 +245,3 @@ def diff(
 def shown_name(path: str) -> str:
     """What a capture is called."""
     return "standard input" if path == "-" else path
-
-
-def columns_of(stream: IO[str]) -> int:
-    """What COLUMNS says, or the width of the terminal; before a pipe (`| less`) that of the errors. 0 for any width:
-    where there is no terminal, or the output goes to a file."""
-    from mqttdissect.output.theme import terminal_width
-
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
-    return terminal_width(stream) or (terminal_width(sys.stderr) if is_pipe(stream) else 0)
-
-
-def is_pipe(stream: IO[str]) -> bool:
-    """Does another program read it?"""
-    try:
-        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
-    except (OSError, ValueError):
-        return False

@@ -98,7 +98,8 @@ class Counter:
             return to_csv(table.first(self.top) if self.top else table)
         if not self.statistics.packets:
             return ""
-        from mqttdissect.output.page import Page, page_width
+        from mqttdissect.output.page import Page
+        from mqttdissect.output.theme import page_width
 
         rows = self.top or TOP["text" if self.names else "overview"]
         return Page(

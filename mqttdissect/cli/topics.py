@@ -91,8 +91,8 @@ class Watcher:
             if self.statistics.packets:
                 complain(f"no topics: none of the {self.statistics.packets:,} packets is a PUBLISH")
             return ""
-        from mqttdissect.output.page import Page, page_width
-        from mqttdissect.output.theme import theme_for
+        from mqttdissect.output.page import Page
+        from mqttdissect.output.theme import page_width, theme_for
 
         theme = theme_for(sys.stdout, self.color)
         return Page(self.statistics, dissector, (), 0, page_width(sys.stdout), theme).table_text(self.tree.table())

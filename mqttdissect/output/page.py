@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from mqttdissect.output import statistics as view
 from mqttdissect.output.charts import Chart, all_payloads, charts
 from mqttdissect.output.tables import WIDEST, Table, shown, to_text
 from mqttdissect.output.terminal import NoPlots, chart_lines
-from mqttdissect.output.theme import Theme, reader_width, terminal_width
+from mqttdissect.output.theme import Theme
 from mqttdissect.output.units import duration, rate, size
 
 if TYPE_CHECKING:
@@ -25,23 +23,6 @@ NOTHING = {  # why a table has no rows, in captures with packets
     "qos": "none of the packets is a PUBLISH",
     "times": "no packet is an answer to one before it",
 }
-
-
-def page_width(stream: IO[str]) -> int:
-    """Of the terminal, also behind a pipe; as COLUMNS says for a file. Else 0, and lines may be of any length."""
-    if stream.isatty():
-        return terminal_width(stream)
-    if not os.environ.get("COLUMNS") and is_file(stream):
-        return 0
-    return reader_width(stream)
-
-
-def is_file(stream: IO[str]) -> bool:
-    """Does it go into a file, which may have a reader some day, at another terminal?"""
-    try:
-        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 class Page:

@@ -6,6 +6,7 @@ rich decides whether this is a terminal, how many colours it has, and what NO_CO
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import IO, Final, final
 
@@ -118,6 +119,23 @@ def reader_width(stream: IO[str]) -> int:
         if columns:
             return columns
     return 0
+
+
+def page_width(stream: IO[str]) -> int:
+    """Of the terminal, also behind a pipe; as COLUMNS says for a file. Else 0, and lines may be of any length."""
+    if stream.isatty():
+        return terminal_width(stream)
+    if not os.environ.get("COLUMNS") and is_file(stream):
+        return 0
+    return reader_width(stream)
+
+
+def is_file(stream: IO[str]) -> bool:
+    """Does it go into a file, which may have a reader some day, at another terminal?"""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def terminal_width(stream: IO[str]) -> int:
