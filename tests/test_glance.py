@@ -1,4 +1,4 @@
-"""A look at common packets shows what decoding them shows: `decode.glance`, and who makes do with it."""
+"""A look at common packets shows what decoding them shows: `mqtt.glance`, and who makes do with it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import Stream, connect, pcap, varint
+from support import packet as packet_of
 
 from mqttdissect.analysis import extract
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.finding import Finding
+from mqttdissect.analysis.rule import WARNING
 from mqttdissect.mqtt import codes
-from mqttdissect.mqtt.decode import decode, glance
+from mqttdissect.mqtt.decode import decode
+from mqttdissect.mqtt.glance import KNOWN, LONGEST_KNOWN, MOST_KNOWN, glance, remember
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, PACKET_IDENTIFIER, TOPIC_NAME, TOPIC_OF_ALIAS
 from mqttdissect.pipeline import Dissector
@@ -62,7 +66,7 @@ def looked_at(data: bytes, version: int, hole: int = -1) -> bool:
         for name in ("topic", "alias", "identifier", "digest", "size", "has_properties", "identified", "qos", "dup"):
             assert getattr(facts, name) == getattr(expected, name)
     assert extract.code(packet) == extract.code(whole)
-    assert extract.properties(packet, False) == extract.properties(whole, False) == []
+    assert extract.properties(packet, False) == extract.properties(whole, False)
     assert shown(packet) == shown(whole)
     return True
 
@@ -70,7 +74,7 @@ def looked_at(data: bytes, version: int, hole: int = -1) -> bool:
 def publish(topic: bytes, flags: int = 0, rest: bytes = b"", head: bytes = b"") -> bytes:
     """A PUBLISH. head: its Remaining Length, where that is not written as usual."""
     body = struct.pack(">H", len(topic)) + topic + rest
-    return bytes([0x30 | flags]) + (head or bytes([len(body)])) + body
+    return bytes([0x30 | flags]) + (head or varint(len(body))) + body
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,9 @@ def publish(topic: bytes, flags: int = 0, rest: bytes = b"", head: bytes = b"") 
         (b"\x41\x02\x00\x01", 4, False),
         (b"\x40\x02\x00\x00", 4, False),
         (b"\x40\x03\x00\x01\x10", 5, False),
+        (b"\x40\x03\x00\x01\x00", 5, True),  # Success, though it could be left out
+        (b"\x40\x03\x00\x01\x00", 4, False),
+        (b"\x40\x02\x00\x01\x00", 5, False),  # a byte behind the packet
         (b"\x40\x01\x00", 4, False),
         (b"\xc0\x00", 4, True),
         (b"\xd0\x00", 5, True),
@@ -141,6 +148,94 @@ def test_a_look_shows_what_decoding_shows(
         body = rest
     data = bytes([first]) + (head if head is not None else bytes([len(body)])) + body
     looked_at(data, version, min(hole, len(data)))
+
+
+def with_properties(found: bytes, topic: bytes = b"a/b", flags: int = 0) -> bytes:
+    """A PUBLISH of MQTT 5.0."""
+    return publish(topic, flags, (b"\x00\x07" if flags & 6 else b"") + varint(len(found)) + found + b"message")
+
+
+@pytest.mark.parametrize(
+    ("found", "enough"),
+    [
+        (b"\x01\x00", True),  # Payload Format Indicator
+        (b"\x01\x01\x02\x00\x00\x00\x3c", True),  # Message Expiry Interval
+        (b"\x03\x00\x0aimage/jpeg", True),
+        (b"\x08\x00\x03r/s", True),
+        (b"\x0b\x07\x0b\xff\x01", True),  # two Subscription Identifiers
+        (b"\x23\x00\x05", True),
+        (b"\x26\x00\x01k\x00\x01v\x26\x00\x01k\x00\x01w", True),
+        (b"\x01\x02", False),  # malformed ones
+        (b"\x01\x00\x01\x00", False),
+        (b"\x02\x00", False),
+        (b"\x03\x00\x01\xff", False),
+        (b"\x11\x00\x00\x00\x01", False),
+        (b"\x23\x00\x00", False),
+        (b"\x7f", False),
+        (b"\x03\x00\x01\x01", False),  # those that a finding is about
+        (b"\x08\x00\x03r/+", False),
+        (b"\x08\x00\x01#", False),
+        (b"\x09\x00\x02id", False),  # not worth it
+        (b"\x26\x00\x01k" + struct.pack(">H", LONGEST_KNOWN - 7) + b"v" * (LONGEST_KNOWN - 7), True),
+        (b"\x26\x00\x01k" + struct.pack(">H", LONGEST_KNOWN - 6) + b"v" * (LONGEST_KNOWN - 6), False),
+    ],
+)
+@pytest.mark.parametrize("flags", [0, 2])
+def test_properties_that_came_before_need_no_more_than_a_look(found: bytes, flags: int, enough: bool) -> None:
+    KNOWN.clear()
+    data = with_properties(found, flags=flags)
+    assert not looked_at(data, 5)
+    first = made(data, 5)
+    decode(first)
+    remember(first)
+    assert looked_at(data, 5) == enough
+    assert len(KNOWN) == enough
+
+
+def test_known_properties_are_bounded() -> None:
+    KNOWN.clear()
+    for number in range(MOST_KNOWN + 1):
+        packet = made(with_properties(b"\x02" + struct.pack(">I", number)), 5)
+        decode(packet)
+        remember(packet)
+    assert len(KNOWN) == 1
+
+
+def conversation(*published: bytes) -> tuple[list[Packet], list[Finding]]:
+    """What a client of MQTT 5.0 publishes, and what is found in that; both sides take ten topic aliases."""
+    alias_maximum = b"\x22\x00\x0a"
+    stream = Stream().handshake().client(connect(level=5, properties=alias_maximum))
+    stream.server(packet_of(0x20, b"\x00\x00\x03" + alias_maximum)).client(*published)
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+    found = dissector.feed(pcap(stream.frames)) + dissector.close()
+    return found[2:], [one for one in analysis.take() if one.severity >= WARNING]
+
+
+def test_a_look_knows_what_a_topic_alias_stands_for() -> None:
+    KNOWN.clear()
+    learn, use = with_properties(b"\x23\x00\x05", b"x/1"), with_properties(b"\x23\x00\x05", b"")
+    other = with_properties(b"\x23\x00\x05", b"x/2")
+    found, findings = conversation(use, learn, use, other, learn, use, other, use)
+    assert [packet.topic for packet in found] == ["", "x/1", "x/1", "x/2", "x/1", "x/1", "x/2", "x/2"]
+    assert [packet.glanced for packet in found][-4:] == [True] * 4
+    assert [one.rule.id for one in findings] == ["topic-alias-unknown"]
+    for packet in found:
+        noted(packet)
+    assert shown(found[2])[3:] == shown(found[5])[3:]  # the first was decoded, the second glanced at
+    assert found[7].value(TOPIC_OF_ALIAS) == "x/2"
+
+
+def test_rules_about_properties_need_no_more_than_a_look() -> None:
+    KNOWN.clear()
+    identified, text = with_properties(b"\x0b\x07"), with_properties(b"\x01\x01")
+    found, findings = conversation(identified, identified, text, text, text[:-1] + b"\xff", text)
+    assert [packet.glanced for packet in found][3:] == [True] * 3
+    assert [(one.rule.id, one.frame) for one in findings] == [
+        ("subscription-identifier-from-client", found[0].frame),
+        ("subscription-identifier-from-client", found[1].frame),
+        ("payload-not-utf-8", found[4].frame),
+    ]
 
 
 def packets(path: Path, glances: bool) -> tuple[list[Packet], list[Finding]]:

@@ -9,9 +9,9 @@ from mypy_extensions import i64
 
 from mqttdissect.analysis.facts import NEVER_EXPIRES, NO_LIMITS, Limits, Link, Publish, Side, Subscription, Will
 from mqttdissect.mqtt.codes import REASONS
-from mqttdissect.mqtt.fields import GROUP
+from mqttdissect.mqtt.fields import GROUP, number, words
 from mqttdissect.mqtt.packet import Packet
-from mqttdissect.mqtt.properties import BY_IDENTIFIER, PAIR, PROPERTY_IDENTIFIER
+from mqttdissect.mqtt.properties import BY_IDENTIFIER, values
 from mqttdissect.mqtt.registry import (
     AUTH_REASON,
     BRIDGE_LEVEL,
@@ -35,7 +35,6 @@ from mqttdissect.mqtt.registry import (
     UNSUBACK_REASON,
     USER_NAME,
     WILL_PAYLOAD,
-    WILL_PROPERTIES,
     WILL_TOPIC,
 )
 
@@ -83,58 +82,32 @@ CODE_NAMES: Final = REASONS
 Properties = list[tuple[int, object]]
 
 
-def number(value: object) -> i64:
-    """A field's value as a number; 0 if it is none."""
-    return value if isinstance(value, int) else 0
-
-
-def words(value: object) -> str:
-    """A field's value as text, bad bytes escaped."""
-    if isinstance(value, str):
-        return value
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else ""
-
-
 def publish(packet: Packet) -> Publish:
     """The facts of a PUBLISH."""
     facts = Publish(packet)
-    if packet.glanced or packet.version < 5:
-        return facts
-    for field in packet.fields:
-        spec = field.spec
-        if spec is ALIAS_VALUE:
-            facts.alias = number(field.value)
-        elif spec is SUBSCRIPTION_IDENTIFIER_VALUE:
-            facts.identified = True
-        elif spec.kind == GROUP and number(field.value) > 1:
+    if packet.glanced:
+        known = packet.known
+        if known is not None:
+            facts.alias = known.alias
+            facts.identified = known.identified
             facts.has_properties = True
+    elif packet.version >= 5:
+        for field in packet.fields:
+            spec = field.spec
+            if spec is ALIAS_VALUE:
+                facts.alias = number(field.value)
+            elif spec is SUBSCRIPTION_IDENTIFIER_VALUE:
+                facts.identified = True
+            elif spec.kind == GROUP and number(field.value) > 1:
+                facts.has_properties = True
     return facts
 
 
 def properties(packet: Packet, of_will: bool) -> Properties:
     """(identifier, value) of each property, in order; of a User Property the value is (name, value)."""
-    found: Properties = []
     if packet.glanced:
-        return found
-    inside = False
-    identifier: int = -1
-    name = ""
-    for field in packet.fields:
-        spec = field.spec
-        if spec.kind == GROUP:
-            inside = (spec is WILL_PROPERTIES) == of_will
-        elif inside:
-            if spec is PROPERTY_IDENTIFIER:
-                identifier = int(number(field.value))
-                continue
-            known = BY_IDENTIFIER.get(identifier)
-            if known is None:
-                continue
-            if spec is known.value:
-                found.append((identifier, (name, words(field.value)) if known.kind == PAIR else field.value))
-            elif spec is known.key:
-                name = words(field.value)
-    return found
+        return packet.known.values if packet.known is not None else []
+    return values(packet.fields, of_will)
 
 
 def has(found: Properties | None, identifier: int) -> bool:

@@ -15,7 +15,7 @@ from mqttdissect.analysis.matching import has_wildcard, is_valid
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT, FROM_SERVER, SENDERS
-from mqttdissect.mqtt.fields import TEXT, Field, FieldSpec
+from mqttdissect.mqtt.fields import TEXT, Field, FieldSpec, number, words
 from mqttdissect.mqtt.packet import BY_CONNECT, BY_OPTION, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import (
@@ -133,8 +133,14 @@ def publish(report: Report, packet: Packet) -> None:
     flags = packet.flags
     if flags & 0x0E == 0x08:
         report.at(rules.DUP_ON_QOS_0, packet, "DUP is 1 in a PUBLISH of QoS 0", 0, 1)
-    if packet.glanced:
-        return  # its topic is harmless, and it has no properties
+    if packet.glanced:  # its topic is harmless, and so are the texts of its properties
+        known = packet.known
+        if known is not None and (
+            (known.utf_8 and not packet.application_message.isascii())
+            or (known.identified and packet.sender == FROM_CLIENT)
+        ):
+            properties_of_publish(report, packet)
+        return
     if packet.version < 5:
         for field in packet.fields:
             if field.spec is TOPIC_NAME:
@@ -143,6 +149,11 @@ def publish(report: Report, packet: Packet) -> None:
                     controls(report, packet, field, value)
                 return
         return
+    properties_of_publish(report, packet)
+
+
+def properties_of_publish(report: Report, packet: Packet) -> None:
+    """Those of MQTT 5.0."""
     for field in packet.fields:
         spec = field.spec
         kind = spec.kind
@@ -212,7 +223,7 @@ def filters(report: Report, packet: Packet) -> None:
     shared = False
     for field in packet.fields:
         if field.spec is TOPIC_FILTER:
-            name = extract.words(field.value)
+            name = words(field.value)
             shared = packet.version >= 5 and name.startswith("$share/")
             topic = name
             if shared:
@@ -237,7 +248,7 @@ def filters(report: Report, packet: Packet) -> None:
                     field.end,
                     stated=PLUS.get(packet.version, "") if is_valid(topic.replace("+", "-")) else "",
                 )
-        elif field.spec is SUBSCRIPTION_OPTIONS and shared and extract.number(field.value) & 4:
+        elif field.spec is SUBSCRIPTION_OPTIONS and shared and number(field.value) & 4:
             report.at(
                 rules.NO_LOCAL_ON_SHARED, packet, "No Local is 1 on a shared subscription", field.start, field.end
             )
@@ -249,7 +260,7 @@ def connect(report: Report, packet: Packet) -> None:
     for field in packet.fields:
         spec = field.spec
         if spec is CONNECT_FLAGS or spec is CONNECT_FLAGS_5:
-            flags = extract.number(field.value)
+            flags = number(field.value)
         elif spec is CLIENT_IDENTIFIER:
             client_identifier(report, packet, field, flags)
         elif spec is RESPONSE_TOPIC_SPEC:
@@ -274,7 +285,7 @@ def connect(report: Report, packet: Packet) -> None:
 
 def client_identifier(report: Report, packet: Packet, field: Field, flags: i64) -> None:
     """3.1.3.1 in MQTT 3.1.1 and 5.0; 3.1 in MQTT 3.1."""
-    size = len(extract.words(field.value))
+    size = len(words(field.value))
     start, end = int(field.start) - 2, int(field.end)
     if packet.version == 3 and size == 0:
         report.at(rules.CLIENT_IDENTIFIER_EMPTY, packet, "The client identifier is empty", start, end)

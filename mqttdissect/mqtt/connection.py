@@ -9,16 +9,16 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.mqtt.codes import CONNECT, FROM_CLIENT, FROM_SERVER, PUBLISH, SENDERS
-from mqttdissect.mqtt.decode import decode, glance
-from mqttdissect.mqtt.fields import Field
+from mqttdissect.mqtt.decode import decode, explain_alias
+from mqttdissect.mqtt.fields import number
+from mqttdissect.mqtt.glance import glance, remember
 from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION, Packet, variable_header
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, TOPIC_ALIAS
-from mqttdissect.mqtt.registry import PROPERTIES, PROPERTY_LENGTH, TOPIC_NAME, TOPIC_OF_ALIAS, UNKNOWN_ALIAS
+from mqttdissect.mqtt.registry import PROPERTY_LENGTH, TOPIC_NAME
 from mqttdissect.net.stream import Stream
 
 ASSUMED_VERSION: Final = 4
 ALIAS: Final = BY_IDENTIFIER[TOPIC_ALIAS].value
-NO_TOPIC: Final = "not known: its alias was set before the capture, or never"
 MOST_ALIAS_TEXT: Final = 4 * 1024 * 1024  # characters of the topics that the aliases of a connection stand for
 ALIAS_COST: Final = 128  # the same for an alias, whatever its topic
 
@@ -60,7 +60,7 @@ class Connection:
         if self.version_by == BY_CONNECT:
             packet.version = self.version
             packet.version_by = BY_CONNECT
-            if self.glances and glance(packet):
+            if self.glances and self._glance(packet):
                 return
         else:
             self._infer(packet)
@@ -68,6 +68,8 @@ class Connection:
         decode(packet)
         if kind == PUBLISH and packet.version >= 5:
             self._topic_alias(packet)
+            if self.glances:
+                remember(packet)
 
     def unaffected(self, data: bytes, at: i64, end: i64) -> bool:
         """Are later packets decoded just the same if this one, from `at` to `end` of `data`, is not decoded at all?
@@ -112,39 +114,41 @@ class Connection:
         for index in range(len(fields)):
             field = fields[index]
             if field.spec is ALIAS:
-                self._resolve(packet, index)
+                alias = int(number(field.value))
+                if packet.topic == "":
+                    explain_alias(packet, index, self._aliases(packet.direction).get(alias))
+                elif isinstance(packet.value(TOPIC_NAME), str):
+                    self._learn(packet.direction, alias, packet.topic)
                 return
             if field.spec is PROPERTY_LENGTH and field.value == 0:
                 return
 
-    def _resolve(self, packet: Packet, index: int) -> None:
-        fields = packet.fields
+    def _glance(self, packet: Packet) -> bool:
+        """Is a look at the packet enough?"""
+        if not glance(packet):
+            return False
+        known = packet.known
+        if known is None or known.alias == 0:
+            return True
+        if packet.topic:
+            self._learn(packet.direction, int(known.alias), packet.topic)
+            return True
+        topic = self._aliases(packet.direction).get(int(known.alias))
+        if topic is None:
+            packet.glanced, packet.known = False, None
+            return False
+        packet.topic = topic
+        return True
+
+    def _aliases(self, direction: i64) -> dict[int, str]:
+        """Those of one direction."""
         if self.aliases is None:
             self.aliases = [{}, {}]
-        known = self.aliases[packet.direction]
-        number = fields[index].value
-        topic = packet.topic
-        assert isinstance(number, int)
-        if topic:
-            if isinstance(packet.value(TOPIC_NAME), str):
-                self._learn(known, number, topic)
-        else:
-            end = fields[index].end
-            meant = known.get(number)
-            if meant is None:
-                fields.insert(index + 1, Field(UNKNOWN_ALIAS, end, end, NO_TOPIC))
-            else:
-                fields.insert(index + 1, Field(TOPIC_OF_ALIAS, end, end, meant))
-                packet.topic = meant
-            packet.payload += 1
-            for field in fields:
-                if field.spec is PROPERTIES:
-                    count = field.value
-                    assert isinstance(count, int)
-                    field.value = count + 1
+        return self.aliases[direction]
 
-    def _learn(self, known: dict[int, str], number: int, topic: str) -> None:
+    def _learn(self, direction: i64, number: int, topic: str) -> None:
         """What an alias of one direction stands for from now on; those that were set first go if there is no room."""
+        known = self._aliases(direction)
         before = known.pop(number, None)
         if before is not None:
             self.alias_text -= len(before) + ALIAS_COST

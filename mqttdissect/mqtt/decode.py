@@ -11,7 +11,7 @@ from mypy_extensions import i64
 
 from mqttdissect.mqtt import clauses, codes
 from mqttdissect.mqtt.cursor import Broken, Cursor
-from mqttdissect.mqtt.fields import BYTE, TEXT, UINT16, UINT32, VARINT, Field, FieldSpec
+from mqttdissect.mqtt.fields import BYTE, TEXT, UINT16, UINT32, VARINT, Field, FieldSpec, number
 from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, PAIR, PROPERTY_IDENTIFIER, TOPIC_ALIAS, WILL, Property
 from mqttdissect.mqtt.registry import (
@@ -47,6 +47,8 @@ from mqttdissect.mqtt.registry import (
     SUBSCRIPTION_OPTIONS,
     TOPIC_FILTER,
     TOPIC_NAME,
+    TOPIC_OF_ALIAS,
+    UNKNOWN_ALIAS,
     UNSUBACK_REASON,
     USER_NAME,
     WILL_PAYLOAD,
@@ -82,65 +84,33 @@ def decode(packet: Packet) -> None:
         hole(c, packet)
 
 
-def glance(packet: Packet) -> bool:
-    """Read only what matters of `packet`, if it is one of the most common, whole and in order: a PUBLISH on a topic
-    that came before, without properties; an acknowledgement of two bytes; a ping. Else False, and nothing was read."""
-    data = packet.data
-    size: i64 = len(data)
-    if size < 2 or packet.hole_offset >= 0:
-        return False
-    first: i64 = data[0]
-    kind = first >> 4
-    if kind == codes.PUBLISH:
-        if not glance_publish(packet, data, size, first & 0x06):
-            return False
-    elif kind >= codes.PUBACK and kind <= codes.PUBCOMP:
-        if size != 4 or i64(data[1]) != 2 or first & 0x0F != (2 if kind == codes.PUBREL else 0):
-            return False
-        identifier = i64(data[2]) << 8 | i64(data[3])
-        if identifier == 0:
-            return False
-        packet.identifier = identifier
-    elif size != 2 or i64(data[1]) != 0 or (first != codes.PINGREQ << 4 and first != codes.PINGRESP << 4):
-        return False
-    packet.type = kind
-    packet.flags = first & 0x0F
-    packet.glanced = True
-    return True
+def decode_anew(packet: Packet) -> None:
+    """Decode what was only glanced at."""
+    topic = packet.topic
+    decode(packet)
+    if packet.topic != topic:
+        for index in range(len(packet.fields)):
+            if packet.fields[index].spec is ALIAS.value:
+                explain_alias(packet, index, topic)
+                return
 
 
-def glance_publish(packet: Packet, data: bytes, size: i64, qos: i64) -> bool:
-    """The same for a PUBLISH. qos: its two flags, in their place."""
-    at: i64 = 2
-    if i64(data[1]) >= 0x80:
-        while at < size and at < 5 and i64(data[at]) >= 0x80:
-            at += 1
-        if at == size or at == 5 or data[at] == 0:  # it has no end, or is longer than it need be
-            return False
-        at += 1
-    if qos == 0x06 or at + 2 > size:
-        return False
-    end = at + 2 + (i64(data[at]) << 8 | i64(data[at + 1]))
-    if end > size:
-        return False
-    topic = TOPICS.get(data[at + 2 : end])
+def explain_alias(packet: Packet, index: i64, topic: str | None) -> None:
+    """Say behind the topic alias, the field at `index`, which topic it stands for; None: not known."""
+    fields = packet.fields
+    end = fields[index].end
     if topic is None:
-        return False
-    if qos:
-        if end + 2 > size:
-            return False
-        identifier = i64(data[end]) << 8 | i64(data[end + 1])
-        if identifier == 0:
-            return False
-        packet.identifier = identifier
-        end += 2
-    if packet.version >= 5:
-        if end >= size or data[end] != 0:
-            return False
-        end += 1
-    packet.topic = topic
-    packet.message = end
-    return True
+        fields.insert(index + 1, Field(UNKNOWN_ALIAS, end, end, NO_TOPIC))
+    else:
+        fields.insert(index + 1, Field(TOPIC_OF_ALIAS, end, end, topic))
+        packet.topic = topic
+    packet.payload += 1
+    for field in fields:
+        if field.spec is PROPERTIES:
+            field.value = number(field.value) + 1
+
+
+NO_TOPIC: Final = "not known: its alias was set before the capture, or never"
 
 
 def hole(c: Cursor, packet: Packet) -> None:

@@ -116,3 +116,15 @@ class Field:
 
     def __repr__(self) -> str:
         return f"Field({self.spec.name!r}, {self.start}, {self.end}, {self.value!r})"
+
+
+def number(value: object) -> i64:
+    """A field's value as a number; 0 if it is none."""
+    return value if isinstance(value, int) else 0
+
+
+def words(value: object) -> str:
+    """A field's value as text, bad bytes escaped."""
+    if isinstance(value, str):
+        return value
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else ""

@@ -74,6 +74,21 @@ class Exchange:
 
 @final
 @mypyc_attr(acyclic=True)
+class KnownProperties:
+    """The properties of a PUBLISH, as they came before and were in order (`glance`). values: (identifier, value) of
+    each. alias: 0 for none. identified: is there a Subscription Identifier? utf_8: is the message said to be UTF-8?"""
+
+    __slots__ = ("alias", "identified", "utf_8", "values")
+
+    def __init__(self) -> None:
+        self.alias: i64 = 0
+        self.identified = False
+        self.utf_8 = False
+        self.values: list[tuple[int, object]] = []
+
+
+@final
+@mypyc_attr(acyclic=True)
 class Packet:
     """One control packet.
 
@@ -89,14 +104,14 @@ class Packet:
     if nobody asked for it (`MqttDissector.links`).
     identifier: the packet identifier; -1 for none. topic: of a PUBLISH, also the one that its topic alias stands for,
     with bytes that are not UTF-8 escaped; empty if it is not known. message: where its application message starts; 0 if
-    that was not reached. glanced: nothing else was read, as it is a common one that is in order (`decode.glance`): its
-    fields are once somebody asks for them.
+    that was not reached. glanced: nothing else was read, as it is a common one that is in order (`glance`): its fields
+    are once somebody asks for them; known: its properties then, None for none.
     """
 
     __slots__ = (
         "_fields", "_payload", "begun_ns", "data", "direction", "flags", "frame", "gap_after", "gap_bytes", "glanced",
-        "hole_bytes", "hole_offset", "hole_why", "identifier", "message", "notes", "paused_ns", "request", "resent",
-        "response", "sender", "spans", "stream", "time_ns", "topic", "type", "version", "version_by",
+        "hole_bytes", "hole_offset", "hole_why", "identifier", "known", "message", "notes", "paused_ns", "request",
+        "resent", "response", "sender", "spans", "stream", "time_ns", "topic", "type", "version", "version_by",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +132,7 @@ class Packet:
         self._fields = NO_FIELDS
         self._payload: i64 = 0
         self.glanced = False
+        self.known: KnownProperties | None = None
         self.topic = ""
         self.identifier: i64 = -1
         self.message: i64 = 0
@@ -137,9 +153,9 @@ class Packet:
     def fields(self) -> list[Field]:
         """In the order of their bytes."""
         if self.glanced and self._fields is NO_FIELDS:
-            from mqttdissect.mqtt.decode import decode
+            from mqttdissect.mqtt.decode import decode_anew
 
-            decode(self)
+            decode_anew(self)
         return self._fields
 
     @fields.setter

@@ -25,7 +25,8 @@ from mqttdissect.mqtt.codes import (
     UNSUBACK,
     UNSUBSCRIBE,
 )
-from mqttdissect.mqtt.fields import BINARY, BYTE, TEXT, UINT16, UINT32, VARINT, FieldSpec
+from mqttdissect.mqtt.fields import BINARY, BYTE, GROUP, TEXT, UINT16, UINT32, VARINT, Field, FieldSpec, number, words
+from mqttdissect.mqtt.registry import WILL_PROPERTIES
 
 WILL: Final = 16  # the will properties of a CONNECT, numbered behind the packet types
 
@@ -143,3 +144,27 @@ def _string(name: str, label: str, alias: str, length: str, kind: int, section: 
 BY_IDENTIFIER: Final[dict[int, Property]] = {row[0]: _property(*row) for row in TABLE}
 PROPERTY_NAMES: Final[dict[int, str]] = {row[0]: row[1] for row in TABLE}
 PROPERTY_IDENTIFIER: Final = FieldSpec("mqtt.property_id", "Property", VARINT, "2.2.2.2", names=PROPERTY_NAMES)
+
+
+def values(fields: list[Field], of_will: bool) -> list[tuple[int, object]]:
+    """(identifier, value) of each property among `fields`, in order; of a User Property the value is (name, value)."""
+    found: list[tuple[int, object]] = []
+    inside = False
+    identifier: int = -1
+    name = ""
+    for field in fields:
+        spec = field.spec
+        if spec.kind == GROUP:
+            inside = (spec is WILL_PROPERTIES) == of_will
+        elif inside:
+            if spec is PROPERTY_IDENTIFIER:
+                identifier = int(number(field.value))
+                continue
+            known = BY_IDENTIFIER.get(identifier)
+            if known is None:
+                continue
+            if spec is known.value:
+                found.append((identifier, (name, words(field.value)) if known.kind == PAIR else field.value))
+            elif spec is known.key:
+                name = words(field.value)
+    return found
