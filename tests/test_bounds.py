@@ -181,9 +181,9 @@ def test_topic_aliases_are_bounded() -> None:
     topics = [str(one.value(TOPIC_OF_ALIAS) or "")[:4] for one in (*packets[200:203], packets[-1])]
     assert topics == ["", "200/", "150/", "1/xx"]
     connection = Connection(TcpStream(0, bytes(12), True), 0, False)
-    known: dict[int, str] = {}
     for number in range(70_000):
-        connection._learn(known, number % 65536, "y" * (number % 300))
+        connection._learn(0, number % 65536, "y" * (number % 300))
+    known = connection._aliases(0)
     assert connection.alias_text == sum(len(topic) + ALIAS_COST for topic in known.values()) <= MOST_ALIAS_TEXT
 
 

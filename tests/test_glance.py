@@ -23,6 +23,12 @@ from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, PACKET_IDENTIFIER, TO
 from mqttdissect.pipeline import Dissector
 
 
+@pytest.fixture(autouse=True)
+def nothing_known() -> None:
+    """Tests before have left no properties that are known."""
+    KNOWN.clear()
+
+
 def made(data: bytes, version: int, hole: int = -1) -> Packet:
     """A packet that nobody has looked at yet."""
     packet = Packet(None, 0, 1, 0, data, data[0] >> 4)
@@ -182,7 +188,6 @@ def with_properties(found: bytes, topic: bytes = b"a/b", flags: int = 0) -> byte
 )
 @pytest.mark.parametrize("flags", [0, 2])
 def test_properties_that_came_before_need_no_more_than_a_look(found: bytes, flags: int, enough: bool) -> None:
-    KNOWN.clear()
     data = with_properties(found, flags=flags)
     assert not looked_at(data, 5)
     first = made(data, 5)
@@ -193,7 +198,6 @@ def test_properties_that_came_before_need_no_more_than_a_look(found: bytes, flag
 
 
 def test_known_properties_are_bounded() -> None:
-    KNOWN.clear()
     for number in range(MOST_KNOWN + 1):
         packet = made(with_properties(b"\x02" + struct.pack(">I", number)), 5)
         decode(packet)
@@ -213,7 +217,6 @@ def conversation(*published: bytes) -> tuple[list[Packet], list[Finding]]:
 
 
 def test_a_look_knows_what_a_topic_alias_stands_for() -> None:
-    KNOWN.clear()
     learn, use = with_properties(b"\x23\x00\x05", b"x/1"), with_properties(b"\x23\x00\x05", b"")
     other = with_properties(b"\x23\x00\x05", b"x/2")
     found, findings = conversation(use, learn, use, other, learn, use, other, use)
@@ -227,7 +230,6 @@ def test_a_look_knows_what_a_topic_alias_stands_for() -> None:
 
 
 def test_rules_about_properties_need_no_more_than_a_look() -> None:
-    KNOWN.clear()
     identified, text = with_properties(b"\x0b\x07"), with_properties(b"\x01\x01")
     found, findings = conversation(identified, identified, text, text, text[:-1] + b"\xff", text)
     assert [packet.glanced for packet in found][3:] == [True] * 3
