@@ -138,7 +138,7 @@ def test_in_a_pipe_the_list_is_separated_by_tabs(mqttdissect: Run) -> None:
     [
         (["second", "CONNACK"], ["second-connack"]),
         (["mqtt-3.12.4-1"], ["pingreq-unanswered"]),
-        (["illegal_topic_length"], ["topic-empty", "topic-and-alias-missing"]),
+        (["illegal_topic_length"], ["topic-empty", "topic-and-alias-missing", "topic-alias-zero"]),
         (["no such words"], []),
     ],
 )
