@@ -270,6 +270,7 @@ def raising(version: int) -> Iterator[tuple[str, str, Sent]]:
     for side in (C, S):
         yield "missing_connect", f"first packet, of {side}", [(side, start[1][1])]
         yield "missing_connect", f"second CONNACK, of {side}", [*start, (side, start[1][1])]
+        yield "missing_connect", f"after DISCONNECT, of {side}", [*start, (C, DISCONNECT), (side, start[1][1])]
         yield "double_connect", f"again, by {side}", [*start, (side, start[0][1])]
         yield "invalid_qos_level", f"PUBLISH of {side}", [*start, (side, publish("t", b"", 3, 1, properties=none))]
         yield "missing_msg_id", f"0, of {side}", [*start, (side, publish("t", b"", 1, 0, properties=none))]
@@ -281,7 +282,8 @@ def raising(version: int) -> Iterator[tuple[str, str, Sent]]:
         for kind in (PUBACK, PUBREC, PUBREL, PUBCOMP):
             for what, sent in acknowledging_nothing(version, side, kind):
                 yield "missing_publish", f"{kind} of {side} {what}", [*start, *sent]
-            yield "missing_publish", f"{kind} of {side} before the CONNACK", [start[0], (side, ack(kind, 9))]
+            for when, sent in out_of_time(version, (side, ack(kind, 9))):
+                yield "missing_publish", f"{kind} of {side} {when}", sent
         five = version == 5
         plain = subscribe(8, ("t", 0), properties=none)
         for event, request, answers in (
@@ -290,16 +292,23 @@ def raising(version: int) -> Iterator[tuple[str, str, Sent]]:
         ):
             zero, right, wrong = (packet(one[0], one[2:]) for one in answers)
             yield event, f"none, answered by {side}", [*start, (side, right)]
-            yield event, f"none, answered by {side} before the CONNACK", [start[0], (side, right)]
+            for when, sent in out_of_time(version, (side, right)):
+                yield event, f"answered by {side} {when}", sent
+            message = publish("t", b"", 1, 8, properties=none)
+            yield event, "but a PUBLISH is answered, twice", [*start, (C, message), (S, right), (side, right)]
             yield event, f"answered by {side} with 0", [*start, (C, request), (side, zero)]
             yield event, f"answered by {side} with another number", [*start, (C, request), (side, wrong)]
             yield event, f"answered again, by {side}", [*start, (C, request), (S, right), (side, right)]
         for name, sample in samples(version).items():
             if not name.startswith("CONN"):
-                yield "unintroduced_message", f"{name} of {side}, first", [(side, sample.data)]
+                early = [sent for _, sent in out_of_time(version, (side, sample.data))]
+                yield "unintroduced_message", f"{name} of {side}, first", early[0]
                 if side == S or name not in MAY_COME_EARLY:
-                    sent = [start[0], (side, sample.data)]
-                    yield "unintroduced_message", f"{name} of {side} before the CONNACK", sent
+                    yield "unintroduced_message", f"{name} of {side} before the CONNACK", early[1]
+        for when, sent in out_of_time(version, (side, ack(PUBREL, 0))):
+            yield "unintroduced_message", f"PUBREL 0 of {side} {when}", sent
+        left: Sent = [start[0], (C, DISCONNECT), (side, PINGREQ)]
+        yield "unintroduced_message", f"of {side} after DISCONNECT", left
         if five:
             yield "unintroduced_message", "while the client authenticates", [(C, BY_METHOD), (C, plain)]
         else:
@@ -319,6 +328,14 @@ def raising(version: int) -> Iterator[tuple[str, str, Sent]]:
         yield "malformed_traffic", what, sent
 
 
+def out_of_time(version: int, last: tuple[int, bytes]) -> Iterator[tuple[str, Sent]]:
+    """A packet while there are none to be expected of its kind."""
+    start = opened(version)
+    yield "first", [last]
+    yield "before the CONNACK", [start[0], last]
+    yield "after DISCONNECT", [*start, (C, DISCONNECT), last]
+
+
 def acknowledging_nothing(version: int, side: int, kind: int) -> Iterator[tuple[str, Sent]]:
     """An acknowledgement by `side` that belongs to no PUBLISH under way."""
     none = b"" if version == 5 else None
@@ -333,6 +350,8 @@ def acknowledging_nothing(version: int, side: int, kind: int) -> Iterator[tuple[
     yield "to QoS 0", published(0, 0) + last
     yield "to QoS 3", published(3, 9) + last
     yield "to another number", published(1 if kind == PUBACK else 2, 8) + last
+    if side == S and kind in (PUBACK, PUBCOMP):
+        yield "to a SUBSCRIBE, twice", [(C, subscribe(9, ("t", 0), properties=none)), *last, *last]
     yield "after PUBACK", [*published(1, 9), (1 - publisher, ack(PUBACK, 9)), *last]
     released: Sent = [(1 - publisher, ack(PUBREC, 9)), (publisher, ack(PUBREL, 9)), (1 - publisher, ack(PUBCOMP, 9))]
     yield "after PUBCOMP", published(2, 9) + released + last

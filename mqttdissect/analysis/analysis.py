@@ -335,7 +335,7 @@ class Analysis:
             if took > exchange.LATE_NS and link.all_there:
                 what = f"PINGRESP came {exchange.milliseconds(took)} after the PINGREQ"
                 exchange.slow(self.report, link, packet, what, [(frame, "PINGREQ")], sent_ns, took)
-        elif exchange.certain_here(link):
+        elif link.whole:
             if link.behind(CLIENT_SIDE):
                 link.ping_answers += 1  # its PINGREQ may wait behind a hole
             else:

@@ -17,16 +17,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.facts import (
-    BROKER_SIDE,
-    CLIENT_SIDE,
-    CONNECTED,
-    CONNECTING,
-    NO_PACKETS,
-    Link,
-    Publish,
-    Request,
-)
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, NO_PACKETS, Link, Publish, Request
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import BROKER, CLIENT, Rule
 from mqttdissect.mqtt import codes
@@ -100,13 +91,8 @@ def is_late(packet: Packet) -> bool:
 
 def certain(link: Link) -> bool:
     """Is all known of the exchanges of this connection, since it began with no state from before?"""
-    told = link.state == CONNECTED and link.version > 3  # 3.1 does not say whether a session is present
-    return certain_here(link) and (link.clean or (told and not link.session_present))
-
-
-def certain_here(link: Link) -> bool:
-    """Is all known of what belongs to this connection alone, and not to a session?"""
-    return not link.partial and (link.state == CONNECTED or link.state == CONNECTING)
+    told = link.connack_frame != 0 and link.version > 3  # 3.1 does not say whether a session is present
+    return link.whole and (link.clean or (told and not link.session_present))
 
 
 def comes_from_nowhere(link: Link, kind: i64) -> bool:
@@ -114,8 +100,8 @@ def comes_from_nowhere(link: Link, kind: i64) -> bool:
     what was under way is known if the session was captured. But PUBREL may come again though its PUBCOMP was captured,
     which then did not arrive."""
     if kind == codes.SUBACK or kind == codes.UNSUBACK:
-        return certain_here(link)
-    return certain(link) or (kind != codes.PUBREL and link.inherits and certain_here(link))
+        return link.whole
+    return certain(link) or (kind != codes.PUBREL and link.inherits and link.whole)
 
 
 def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish, before: Request) -> bool:
@@ -473,6 +459,9 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
         link.of(asker).surplus.discard(number)
         return
     if not comes_from_nowhere(link, kind):
+        return
+    if link.all_there:  # its segment acknowledges what its sender had then
+        overdue(report, link, packet)
         return
     link.wait_early(packet)
     if len(link.early) > MOST_EARLY:

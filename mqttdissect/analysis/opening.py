@@ -619,7 +619,9 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
         if kind != codes.CONNECT and not link.begun:
             without_connect(report, link, packet, side)
         return True
-    if state == CONNECTING:
+    if state == CONNECTING or (
+        state == CLOSING and side == BROKER_SIDE != link.disconnect_side and not link.connack_ns
+    ):
         if (
             side == BROKER_SIDE
             and kind not in (codes.CONNACK, codes.AUTH)

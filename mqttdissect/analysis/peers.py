@@ -16,21 +16,26 @@ class Peer(NamedTuple):
     but: str
 
 
+OUT_OF_TIME: Final = ("first-packet-not-connect", "first-answer-not-connack", "packet-after-disconnect")
+"""Of a packet that may not come at all by then, only that is reported."""
+
 SURICATA: Final = [
-    Peer("mqtt.missing_connect", "CONNACK without a CONNECT", ("connack-unasked", "second-connack", "wrong-direction"),
+    Peer("mqtt.missing_connect", "CONNACK without a CONNECT",
+         ("connack-unasked", "second-connack", "wrong-direction", "first-packet-not-connect",
+          "packet-after-disconnect"),
          "not where the capture joined the connection later; after a first packet that is no CONNECT, only that"),
     Peer("mqtt.missing_publish", "PUBACK, PUBREC, PUBREL or PUBCOMP without a PUBLISH",
-         ("answer-unexpected", "packet-identifier-zero"),
+         ("answer-unexpected", "acknowledgement-wrong", "packet-identifier-zero", *OUT_OF_TIME),
          "those that may be of an earlier connection's messages are none"),
     Peer("mqtt.missing_subscribe", "SUBACK without a SUBSCRIBE",
-         ("answer-unexpected", "packet-identifier-zero", "wrong-direction"), ""),
+         ("answer-unexpected", "acknowledgement-wrong", "packet-identifier-zero", "wrong-direction", *OUT_OF_TIME), ""),
     Peer("mqtt.missing_unsubscribe", "UNSUBACK without an UNSUBSCRIBE",
-         ("answer-unexpected", "packet-identifier-zero", "wrong-direction"), ""),
+         ("answer-unexpected", "acknowledgement-wrong", "packet-identifier-zero", "wrong-direction", *OUT_OF_TIME), ""),
     Peer("mqtt.double_connect", "A second CONNECT",
          ("second-connect", "packet-after-refusal", "packet-after-disconnect"), ""),
     Peer("mqtt.unintroduced_message", "A packet before CONNECT and CONNACK are through",
-         ("first-packet-not-connect", "first-answer-not-connack", "answer-unexpected", "wrong-direction",
-          "reserved-type", "auth-unasked", "packet-during-auth"),
+         ("answer-unexpected", "packet-identifier-zero", "wrong-direction", "reserved-type", "auth-unasked",
+          "packet-during-auth", *OUT_OF_TIME),
          "what a client may send before it has the CONNACK is none, nor are AUTH exchanges; of what comes before any "
          "CONNECT, the first packet"),
     Peer("mqtt.invalid_qos_level", "QoS 3 in a fixed header", ("qos-3", "reserved-flags"), ""),
@@ -43,12 +48,13 @@ SURICATA: Final = [
          ("bytes-missing", "string-too-long", "varint-too-long", "property-length", "property-undefined",
           "subscribe-without-filters", "reserved-type", "protocol-level", "auth-unasked", "auth-method-changed"),
          "each with its byte and with what was expected there; a refusal in the form of 3.1.1 is none in 5.0, nor is a "
-         "CONNECT of 3.1 that ends before its user name"),
+         "CONNECT of 3.1 that ends before its user name; where no CONNECT was seen, only that is reported"),
 ]  # fmt: skip
 
 WIRESHARK: Final = [
     Peer("mqtt.illegal_topic_length", "Length cannot be 0 (a topic of no characters)",
-         ("topic-empty", "topic-and-alias-missing", "topic-alias-zero"), "an empty topic with an alias is none"),
+         ("topic-empty", "topic-and-alias-missing", "topic-alias-zero"),
+         "an empty topic with an alias is none; where no CONNECT was seen, only that is reported"),
     Peer("mqtt.unknown_version", "Unknown version (missing the CONNECT packet?)",
          ("first-packet-not-connect", "first-answer-not-connack", "connack-unasked", "connect-not-captured"),
          "once a connection; every packet says if its version is inferred"),
@@ -56,8 +62,8 @@ WIRESHARK: Final = [
          "not where the capture lacks what may have set it"),
     Peer("_ws.malformed", "Malformed Packet (the dissector ran out of bytes)",
          ("bytes-missing", "string-too-long", "property-length", "protocol-level"),
-         "a refusal in the form of 3.1.1 is none in 5.0; nor is a packet of 5.0 whose CONNECT was not captured, which "
-         "Wireshark reads as 3.1.1"),
+         "a refusal in the form of 3.1.1 is none in 5.0; where no CONNECT was seen, only that is reported (Wireshark "
+         "reads all as 3.1.1 then)"),
 ]  # fmt: skip
 
 
