@@ -619,9 +619,8 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
         if kind != codes.CONNECT and not link.begun:
             without_connect(report, link, packet, side)
         return True
-    if state == CONNECTING or (
-        state == CLOSING and side == BROKER_SIDE != link.disconnect_side and not link.connack_ns
-    ):
+    left = state == CLOSING and link.disconnect_side == CLIENT_SIDE and not link.connack_frame  # it did not wait for it
+    if state == CONNECTING or (left and side == BROKER_SIDE):
         if (
             side == BROKER_SIDE
             and kind not in (codes.CONNACK, codes.AUTH)
