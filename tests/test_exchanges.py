@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from conversations import CLOSE, DISCONNECT, PINGREQ, PINGRESP, C, Event, S, ack, capture, connack, connect, publish
-from support import text
+from support import Stream, pcap, text
 
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.finding import Finding
@@ -18,9 +18,14 @@ FOREVER = b"\x11\xff\xff\xff\xff"  # Session Expiry Interval
 
 def findings(events: list[Event], close: bool = True) -> list[Finding]:
     """What is found of severity warning and above; that nobody has subscribed to anything is not the matter here."""
+    return judged(capture(events, close=close))
+
+
+def judged(capture: bytes) -> list[Finding]:
+    """The same of any capture."""
     dissector = Dissector()
     dissector.analysis = Analysis()
-    dissector.feed(capture(events, close=close))
+    dissector.feed(capture)
     dissector.close()
     found = [one for one in dissector.analysis.take() if one.severity >= WARNING]
     return [one for one in found if not one.rule.id.startswith("deliver")]
@@ -321,6 +326,21 @@ def test_what_is_no_state_of_a_session_is_known_from_its_connection_alone(versio
     assert broken([*start, Event(0, S, PINGRESP), *end]) == [("pingresp-unasked", "broker")]
     for kind in (PUBACK, PUBREC, PUBREL, PUBCOMP):
         assert broken([*start, Event(0, S, ack(kind, 99)), *end]) == []
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("sender", [C, S])
+def test_an_answer_that_comes_before_its_request_is_to_nothing(version: int, sender: int) -> None:
+    """Unless the capture swapped them, which the acknowledgement of TCP shows."""
+    start, request = begin(version, clean=1), Event(0, sender, message(version, 7))
+    answer = request._replace(side=1 - sender, data=ack(PUBACK, 7))
+    party = ("client", "broker")[1 - sender]
+    assert broken([*start, answer, request])[0] == ("answer-unexpected", party)
+    stream = Stream().handshake()
+    for event in (*start, request, answer):
+        stream.add(event.side, event.data)
+    *before, asked, answered = stream.frames
+    assert judged(pcap([*before, answered, asked])) == []
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])

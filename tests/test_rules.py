@@ -63,6 +63,7 @@ def test_clauses_without_a_rule_are_few() -> None:
     [
         ("30 01 00", 4, "bytes-missing"),
         ("40 03 0001 00", 4, "bytes-left-over"),
+        ("86 06 0001 0001 61 00", 3, "qos-3"),
         ("30 05 0009 61 6869", 4, "string-too-long"),
         ("30 06 0001 61 02 7f00", 5, "property-undefined"),
         ("30 07 0001 61 03 210001", 5, "property-not-allowed"),
@@ -138,7 +139,7 @@ def test_in_a_pipe_the_list_is_separated_by_tabs(mqttdissect: Run) -> None:
     [
         (["second", "CONNACK"], ["second-connack"]),
         (["mqtt-3.12.4-1"], ["pingreq-unanswered"]),
-        (["illegal_topic_length"], ["topic-empty", "topic-and-alias-missing"]),
+        (["illegal_topic_length"], ["topic-empty", "topic-and-alias-missing", "topic-alias-zero"]),
         (["no such words"], []),
     ],
 )

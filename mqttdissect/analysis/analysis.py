@@ -236,6 +236,7 @@ class Analysis:
             link.say_partial(f"bytes of the packet in frame {packet.frame} are missing")
         if packet.sender == 0:
             link.say_partial("nothing tells who is the client")
+            opening.joined(self.report, link, packet)
             packets.check(self.report, link, packet)
             return
         report = self.report
@@ -334,7 +335,7 @@ class Analysis:
             if took > exchange.LATE_NS and link.all_there:
                 what = f"PINGRESP came {exchange.milliseconds(took)} after the PINGREQ"
                 exchange.slow(self.report, link, packet, what, [(frame, "PINGREQ")], sent_ns, took)
-        elif exchange.certain_here(link):
+        elif link.whole:
             if link.behind(CLIENT_SIDE):
                 link.ping_answers += 1  # its PINGREQ may wait behind a hole
             else:
@@ -361,6 +362,7 @@ class Analysis:
             elif link.behind(side):
                 link.say_partial(f"the capture lacks bytes that {exchange.WHO[side]} sent at the end")
                 self._losses.last_ns = self._now_ns
+        exchange.unasked(report, link)
         if link.connect_frame and link.state in (CONNECTED, CLOSING):
             keepalive.ended(report, link)
             exchange.ended(report, link)

@@ -30,8 +30,9 @@ PATIENCE_NS: Final = 1_000_000_000  # that an answer may take
 SLOW_NS: Final = 1_000_000_000
 LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
 QUIET_NS: Final = 10_000_000_000  # between two reports of slow answers on one connection
-QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them
-QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long
+QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them,
+QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long,
+QUEUE_FULL: Final = 1024  # or if they are so many: others drop what comes then, or lose track of it
 DUP: Final = 0x08  # in the fixed header
 PARTIES: Final = (CLIENT, BROKER)
 FIRST_OF_QOS_2: Final[dict[i64, str]] = {4: "[MQTT-4.3.3-1]", 5: "[MQTT-4.3.3-2]"}  # DUP 0, by version
@@ -90,13 +91,8 @@ def is_late(packet: Packet) -> bool:
 
 def certain(link: Link) -> bool:
     """Is all known of the exchanges of this connection, since it began with no state from before?"""
-    fresh = link.clean or (link.version > 3 and not link.session_present)  # 3.1 does not say that a session is present
-    return certain_here(link) and fresh
-
-
-def certain_here(link: Link) -> bool:
-    """Is all known of what belongs to this connection alone, and not to a session?"""
-    return not link.partial and link.state == CONNECTED
+    told = link.connack_frame != 0 and link.version > 3  # 3.1 does not say whether a session is present
+    return link.whole and (link.clean or (told and not link.session_present))
 
 
 def comes_from_nowhere(link: Link, kind: i64) -> bool:
@@ -104,8 +100,8 @@ def comes_from_nowhere(link: Link, kind: i64) -> bool:
     what was under way is known if the session was captured. But PUBREL may come again though its PUBCOMP was captured,
     which then did not arrive."""
     if kind == codes.SUBACK or kind == codes.UNSUBACK:
-        return certain_here(link)
-    return certain(link) or (kind != codes.PUBREL and link.inherits and certain_here(link))
+        return link.whole
+    return certain(link) or (kind != codes.PUBREL and link.inherits and link.whole)
 
 
 def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish, before: Request) -> bool:
@@ -248,12 +244,13 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
 
 
 def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> None:
-    """Many messages in flight, the oldest since long."""
+    """Many messages or other requests in flight, the oldest since long."""
     for request in link.of(side).pending.values():
-        if request.type == codes.PUBLISH and not request.carried:
+        if not request.carried:
             age = packet.time_ns - request.time_ns
-            if age > QUEUE_NS and link.sure_since(1 - side, request.time_ns):
-                what = f"{count} messages are not acknowledged, the oldest since {milliseconds(age)}"
+            if (age > QUEUE_NS or count >= QUEUE_FULL) and link.sure_since(1 - side, request.time_ns):
+                those = "messages" if packet.type == codes.PUBLISH else "requests"
+                what = f"{count} {those} are not acknowledged, the oldest since {milliseconds(age)}"
                 report.at(
                     rules.QUEUE_BUILD_UP,
                     packet,
@@ -284,6 +281,9 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
     link.of(side).orders += 1
     request.order = link.of(side).orders
     link.of(side).ask(int(number), request)
+    count = len(link.of(side).pending)
+    if count >= QUEUE and count & (count - 1) == 0:
+        queue(report, link, packet, side, count)
     return request
 
 
@@ -460,6 +460,9 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
         return
     if not comes_from_nowhere(link, kind):
         return
+    if link.all_there:  # its segment acknowledges what its sender had then
+        overdue(report, link, packet)
+        return
     link.wait_early(packet)
     if len(link.early) > MOST_EARLY:
         overdue(report, link, link.early.pop(0))
@@ -494,11 +497,15 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
 
 
-def ended(report: Report, link: Link) -> None:
-    """The connection has ended: which requests had no answer?"""
+def unasked(report: Report, link: Link) -> None:
+    """The connection has ended: answers that still wait for their request are to nothing."""
     for early in link.early:
         overdue(report, link, early)
     link.early = NO_PACKETS
+
+
+def ended(report: Report, link: Link) -> None:
+    """The connection has ended: which requests had no answer?"""
     end_frame, end_ns = link.end_frame, link.end_ns
     for side in (CLIENT_SIDE, BROKER_SIDE):
         for request in link.of(side).pending.values():

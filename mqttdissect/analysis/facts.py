@@ -514,6 +514,7 @@ class Link:
         self.partial = NO_WORDS
         self.early = NO_PACKETS  # answers whose request was not seen yet
         self.violation: i64 = UNKNOWN  # side that broke the protocol such that the other must close the connection
+        self.begun = False  # is it said already that its first packet is no CONNECT?
         self.connect_frame: i64 = 0  # 0: not seen
         self.connack_frame: i64 = 0
         self.keep_alive: i64 = UNKNOWN  # seconds, as it counts: the server's where it says one

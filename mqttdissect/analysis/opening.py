@@ -616,8 +616,11 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
     if state == CONNECTED:
         return True
     if state == FRESH:
-        return fresh(report, link, packet, side)
-    if state == CONNECTING:
+        if kind != codes.CONNECT and not link.begun:
+            without_connect(report, link, packet, side)
+        return True
+    left = state == CLOSING and link.disconnect_side == CLIENT_SIDE and not link.connack_frame  # it did not wait for it
+    if state == CONNECTING or (left and side == BROKER_SIDE):
         if (
             side == BROKER_SIDE
             and kind not in (codes.CONNACK, codes.AUTH)
@@ -633,7 +636,6 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
                 1,
                 [(int(link.connect_frame), "CONNECT")],
             )
-            link.state = CONNECTED
         elif (
             side == CLIENT_SIDE
             and link.auth_method
@@ -649,7 +651,7 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
                 [(int(link.connect_frame), "CONNECT with an Authentication Method")],
             )
     elif state == REFUSED:
-        if side == BROKER_SIDE or packet.time_ns - link.connack_ns > SECOND // 5:
+        if side == BROKER_SIDE or kind == codes.CONNECT or packet.time_ns - link.connack_ns > SECOND // 5:
             report.at(
                 rules.PACKET_AFTER_REFUSAL,
                 packet,
@@ -672,19 +674,32 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
     return True
 
 
-def fresh(report: Report, link: Link, packet: Packet, side: i64) -> bool:
-    """The first packets of a connection, if the capture has its beginning."""
-    if packet.type == codes.CONNECT:
-        return True
+def without_connect(report: Report, link: Link, packet: Packet, side: i64) -> None:
+    """The first packet of a connection is no CONNECT: a fault, if the capture has the beginning of the connection."""
     stream = link.stream
-    direction = packet.direction
-    if not link.whole:
-        return True
-    if not stream.handshake or stream.half(direction).initial == -1:
-        link.say_partial("the capture joined it in the middle")
-        link.losses.last_ns = packet.time_ns
-        return True
+    mine, other = stream.half(packet.direction), stream.half(1 - packet.direction)
+    if not (link.whole and stream.handshake and mine.initial != -1 and (side == CLIENT_SIDE or other.initial != -1)):
+        if link.whole:
+            link.say_partial("the capture joined it in the middle")
+            link.losses.last_ns = packet.time_ns
+        joined(report, link, packet)
+        return
+    link.say_partial("it does not start with a CONNECT")
+    if side == BROKER_SIDE and link.behind(CLIENT_SIDE):
+        return  # what the client sent is to come
+    link.begun = True
     if side == CLIENT_SIDE:
         report.at(rules.FIRST_PACKET_NOT_CONNECT, packet, f"The first packet is {packet.name}", 0, 1)
-    link.say_partial("it does not start with a CONNECT")
-    return True
+    elif packet.type == codes.CONNACK:
+        report.at(rules.CONNACK_UNASKED, packet, "CONNACK, though the client has sent no CONNECT", 0, 1)
+    else:
+        what = f"The broker's first packet is {packet.name}, though the client has sent no CONNECT"
+        report.at(rules.FIRST_ANSWER_NOT_CONNACK, packet, what, 0, 1)
+
+
+def joined(report: Report, link: Link, packet: Packet) -> None:
+    """The first packet of a connection of whose beginning the capture lacks something."""
+    if not link.begun:
+        link.begun = True
+        what = f"{packet.name} is the first packet captured of the connection"
+        report.at(rules.CONNECT_NOT_CAPTURED, packet, what)

@@ -16,37 +16,54 @@ class Peer(NamedTuple):
     but: str
 
 
+OUT_OF_TIME: Final = ("first-packet-not-connect", "first-answer-not-connack", "packet-after-disconnect")
+"""Of a packet that may not come at all by then, only that is reported."""
+
 SURICATA: Final = [
-    Peer("mqtt.missing_connect", "CONNACK without a CONNECT", ("first-packet-not-connect", "second-connack"),
-         "not where the capture joined the connection later"),
+    Peer("mqtt.missing_connect", "CONNACK without a CONNECT",
+         ("connack-unasked", "second-connack", "wrong-direction", "first-packet-not-connect",
+          "packet-after-disconnect"),
+         "not where the capture joined the connection later; after a first packet that is no CONNECT, only that"),
     Peer("mqtt.missing_publish", "PUBACK, PUBREC, PUBREL or PUBCOMP without a PUBLISH",
-         ("answer-unexpected", "acknowledgement-wrong"), "those of an earlier connection's messages are none"),
-    Peer("mqtt.missing_subscribe", "SUBACK without a SUBSCRIBE", ("answer-unexpected",), ""),
-    Peer("mqtt.missing_unsubscribe", "UNSUBACK without an UNSUBSCRIBE", ("answer-unexpected",), ""),
-    Peer("mqtt.double_connect", "A second CONNECT", ("second-connect",), ""),
+         ("answer-unexpected", "acknowledgement-wrong", "packet-identifier-zero", *OUT_OF_TIME),
+         "those that may be of an earlier connection's messages are none"),
+    Peer("mqtt.missing_subscribe", "SUBACK without a SUBSCRIBE",
+         ("answer-unexpected", "acknowledgement-wrong", "packet-identifier-zero", "wrong-direction", *OUT_OF_TIME), ""),
+    Peer("mqtt.missing_unsubscribe", "UNSUBACK without an UNSUBSCRIBE",
+         ("answer-unexpected", "acknowledgement-wrong", "packet-identifier-zero", "wrong-direction", *OUT_OF_TIME), ""),
+    Peer("mqtt.double_connect", "A second CONNECT",
+         ("second-connect", "packet-after-refusal", "packet-after-disconnect"), ""),
     Peer("mqtt.unintroduced_message", "A packet before CONNECT and CONNACK are through",
-         ("first-packet-not-connect", "first-answer-not-connack", "packet-during-auth", "packet-after-refusal"),
-         "a client may send more before it has the CONNACK, but for AUTH exchanges"),
-    Peer("mqtt.invalid_qos_level", "QoS 3", ("qos-3", "will-qos-3", "subscription-options"), ""),
+         ("answer-unexpected", "packet-identifier-zero", "wrong-direction", "reserved-type", "auth-unasked",
+          "packet-during-auth", *OUT_OF_TIME),
+         "what a client may send before it has the CONNACK is none, nor are AUTH exchanges; of what comes before any "
+         "CONNECT, the first packet"),
+    Peer("mqtt.invalid_qos_level", "QoS 3 in a fixed header", ("qos-3", "reserved-flags"), ""),
     Peer("mqtt.missing_msg_id", "No packet identifier where there has to be one",
          ("packet-identifier-zero", "bytes-missing"), ""),
     Peer("mqtt.unassigned_msg_type", "Packet type 0", ("reserved-type",), "type 15 before MQTT 5.0 too"),
-    Peer("mqtt.too_many_transactions", "More unfinished exchanges than Suricata keeps",
-         ("receive-maximum-exceeded", "queue-build-up"), "a limit of the protocol or a trend, not one of the tool"),
+    Peer("mqtt.too_many_transactions", "More unfinished exchanges than Suricata keeps (1,024)", ("queue-build-up",),
+         "of each side; from 128 on if they wait long"),
     Peer("mqtt.malformed_traffic", "A packet that cannot be parsed",
-         ("bytes-missing", "bytes-left-over", "string-too-long", "varint-too-long", "property-length",
-          "property-undefined", "undecoded-bytes"), "each with its byte and with what was expected there"),
+         ("bytes-missing", "string-too-long", "varint-too-long", "property-length", "property-undefined",
+          "subscribe-without-filters", "reserved-type", "protocol-level", "auth-unasked", "auth-method-changed"),
+         "each with its byte and with what was expected there; a refusal in the form of 3.1.1 is none in 5.0, nor is a "
+         "CONNECT of 3.1 that ends before its user name; where no CONNECT was seen, only that is reported"),
 ]  # fmt: skip
 
 WIRESHARK: Final = [
     Peer("mqtt.illegal_topic_length", "Length cannot be 0 (a topic of no characters)",
-         ("topic-empty", "topic-and-alias-missing"), "an empty topic with an alias is none"),
-    Peer("mqtt.unknown_version", "Unknown version (missing the CONNECT packet?)", (),
-         "the version is inferred, and the packet says so; not a finding"),
-    Peer("mqtt.unknown_topic_alias", "Unknown topic alias", ("topic-alias-unknown",),
+         ("topic-empty", "topic-and-alias-missing", "topic-alias-zero"),
+         "an empty topic with an alias is none; where no CONNECT was seen, only that is reported"),
+    Peer("mqtt.unknown_version", "Unknown version (missing the CONNECT packet?)",
+         ("first-packet-not-connect", "first-answer-not-connack", "connack-unasked", "connect-not-captured"),
+         "once a connection; every packet says if its version is inferred"),
+    Peer("mqtt.unknown_topic_alias", "Unknown topic alias", ("topic-alias-unknown", "topic-alias-exceeded"),
          "not where the capture lacks what may have set it"),
     Peer("_ws.malformed", "Malformed Packet (the dissector ran out of bytes)",
-         ("bytes-missing", "string-too-long", "property-length"), ""),
+         ("bytes-missing", "string-too-long", "property-length", "protocol-level"),
+         "a refusal in the form of 3.1.1 is none in 5.0; where no CONNECT was seen, only that is reported (Wireshark "
+         "reads all as 3.1.1 then)"),
 ]  # fmt: skip
 
 

@@ -30,8 +30,8 @@ RESERVED_FLAGS: Final = Rule(
     "", "[MQTT-2.2.2-1]", "[MQTT-2.1.3-1]",
 )
 QOS_3: Final = Rule(
-    "qos-3", ERROR, SENDER, "PUBLISH with QoS 3",
-    "The QoS of a PUBLISH is 0, 1 or 2.",
+    "qos-3", ERROR, SENDER, "Packet with QoS 3",
+    "The QoS of a PUBLISH is 0, 1 or 2; MQTT 3.1 has it in PUBREL, SUBSCRIBE and UNSUBSCRIBE too.",
     "QoS bits set one over another instead of replaced, or memory that was not initialised.",
     "2.1", "[MQTT-3.3.1-4]", "[MQTT-3.3.1-4]",
 )
@@ -354,6 +354,12 @@ FIRST_ANSWER_NOT_CONNACK: Final = Rule(
     "The broker's first packet is CONNACK, or AUTH in MQTT 5.0; it refuses with CONNACK, not with DISCONNECT.",
     "Queued messages sent before the CONNACK when a session is taken up again.",
     "3.2", "[MQTT-3.2.0-1]", "[MQTT-3.2.0-1]",
+)
+CONNACK_UNASKED: Final = Rule(
+    "connack-unasked", ERROR, BROKER, "CONNACK without a CONNECT",
+    "A CONNACK answers a CONNECT.",
+    "A broker, or something in its place, that sends it as a greeting to whoever connects.",
+    "3.2", "3.2", "3.2",
 )
 SECOND_CONNACK: Final = Rule(
     "second-connack", ERROR, BROKER, "Second CONNACK",
@@ -910,8 +916,9 @@ SLOW_ANSWER: Final = Rule(
 )
 QUEUE_BUILD_UP: Final = Rule(
     "queue-build-up", WARNING, SENDER, "More and more in flight",
-    "Acknowledgements keep up with the messages.",
-    "A receiver that is slower than the sender; in the end messages are dropped or the connection is closed.",
+    "Acknowledgements keep up with messages and requests.",
+    "A receiver that is slower than the sender, or a burst larger than the queues of many brokers; in the end messages "
+    "are dropped or the connection is closed.",
 )
 CLOCK_JUMP: Final = Rule(
     "clock-jump", WARNING, CAPTURE, "Clock of the capture jumps",
@@ -922,6 +929,12 @@ CAPTURE_GAP: Final = Rule(
     "capture-gap", NOTE, CAPTURE, "Bytes missing in the capture",
     "The capture has every byte of the connection.",
     "A capture that could not keep up, a snap length that is too short, or traffic on another path.",
+)
+CONNECT_NOT_CAPTURED: Final = Rule(
+    "connect-not-captured", NOTE, CAPTURE, "CONNECT not captured",
+    "The capture has the connection from its CONNECT on.",
+    "A capture begun when the client was connected already: its version is inferred, and what may rest on packets from "
+    "before is not judged.",
 )
 
 GROUPS: Final[list[tuple[str, list[Rule]]]] = [
@@ -941,8 +954,8 @@ GROUPS: Final[list[tuple[str, list[Rule]]]] = [
         SUBSCRIPTION_IDENTIFIER_FROM_CLIENT, AUTH_DATA_WITHOUT_METHOD, PASSWORD_IN_CLEAR,
     ]),
     ("How connections open and end", [
-        FIRST_PACKET_NOT_CONNECT, SECOND_CONNECT, FIRST_ANSWER_NOT_CONNACK, SECOND_CONNACK, CONNACK_MISSING,
-        SESSION_PRESENT_WITH_REFUSAL, SESSION_PRESENT_WRONG, OPEN_AFTER_REFUSAL, PACKET_AFTER_REFUSAL,
+        FIRST_PACKET_NOT_CONNECT, SECOND_CONNECT, FIRST_ANSWER_NOT_CONNACK, CONNACK_UNASKED, SECOND_CONNACK,
+        CONNACK_MISSING, SESSION_PRESENT_WITH_REFUSAL, SESSION_PRESENT_WRONG, OPEN_AFTER_REFUSAL, PACKET_AFTER_REFUSAL,
         CONNECTION_REFUSED, ASSIGNED_IDENTIFIER_MISSING, RESPONSE_INFORMATION_UNASKED, REASON_STRING_UNWANTED,
         AUTH_UNASKED, AUTH_METHOD_CHANGED, AUTH_ORDER, PACKET_DURING_AUTH, WILL_ABOVE_LIMITS, VIOLATION_NOT_CLOSED,
         TAKEOVER_NOT_CLOSED, SESSION_TAKEN_OVER, PACKET_AFTER_DISCONNECT, OPEN_AFTER_DISCONNECT,
@@ -971,7 +984,7 @@ GROUPS: Final[list[tuple[str, list[Rule]]]] = [
         WILL_CHANGED, WILL_EARLY, RETAINED_TOMBSTONE,
     ]),
     ("Practice", [
-        TCP_LOSS, ZERO_WINDOW, SLOW_ANSWER, QUEUE_BUILD_UP, CLOCK_JUMP, CAPTURE_GAP,
+        TCP_LOSS, ZERO_WINDOW, SLOW_ANSWER, QUEUE_BUILD_UP, CLOCK_JUMP, CAPTURE_GAP, CONNECT_NOT_CAPTURED,
     ]),
 ]
 # fmt: on

@@ -135,8 +135,10 @@ def fixed_header(c: Cursor, packet: Packet) -> None:
         c.fields.append(PUBLISH_HEADERS[flags])
         if flags & 0x06 == 0x06:
             c.note(0, "QoS 0, 1 or 2; 3 is reserved", clauses.QOS_3)
-    elif packet.version == 3:  # these flags are not checked by anybody there
+    elif packet.version == 3:  # the other flags are not checked by anybody there
         c.fields.append(HEADERS_31[first])
+        if flags & 0x06 == 0x06 and HEADERS_31[first].spec is REQUEST_HEADER_31:
+            c.note(0, "QoS 1; 3 is reserved", clauses.QOS_3)
     else:
         c.fields.append(HEADERS[first])
         expected: i64 = 2 if kind in (codes.PUBREL, codes.SUBSCRIBE, codes.UNSUBSCRIBE) else 0
