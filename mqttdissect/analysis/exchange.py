@@ -32,7 +32,7 @@ LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
 QUIET_NS: Final = 10_000_000_000  # between two reports of slow answers on one connection
 QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them,
 QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long,
-QUEUE_FULL: Final = 1024  # or if they are so many: others drop what comes then, or lose track of it
+VERY_MANY: Final = 1024  # or if they are so many
 DUP: Final = 0x08  # in the fixed header
 PARTIES: Final = (CLIENT, BROKER)
 FIRST_OF_QOS_2: Final[dict[i64, str]] = {4: "[MQTT-4.3.3-1]", 5: "[MQTT-4.3.3-2]"}  # DUP 0, by version
@@ -244,21 +244,20 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
 
 
 def queue(report: Report, link: Link, packet: Packet, side: i64, count: i64) -> None:
-    """Many messages or other requests in flight, the oldest since long."""
+    """Many messages or other requests in flight, the oldest since long, or very many."""
     for request in link.of(side).pending.values():
-        if not request.carried:
-            age = packet.time_ns - request.time_ns
-            if (age > QUEUE_NS or count >= QUEUE_FULL) and link.sure_since(1 - side, request.time_ns):
-                those = "messages" if packet.type == codes.PUBLISH else "requests"
-                what = f"{count} {those} are not acknowledged, the oldest since {milliseconds(age)}"
-                report.at(
-                    rules.QUEUE_BUILD_UP,
-                    packet,
-                    what,
-                    related=[(int(request.frame), "the oldest")],
-                    fault=PARTIES[1 - side],
-                )
-            return
+        if request.carried:
+            continue
+        age = packet.time_ns - request.time_ns
+        if link.sure_since(1 - side, request.time_ns):
+            those = "messages" if packet.type == codes.PUBLISH else "requests"
+            what = f"{count} {those} are not acknowledged, the oldest since {milliseconds(age)}"
+            related = [(int(request.frame), "the oldest")]
+            if age > QUEUE_NS:
+                report.at(rules.QUEUE_BUILD_UP, packet, what, related=related, fault=PARTIES[1 - side])
+            elif count >= VERY_MANY:
+                report.at(rules.MANY_IN_FLIGHT, packet, what, related=related)
+        return
 
 
 def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Request | None:

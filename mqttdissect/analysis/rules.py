@@ -917,8 +917,12 @@ SLOW_ANSWER: Final = Rule(
 QUEUE_BUILD_UP: Final = Rule(
     "queue-build-up", WARNING, SENDER, "More and more in flight",
     "Acknowledgements keep up with messages and requests.",
-    "A receiver that is slower than the sender, or a burst larger than the queues of many brokers; in the end messages "
-    "are dropped or the connection is closed.",
+    "A receiver that is slower than the sender; in the end messages are dropped or the connection is closed.",
+)
+MANY_IN_FLIGHT: Final = Rule(
+    "many-in-flight", NOTE, SENDER, "Very many in flight",
+    "A side does not send far more at a time than others keep track of.",
+    "A burst without flow control: brokers limit what they hold for a client, and drop what comes then.",
 )
 CLOCK_JUMP: Final = Rule(
     "clock-jump", WARNING, CAPTURE, "Clock of the capture jumps",
@@ -984,7 +988,8 @@ GROUPS: Final[list[tuple[str, list[Rule]]]] = [
         WILL_CHANGED, WILL_EARLY, RETAINED_TOMBSTONE,
     ]),
     ("Practice", [
-        TCP_LOSS, ZERO_WINDOW, SLOW_ANSWER, QUEUE_BUILD_UP, CLOCK_JUMP, CAPTURE_GAP, CONNECT_NOT_CAPTURED,
+        TCP_LOSS, ZERO_WINDOW, SLOW_ANSWER, QUEUE_BUILD_UP, MANY_IN_FLIGHT, CLOCK_JUMP, CAPTURE_GAP,
+        CONNECT_NOT_CAPTURED,
     ]),
 ]
 # fmt: on
