@@ -180,10 +180,10 @@ def test_a_pubrel_of_the_connection_before_does_not_count_against_receive_maximu
 def test_a_burst_is_no_queue_that_builds_up(sender: int) -> None:
     start = begin(4, clean=1)
     burst = [Event(0, sender, message(4, number)) for number in range(1, 2049)]
-    acks = [Event(0, 1 - sender, ack(PUBACK, number)) for number in range(1, 2049)]
-    assert broken([*start, *burst, *acks]) == []
+    queue = ("queue-build-up", ("client", "broker")[1 - sender])
+    assert queue not in broken([*start, *burst])
     burst[127] = burst[127]._replace(pause=6)
-    assert broken([*start, *burst, *acks])[0] == ("queue-build-up", ("client", "broker")[1 - sender])
+    assert broken([*start, *burst]).count(queue) == 5
 
 
 def clauses(events: list[Event]) -> list[tuple[str, str, str]]:
