@@ -425,10 +425,17 @@ INJECTED: list[tuple[str, Change, str, str, str]] = [  # what, how, and the firs
     ("no PINGRESP", drop(of(READER, S, PINGRESP)), "only in GOOD", "PINGRESP", "of BAD has no PINGRESP"),
     (
         "closed by the broker",
-        only_until(OTHER, of(OTHER, C, HALL_DATA), Event(OTHER, S, CLOSE)),
+        only_until(WRITER, of(WRITER, C, LIGHT), Event(WRITER, S, CLOSE)),
         "other value",
         "end of the connection",
         "in BAD closed by the broker",
+    ),
+    (
+        "closed by the broker where DISCONNECT was due",
+        only_until(OTHER, of(OTHER, C, HALL_DATA), Event(OTHER, S, CLOSE)),
+        "only in GOOD",
+        "DISCONNECT",
+        "in BAD closed by the broker without DISCONNECT",
     ),
     (
         "reserved flags",

@@ -452,12 +452,29 @@ class Verdict:
         self.differences.append(found)
 
     def _end(self) -> None:
-        """How the connection ended, if it was the broker's doing on one side only."""
+        """How the connection ended, if it was the broker's doing on one side only. A DISCONNECT that this side lacks,
+        and nothing else behind what both have, says so itself."""
         one, two = self._sessions
-        if (one.end == ENDED_BY_BROKER) != (two.end == ENDED_BY_BROKER):
-            found = self._difference(VALUE, END, len(one) - 1, len(two) - 1)
-            found.says = f"in GOOD {ENDS[one.end]}, in BAD {ENDS[two.end]}"
-            self.differences.append(found)
+        if (one.end == ENDED_BY_BROKER) == (two.end == ENDED_BY_BROKER):
+            return
+        side = 0 if two.end == ENDED_BY_BROKER else 1
+        goodbye = self._goodbye(side)
+        if goodbye is not None:
+            ended = f"in {SIDES[1 - side]} {ENDS[ENDED_BY_BROKER]}"
+            goodbye.says = f"{ended}; {goodbye.says}" if goodbye.says else ended
+            return
+        found = self._difference(VALUE, END, len(one) - 1, len(two) - 1)
+        found.says = f"in GOOD {ENDS[one.end]}, in BAD {ENDS[two.end]}"
+        self.differences.append(found)
+
+    def _goodbye(self, side: int) -> Difference | None:
+        """The DISCONNECT that only this side has, if that is all that it has behind what both have."""
+        last = max((pair[side] for pair in self.mates), default=NONE)
+        behind = [index for lane in self._conversation.left for index in lane[side] if index > last]
+        if [self._conversation.key(side, index).type for index in behind] != [codes.DISCONNECT]:
+            return None
+        number = self._sessions[side].numbers[behind[0]]
+        return next((one for one in self.differences if (one.good, one.bad)[side] == number), None)
 
     def _client_id(self) -> list[Change]:
         """Client identifiers that are not the same."""
