@@ -867,6 +867,29 @@ def test_pings_may_be_answered_together() -> None:
     assert between(capture(good), capture(bad)).same
 
 
+def test_answers_of_an_exchange_in_another_order() -> None:
+    """Each is there."""
+    start = hello("c", Event(0, C, publish("t", "x", 2, 5)))
+    answers = [Event(0, S, ack(5, 5)), Event(0, C, ack(6, 5)), Event(0, S, ack(7, 5))]
+    found = between(capture([*start, *answers]), capture([*start, *answers[1:2], answers[0], answers[2]])).differences
+    assert [(one.kind, one.what) for one in found] == [("other order", "PUBREC")]
+
+
+def test_a_wrong_packet_identifier_of_another_run() -> None:
+    """It is wrong for what it answers, whatever the other capture has there."""
+    good = hello("c", Event(0, C, publish("t", "x", 1, 5)), Event(0, S, ack(4, 5)))
+    bad = hello("c", Event(0, C, publish("t", "x", 1, 8)), Event(0, S, ack(4, 7)))
+    (found,) = between(capture(good), capture(bad)).differences
+    assert (found.what, found.says) == ("PUBACK", "PUBLISH #6 of BAD has no PUBACK with packet identifier 8")
+
+
+def test_a_capture_that_ends_early_is_one_difference() -> None:
+    """Also where deliveries are missing."""
+    good = hello("c", PUBLISHED, GOT_IT, DELIVERED, TAKEN, Event(0, C, publish("u", "y")))
+    (found,) = between(capture(good), capture(good[:2], close=False)).differences
+    assert (found.kind, found.count) == ("only in GOOD", 5)
+
+
 def test_a_delivery_that_nobody_published_says_so() -> None:
     """Its PUBLISH may be missing."""
     base = [Event(1, C, connect("reader")), Event(1, S, connack()), *hello("writer")]

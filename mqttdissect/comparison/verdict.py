@@ -66,16 +66,15 @@ class Verdict:
         self._sessions = conversation.sessions
         self._lanes = conversation.lanes
         self._client = self._sessions[0].client_id or self._sessions[1].client_id
-        self._missing: list[Difference] = []  # answers
+        self._missing: list[tuple[Difference, int]] = []  # answers, and the packet identifier that they should have
         self._told: set[Pair] = set()  # packets in another order
 
     def find(self) -> None:
         """Find all differences."""
         for one, two in self._conversation.pairs:
             self._exchange(one, two)
-        for lane in self._conversation.left:
-            for side in (0, 1):
-                self._only(side, lane[side])
+        for side in (0, 1):
+            self._only(side, sorted(index for lane in self._conversation.left for index in lane[side]))
         self._merge_identifiers()
         self._orders()
         self._pings()
@@ -199,13 +198,17 @@ class Verdict:
         says = f"{self._place(1 - side, heads[1 - side])} has no {self._name(side, first)}"
         found = self._report(side, first, f"{says}; {lost}" if lost else says, 1 + len(others))
         found.answers = [self._name(side, index) for index in others]
-        self._missing.append(found)
+        if not lost:
+            self._missing.append((found, self._sessions[1 - side].identifiers[heads[1 - side]]))
 
     def _answered_otherwise(self, heads: Pair, extra: list[list[int]]) -> None:
-        """Answers of one type on one side, of another on the other."""
+        """Answers of one type on one side, of another on the other; or of one type in another order."""
         one, two = extra[0][0], extra[1][0]
-        found = self._difference(VALUE, self._name(0, one), one, two)
         kinds = [self._conversation.key(side, index).type for side, index in ((0, one), (1, two))]
+        if kinds[0] == kinds[1]:
+            self._moved((one, two))
+            return
+        found = self._difference(VALUE, self._name(0, one), one, two)
         found.changes = [Change(PACKET_TYPE, kinds[0], kinds[1], True)]
         told = [
             f"{self._place(side, heads[side])} is answered with {', '.join(self._name(side, i) for i in extra[side])}"
@@ -303,34 +306,40 @@ class Verdict:
         """An answer that is missing, and one of that type to nothing: one answer with a wrong packet identifier."""
         if not self._missing:
             return
-        answers = {id(one) for one in self._missing}
+        answers = {id(one) for one, _ in self._missing}
         strays: dict[tuple[str, str, int], list[Difference]] = defaultdict(list)
         for one in reversed(self.differences):
             if id(one) not in answers and one.what in STRAYS:
                 strays[one.kind, one.what, self._sender(one)].append(one)
         gone: set[int] = set()
-        for missing in self._missing:
+        for missing, asked in self._missing:
             kind = ONLY_BAD if missing.kind == ONLY_GOOD else ONLY_GOOD
             others = strays.get((kind, missing.what, self._sender(missing)))
-            if others:
+            if others and self._identifier(others[-1]) != asked:
                 gone |= {id(missing), id(others[-1])}
-                self._merge(missing, others.pop())
+                self._merge(missing, others.pop(), asked)
         self.differences = [one for one in self.differences if id(one) not in gone]
 
-    def _sender(self, only: Difference) -> int:
-        """Who sent a packet that only one side has."""
+    def _packet(self, only: Difference) -> Pair:
+        """The packet that only one side has: the side, and its index there."""
         side = 0 if only.kind == ONLY_GOOD else 1
-        index = bisect_left(self._sessions[side].numbers, (only.good, only.bad)[side])
-        return self._conversation.key(side, index).sender
+        return side, bisect_left(self._sessions[side].numbers, (only.good, only.bad)[side])
 
-    def _merge(self, missing: Difference, stray: Difference) -> None:
+    def _sender(self, only: Difference) -> int:
+        return self._conversation.key(*self._packet(only)).sender
+
+    def _identifier(self, only: Difference) -> int:
+        side, index = self._packet(only)
+        return self._sessions[side].identifiers[index]
+
+    def _merge(self, missing: Difference, stray: Difference, asked: int) -> None:
         good, bad = (missing, stray) if missing.kind == ONLY_GOOD else (stray, missing)
+        (_, one), (_, two) = self._packet(good), self._packet(bad)
         left, right = self._sessions
-        one, two = left.numbers.index(good.good), right.numbers.index(bad.bad)
         merged = self._difference(VALUE, missing.what, one, two)
         merged.changes = self._changes(one, two)
         merged.changes.append(Change(PACKET_IDENTIFIER, left.identifiers[one], right.identifiers[two], True))
-        merged.says = missing.says
+        merged.says = f"{missing.says} with packet identifier {asked}"
         self.differences.append(merged)
 
     # Order
