@@ -783,6 +783,22 @@ def test_a_random_client_identifier_that_comes_back_is_none() -> None:
     assert [(one.kind, one.what) for one in found] == [("other value", "CONNECT")] * 2
 
 
+@pytest.mark.parametrize("payload", ["x", "{seed}"], ids=["the same payload", "readings"])
+def test_clients_that_differ_only_in_how_they_leave(payload: str) -> None:
+    """They are matched by that, whoever comes first."""
+
+    def two(seed: int, *goodbyes: bool) -> bytes:
+        found: list[Event] = []
+        for at, says_so in enumerate(goodbyes):
+            name = f"sensor-{random.Random(seed + at).getrandbits(40):010x}"
+            messages = sent("t", *[payload.format(seed=seed + at + n) for n in range(3)])
+            found += [event._replace(connection=at) for event in hello(name, *messages)]
+            found += [Event(at, C, DISCONNECT)] * says_so
+        return capture(found)
+
+    assert between(two(100, True, False), two(200, False, True)).same
+
+
 def test_the_same_bytes_in_other_segments() -> None:
     """One byte a segment, or all at once."""
     good, bad = Stream().handshake(), Stream().handshake()
