@@ -4,7 +4,7 @@ An exchange begins with a packet that asks for something or stands for itself (i
 that answer it: PUBLISH, PUBREC, PUBREL, PUBCOMP are one (MQTT 5.0, section 4.3; 3.1.1 the same). Exchanges that the
 client began are one lane, those that the broker began another: the order within a lane has a meaning, that between
 them is chance. An answer to nothing is a head of its own. PINGREQ and PINGRESP are only counted; a PINGREQ is
-unanswered once the answer cannot come any more or is late, which a capture that has just ended cannot tell.
+unanswered once its answer is late. A connection, or a capture, that ends just behind it cannot tell.
 """
 
 from __future__ import annotations
@@ -48,11 +48,9 @@ class Lanes:
         self._answered = NONE  # the latest request of the client that has an answer
         for index in range(len(session)):
             self._one(index)
-        closed = session.end != ENDED_OPEN
+        end_ns = capture_end_ns if session.end == ENDED_OPEN else session.end_ns
         self.unanswered = [
-            ping
-            for ping in self._waiting
-            if closed or ping < self._answered or capture_end_ns - session.times[ping] > LATE_NS
+            ping for ping in self._waiting if ping < self._answered or end_ns - session.times[ping] > LATE_NS
         ]
         self._last.clear()
         self._pending.clear()
