@@ -624,6 +624,22 @@ def readings(order: tuple[int, ...], base: int) -> list[Event]:
     return found
 
 
+def subscribed(*delivered: bytes, filters: tuple[tuple[str, int], ...] = (("t", 0), ("u/#", 1))) -> list[Event]:
+    """A client with two subscriptions gets what another has published to both."""
+    asked = [Event(0, C, subscribe(1, *filters)), Event(0, S, suback(1, *[qos for _, qos in filters]))]
+    return [*asked, *shared(*delivered, topics=("t", "u"))]
+
+
+def answering(*answers: tuple[str, str]) -> list[Event]:
+    """A client answers two callers, whoever has asked first, and a third client listens."""
+    found = [*hello("server"), Event(1, C, connect("listener")), Event(1, S, connack())]
+    for topic, answer in answers:
+        found += [*sent(f"answers/{topic}", answer), Event(1, S, publish(f"answers/{topic}", answer))]
+    return found
+
+
+BOTH = (("+", 1), ("$share/group/u", 1))
+CALLERS = [("8a3f2c1b", "yes"), ("0d44e9fa", "no"), ("b7c20e51", "yes"), ("41d9a3e6", "no")]
 A0, A1, B0, B1 = (publish("t", f"{client}{at}", 1, 9) for client in (1, 2) for at in (0, 1))
 SAME, GONE = publish("t", "the same"), publish("t", "gone")
 U1 = publish("u", "11", 1, 9)
@@ -728,6 +744,8 @@ ALIKE: list[tuple[str, list[Event], list[Event]]] = [
         readings((2, 1, 1, 2, 1, 2, 1, 2), 0),
         readings((2, 2, 2, 2, 1, 1, 1, 1), 100),
     ),
+    ("subscriptions of different QoS race", subscribed(A0, U1), subscribed(U1, A0)),
+    ("answers to callers with random topics", answering(*CALLERS[:2]), answering(*reversed(CALLERS[2:]))),
     ("messages of several publishers", shared(A0, SAME, A1, SAME), shared(SAME, A0, A1, SAME)),
     ("a will races", shared(A0, GONE, A1), shared(A0, A1, GONE)),
     ("QoS 2 is overtaken", shared(A0, A1, qos=(2, 1)), shared(A1, A0, qos=(2, 1))),
@@ -756,12 +774,14 @@ def test_what_any_two_runs_differ_in_is_no_difference(good: list[Event], bad: li
     [
         (shared(A0, B0, A1, B1), shared(B0, A1, A0, B1), "other order"),
         (shared(A0, U1, topics=("t", "u")), shared(U1, A0, topics=("t", "u")), "other order"),
+        (subscribed(A0, U1, filters=BOTH), subscribed(U1, A0, filters=BOTH), "other order"),
         (hello("c", Event(0, S, A0), Event(0, S, A1)), hello("c", Event(0, S, A1), Event(0, S, A0)), "other order"),
         (shared(A0, B0, A1, B1), shared(B0, B1, A0), "only in GOOD"),
         (shared(A0, B0, A1, B1), shared(B0, B1, A0, publish("t", "1?", 1, 9)), "other value"),
         (shared(A0, B0), shared(B0, publish("t", "", 1, 9)), "other value"),
     ],
-    ids=["one publisher", "across topics", "nobody published", "missing", "other payload", "no payload"],
+    ids=["one publisher", "across topics", "subscriptions of one QoS", "nobody published", "missing", "other payload",
+         "no payload"],
 )  # fmt: skip
 def test_among_deliveries_of_several_publishers(good: list[Event], bad: list[Event], kind: str) -> None:
     """One thing is not the same; the rest is in an order that is chance."""

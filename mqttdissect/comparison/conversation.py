@@ -33,7 +33,8 @@ Heads = tuple[list[int], list[int]]  # in each session
 class Conversation:
     """`match()` fills in: pairs of heads, by their indices in the two sessions; moved: those of them that are in
     another order, deliveries apart; left: heads without a counterpart, by lane and side; forms: by lane and pattern of
-    topics, the form of the payload that counts."""
+    topics, the form of the payload that counts. nameless: subjects that stand for several topics or filters with random
+    parts: nobody can tell which of them is which in the other capture, so they have no order among them."""
 
     def __init__(
         self, captures: tuple[Facts, Facts], meanings: Meanings, publishers: Publishers, everywhere: dict[Pair, int],
@@ -49,6 +50,7 @@ class Conversation:
         self.moved: list[Pair] = []
         self.left: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]] = (([], []), ([], []))
         self.forms: dict[Pair, int] = {}
+        self.nameless = self._several(0) | self._several(1)
         self._publishers = publishers
         self._everywhere = everywhere  # what the other connections say about forms
         self._elements: dict[Pair, int] = {}
@@ -80,6 +82,13 @@ class Conversation:
     def form(self, side: int, lane: int, index: int) -> int:
         """The form of a message's payload that counts."""
         return self.forms.get((lane, self.number(side, self.meanings.pattern, index)), STEADY)
+
+    def _several(self, side: int) -> set[int]:
+        """Subjects that stand for more than one topic, or filter, of the connection."""
+        subject = self.meanings.subject[side]
+        first: dict[int, str] = {}
+        names = [(subject[key], self.meanings.key(side, key).subject) for key in set(self.sessions[side].keys)]
+        return {number for number, name in names if first.setdefault(number, name) != name}
 
     def _decide_forms(self, lane: int) -> None:
         found: dict[int, dict[int, tuple[list[int], list[int]]]] = defaultdict(lambda: defaultdict(lambda: ([], [])))
@@ -152,7 +161,7 @@ class Conversation:
                 free[0].discard(i)
                 free[1].discard(j)
                 same.append((i, j))
-                if ordered:
+                if ordered and self.number(0, self.meanings.subject, left[i]) not in self.nameless:
                     self.moved.append((left[i], right[j]))
         if not ordered:
             same = uncrossed(same, ones)

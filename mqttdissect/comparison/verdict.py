@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from collections.abc import Hashable
 from typing import Final
 
 from mqttdissect.comparison.alignment import aligned, in_order
@@ -34,6 +35,7 @@ from mqttdissect.comparison.difference import (
 from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, ENDS, EXPIRY, PLAIN, Facts, Part
 from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE
 from mqttdissect.comparison.publishers import NEVER, NOBODY, SEVERAL, Publishers
+from mqttdissect.comparison.subscriptions import Subscriptions
 from mqttdissect.comparison.volatile import EXACT, STEADY, counted_alike, same_but_random
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
@@ -366,19 +368,23 @@ class Verdict:
         return key.sender == BROKER and key.type == codes.PUBLISH
 
     def _by_origin(self, deliveries: list[Pair]) -> list[list[Pair]]:
-        """Deliveries that have an order: from one publisher with one QoS, delivered with one QoS; across topics, but
-        for retained ones. Where nobody is seen to have published them, those of one topic. Two that stand for one
-        another and are of different origin have none."""
+        """Deliveries that have an order: from one publisher with one QoS, subscribed to and delivered with one QoS;
+        across topics, but for retained ones and those with random parts. Where nobody is seen to have published them,
+        those of one topic. Two that stand for one another and are of different origin have none."""
         conversation = self._conversation
-        groups: dict[tuple[Pair, int, int], list[Pair]] = defaultdict(list)
+        subscriptions = Subscriptions(self._sessions[0], self._captures[0].keys)
+        groups: dict[Hashable, list[Pair]] = defaultdict(list)
         for one, two in deliveries:
             origins = conversation.origin(0, one), conversation.origin(1, two)
             if SEVERAL in origins or (origins[0] != origins[1] and NOBODY not in origins):
                 continue
             retained = any(part.name == "mqtt.retain" and part.value for part in conversation.key(0, one).parts)
-            within = retained or NOBODY in origins
-            topic = conversation.number(0, conversation.meanings.subject, one) if within else NONE
-            groups[origins, self._qos(0, one), topic].append((one, two))
+            subject = conversation.number(0, conversation.meanings.subject, one)
+            topic = subject if retained or NOBODY in origins else NONE
+            names = conversation.key(0, one).subject, conversation.key(1, two).subject
+            told = names if subject in conversation.nameless else ("", "")
+            qos = self._qos(0, one), subscriptions.asked(names[0])
+            groups[origins, qos, topic, told].append((one, two))
         return list(groups.values())
 
     def _answer_order(self) -> None:
