@@ -193,6 +193,7 @@ KEPT = publish("home/kept", "since yesterday", 1, 1, retain=1)
 SUBSCRIBE = subscribe(1, ("home/#", 2))
 UNSUBSCRIBE = unsubscribe(2, "home/#")
 LIGHT = publish("home/light", "on", 0)
+ALARM = publish("home/alarm", "armed", 2, 2)
 HALL_DATA = publish("home/hall", "hello", 0)
 USER = b"\x26" + text("unit") + text("celsius")
 HALL = of(READER, S, publish("home/hall", "hello", 0))
@@ -294,6 +295,14 @@ INJECTED: list[tuple[str, Change, str, str, str]] = [  # what, how, and the firs
     ("subscription refused", other(READER, S, suback(1, 2), suback(1, 0x80)), "other value", "SUBACK", "0x80 failure"),
     ("no SUBACK", drop(of(READER, S, suback(1, 2))), "only in GOOD", "SUBACK", "SUBSCRIBE #6 of BAD has no SUBACK"),
     ("no SUBSCRIBE", drop(of(READER, C, SUBSCRIBE), of(READER, S, suback(1, 2))), "only in GOOD", "SUBSCRIBE", ""),
+    ("only SUBSCRIBE lost", drop(of(READER, C, SUBSCRIBE)), "only in GOOD", "SUBSCRIBE", "of BAD answers nothing"),
+    (
+        "only PUBLISH lost",
+        drop(of(WRITER, C, ALARM)),
+        "only in GOOD",
+        "PUBLISH",
+        "PUBREC #21 of BAD and PUBREL #22 of BAD answer nothing",
+    ),
     ("retained message missing", drop(of(READER, S, KEPT), of(READER, C, ack(4, 1))), "only in GOOD", "PUBLISH", ""),
     (
         "RETAIN",
@@ -801,6 +810,28 @@ def test_a_random_client_identifier_that_comes_back_is_none() -> None:
     assert between(good, roles("node-77b2", "node-0d4e")).same
     found = between(good, roles("node-a1c9", "node-a1f3")).differences
     assert [(one.kind, one.what) for one in found] == [("other value", "CONNECT")] * 2
+
+
+def test_a_reading_that_is_sent_again() -> None:
+    """It is the second that is not in the other capture, and the answer is to the first."""
+
+    def run(base: int, again: int) -> bytes:
+        events = hello("c")
+        for number in range(8):
+            event = Event(0, C, publish("t", str(base + 3 * number), 1, 1 + number))
+            events += [*[event] * (1 + (number == again)), Event(0, S, ack(4, 1 + number))]
+        return capture(events)
+
+    (found,) = between(run(10, -1), run(70, 4)).differences
+    assert (found.kind, found.what, found.frames[1]) == ("only in BAD", "PUBLISH", 15)
+
+
+def test_clients_without_a_name_that_are_left_over() -> None:
+    """They are matched if they do the same kinds of things: the topic is what differs."""
+    others = [event._replace(connection=1) for event in hello("c", *sent("t", "x"))]
+    good, bad = ([*hello("", *sent(topic, "x")), *others] for topic in ("here", "there"))
+    (found,) = between(capture(good), capture(bad)).differences
+    assert (found.kind, found.what) == ("other value", "PUBLISH")
 
 
 @pytest.mark.parametrize("payload", ["x", "{seed}"], ids=["the same payload", "readings"])

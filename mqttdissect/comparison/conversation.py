@@ -53,7 +53,7 @@ class Conversation:
         self.nameless = self._several(0) | self._several(1)
         self._publishers = publishers
         self._everywhere = everywhere  # what the other connections say about forms
-        self._elements: dict[Pair, int] = {}
+        self._elements: dict[tuple[int, int, bool], int] = {}
 
     def match(self) -> None:
         """Find the pairs."""
@@ -119,7 +119,8 @@ class Conversation:
             steady = self.form(side, lane, index) == STEADY
             payload = session.steady[index] if steady else session.shape[index]
         meaning = self.number(side, self.meanings.whole, index)
-        return self._elements.setdefault((meaning, payload), len(self._elements))
+        again = index in self.lanes[side].again
+        return self._elements.setdefault((meaning, payload, again), len(self._elements))
 
     def origin(self, side: int, index: int) -> int:
         """Who published a delivery, and how (`Publishers.origin`)."""

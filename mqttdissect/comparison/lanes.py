@@ -32,7 +32,8 @@ ASKED_BY: Final[dict[int, tuple[int, ...]]] = {  # what an answer answers
 
 class Lanes:
     """heads: of CLIENT and of BROKER, indices of the session's packets. following: of each packet, the next one of its
-    exchange, or NONE. pings: indices of PINGREQs; unanswered: those of them that got no PINGRESP."""
+    exchange, or NONE. pings: indices of PINGREQs; unanswered: those of them that got no PINGRESP.
+    again: heads that are a message which was sent before and is not answered yet; the answer is to the first."""
 
     def __init__(self, session: Session, keys: list[Key], capture_end_ns: int) -> None:
         self.session = session
@@ -40,6 +41,7 @@ class Lanes:
         self.following = array("l", [NONE]) * len(session)
         self.pings: list[int] = []
         self.is_answer = bytearray(len(session))
+        self.again: set[int] = set()
         self._keys = keys
         self._last: dict[int, int] = {}  # the last packet of an exchange, by head, while it goes on
         self._pending: dict[tuple[int, int], int] = {}  # heads by who asked, and the packet identifier
@@ -102,7 +104,16 @@ class Lanes:
         if key.type in (codes.CONNECT, codes.AUTH):
             self._opening = index
         elif identifier and key.type in (codes.PUBLISH, codes.SUBSCRIBE, codes.UNSUBSCRIBE, codes.PUBREL):
-            self._pending[key.sender, identifier] = index
+            waiting = self._pending.get((key.sender, identifier), NONE)
+            if waiting != NONE and self._same_message(waiting, index):
+                self.again.add(index)
+            else:
+                self._pending[key.sender, identifier] = index
+
+    def _same_message(self, head: int, index: int) -> bool:
+        exact = self.session.exact
+        one, two = self.key(head), self.key(index)
+        return one.type == two.type == codes.PUBLISH and exact[head] == exact[index] and one.subject == two.subject
 
     def _attach(self, head: int, index: int) -> None:
         self.following[self._last.get(head, head)] = index

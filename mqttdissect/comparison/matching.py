@@ -4,7 +4,7 @@ First by client identifier where both captures have it, unless what the two do h
 happens on the connection: the same identifier but for random parts and all the same, the same identifier but for these
 and the same behaviour, the same behaviour, then whoever is most alike. Addresses and times play no part. Behaviour is
 what the client asks for: CONNECT, filters, topics, QoS. All the same: also what either side sends, with payloads or, if
-these vary, without.
+these vary, without. Who is left over and sends the same types of packets, under such an identifier, is the same too.
 
 Cost: linear in the connections for all that behave alike; `MOST_COMPARED` squared for the rest.
 """
@@ -65,6 +65,11 @@ class Roles:
             )
         )
 
+    def kinds(self, side: int, session: Session) -> tuple[int, ...]:
+        """The types of packets that the client sends, each once in the order in which they first come."""
+        keys = self._captures[side].keys
+        return tuple(dict.fromkeys(keys[key].type for key in session.keys if keys[key].sender == CLIENT))
+
     def story(self, side: int, session: Session, payloads: bool = True) -> int:
         """The course, and whatever else either side sends, but for PINGs, in any order, as one number."""
         keys, whole = self._captures[side].keys, self._meanings.whole[side]
@@ -115,6 +120,7 @@ def matched(captures: tuple[Facts, Facts], meanings: Meanings) -> tuple[list[Mat
     take(same_key(left, right, lambda side, one: roles.course(side, one), roles))
     take(same_key(left, right, lambda side, one: (pattern(one), roles.deeds(side, one)), roles))
     take(most_alike(left[:MOST_COMPARED], right[:MOST_COMPARED], roles))
+    take(same_key(left, right, lambda side, one: (pattern(one), roles.kinds(side, one)), roles))
     take(same_key(left, right, by_id, roles))
     if alone and left:
         take([(left[0], right[0])])

@@ -49,6 +49,8 @@ LOOK_BACK: Final = 200  # packets, for one to name as the neighbour
 END: Final = "end of the connection"
 ORDERED: Final = FROM_THE_OTHER | {codes.PUBREL}
 
+Stray = tuple[str, str, int]  # an answer to nothing: kind of difference, packet type, sender
+
 
 class Verdict:
     """`find()` fills in differences, aside (how often something was set aside) and timings. mates: pairs of all
@@ -77,7 +79,7 @@ class Verdict:
             self._exchange(one, two)
         for side in (0, 1):
             self._only(side, sorted(index for lane in self._conversation.left for index in lane[side]))
-        self._merge_identifiers()
+        self._settle_answers()
         self._orders()
         self._pings()
         self._end()
@@ -304,23 +306,43 @@ class Verdict:
             self.aside[RANDOM_WORDS] += not matters
         return Change(one.spec, one.value, two.value, matters, place)
 
-    def _merge_identifiers(self) -> None:
-        """An answer that is missing, and one of that type to nothing: one answer with a wrong packet identifier."""
-        if not self._missing:
-            return
-        answers = {id(one) for one, _ in self._missing}
-        strays: dict[tuple[str, str, int], list[Difference]] = defaultdict(list)
+    def _settle_answers(self) -> None:
+        """Answers to nothing that one side has: the other side has them to something, so they are no differences of
+        their own."""
+        missing = {id(one) for one, _ in self._missing}
+        strays: dict[Stray, list[Difference]] = defaultdict(list)
         for one in reversed(self.differences):
-            if id(one) not in answers and one.what in STRAYS:
+            if id(one) not in missing and one.what in STRAYS and one.kind in OTHER_SIDE:
                 strays[one.kind, one.what, self._sender(one)].append(one)
         gone: set[int] = set()
+        if strays:
+            self._wrong_identifiers(strays, gone)
+            self._lost_requests(strays, gone)
+        self.differences = [one for one in self.differences if id(one) not in gone]
+
+    def _wrong_identifiers(self, strays: dict[Stray, list[Difference]], gone: set[int]) -> None:
+        """An answer that is missing, and one of that type to nothing: one answer with a wrong packet identifier."""
         for missing, asked in self._missing:
-            kind = ONLY_BAD if missing.kind == ONLY_GOOD else ONLY_GOOD
-            others = strays.get((kind, missing.what, self._sender(missing)))
+            others = strays.get((OTHER_SIDE[missing.kind], missing.what, self._sender(missing)))
             if others and self._identifier(others[-1]) != asked:
                 gone |= {id(missing), id(others[-1])}
                 self._merge(missing, others.pop(), asked)
-        self.differences = [one for one in self.differences if id(one) not in gone]
+
+    def _lost_requests(self, strays: dict[Stray, list[Difference]], gone: set[int]) -> None:
+        """A request that is missing, and its answers to nothing."""
+        for request in self.differences:
+            if not request.answers or id(request) in gone or request.what in STRAYS:
+                continue
+            side, head = self._packet(request)
+            there: list[str] = []
+            for index in self._lanes[side].answers(head):
+                key = self._conversation.key(side, index)
+                others = strays.get((OTHER_SIDE[request.kind], self._name(side, index), key.sender))
+                if others:
+                    gone.add(id(others[-1]))
+                    there.append(self._place(*self._packet(others.pop())))
+            if there:
+                request.says = f"{' and '.join(there)} {'answer' if len(there) > 1 else 'answers'} nothing"
 
     def _packet(self, only: Difference) -> Pair:
         """The packet that only one side has: the side, and its index there."""
@@ -508,6 +530,7 @@ class Verdict:
 
 
 STRAYS: Final = frozenset(codes.PACKET_TYPES[kind] for kind in ORDERED)
+OTHER_SIDE: Final = {ONLY_GOOD: ONLY_BAD, ONLY_BAD: ONLY_GOOD}
 
 
 def out_of_order(pairs: list[Pair]) -> list[Pair]:
