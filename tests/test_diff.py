@@ -1096,6 +1096,13 @@ def test_from_a_pipe(mqttdissect: Run) -> None:
     assert "SUBACK" in done.stdout
 
 
+@pytest.mark.parametrize(("size", "said"), [(0, "empty: not a single byte to read"), (3000, "damaged at offset 2")])
+def test_what_is_wrong_with_standard_input(mqttdissect: Run, size: int, said: str) -> None:
+    """By its name, not that of a file in between."""
+    done = mqttdissect("diff", "-", BAD, input=GOOD.read_bytes()[:size])
+    assert done.stderr.startswith(f"mqttdissect: standard input: {said}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
