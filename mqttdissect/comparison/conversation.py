@@ -79,6 +79,16 @@ class Conversation:
         """The number of a packet's meaning in one of the tables of `Meanings`."""
         return tables[side][self.sessions[side].keys[index]]
 
+    def qos(self, side: int, index: int) -> int:
+        """Of a PUBLISH; else NONE."""
+        parts = self.key(side, index).parts
+        return next((int(part.value) for part in parts if part.name == "mqtt.qos"), NONE)
+
+    def is_delivery(self, index: int) -> bool:
+        """Of the first session."""
+        key = self.key(0, index)
+        return key.sender == BROKER and key.type == codes.PUBLISH
+
     def form(self, side: int, lane: int, index: int) -> int:
         """The form of a message's payload that counts."""
         return self.forms.get((lane, self.number(side, self.meanings.pattern, index)), STEADY)

@@ -18,6 +18,7 @@ from mqttdissect.mqtt import codes
 NONE: Final = -1
 LATE_NS: Final = 1_000_000_000  # a PINGREQ that nobody answered for so long
 FROM_THE_OTHER: Final = frozenset([codes.PUBACK, codes.PUBREC, codes.PUBCOMP, codes.SUBACK, codes.UNSUBACK])
+ORDERED: Final = FROM_THE_OTHER | {codes.PUBREL}
 LAST: Final = frozenset([codes.PUBACK, codes.PUBCOMP, codes.SUBACK, codes.UNSUBACK])
 REQUESTS: Final = frozenset([codes.SUBSCRIBE, codes.UNSUBSCRIBE])
 ASKED_BY: Final[dict[int, tuple[int, ...]]] = {  # what an answer answers

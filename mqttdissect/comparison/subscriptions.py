@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqttdissect.comparison.facts import Key, Session
+from mqttdissect.comparison.facts import CLIENT
+from mqttdissect.comparison.lanes import Lanes
 from mqttdissect.mqtt import codes
 
 SHARED: Final = "$share/"
@@ -17,12 +18,12 @@ PARTS: Final = ("filter", "filter QoS")
 class Subscriptions:
     """`asked(topic)`: in order, each once; none if the connection has not subscribed to it."""
 
-    def __init__(self, session: Session, keys: list[Key]) -> None:
+    def __init__(self, lanes: Lanes) -> None:
         self._filters: list[tuple[list[str], int]] = []
         self._known: dict[str, tuple[int, ...]] = {}
-        for key in set(session.keys):
-            if keys[key].type == codes.SUBSCRIBE:
-                values = {name: [part.value for part in keys[key].parts if part.name == name] for name in PARTS}
+        for key in map(lanes.key, lanes.heads[CLIENT]):
+            if key.type == codes.SUBSCRIBE:
+                values = {name: [part.value for part in key.parts if part.name == name] for name in PARTS}
                 for one, qos in zip(*values.values(), strict=False):
                     self._filters.append((levels(str(one)), int(qos)))
 
