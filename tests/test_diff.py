@@ -454,6 +454,18 @@ def test_pings_may_be_answered_together() -> None:
     assert between(capture(good), capture(bad)).same
 
 
+@pytest.mark.parametrize("delivered", [(3, 2, 1, 0), (2, 3, 0, 1)], ids=["reversed", "in part"])
+def test_numbered_messages_that_are_delivered_in_another_order(delivered: tuple[int, ...]) -> None:
+    """They are no readings: each is there."""
+    start = [*hello("writer"), Event(1, C, connect("reader")), Event(1, S, connack())]
+    start += sent("t", *[f"step {number}" for number in range(4)])
+    good, bad = (
+        [*start, *[Event(1, S, publish("t", f"step {number}")) for number in order]] for order in (range(4), delivered)
+    )
+    found = between(capture(good), capture(bad)).differences
+    assert {(one.kind, one.what) for one in found} == {("other order", "PUBLISH")}
+
+
 def test_answers_of_an_exchange_in_another_order() -> None:
     """Each is there."""
     start = hello("c", Event(0, C, publish("t", "x", 2, 5)))

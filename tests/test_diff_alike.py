@@ -74,6 +74,13 @@ def subscribed(*delivered: bytes, filters: tuple[tuple[str, int], ...] = (("t", 
     return [*asked, *shared(*delivered, topics=("t", "u"))]
 
 
+def followed(*numbers: int) -> list[Event]:
+    """A client counts, in some order, and another is told so."""
+    found = [*hello("writer"), Event(1, C, connect("reader")), Event(1, S, connack())]
+    found += sent("t", *[f"step {number}" for number in numbers])
+    return [*found, *[Event(1, S, publish("t", f"step {number}")) for number in numbers]]
+
+
 def answering(*answers: tuple[str, str]) -> list[Event]:
     """A client answers two callers, whoever has asked first, and a third client listens."""
     found = [*hello("server"), Event(1, C, connect("listener")), Event(1, S, connack())]
@@ -190,6 +197,7 @@ ALIKE: list[tuple[str, list[Event], list[Event]]] = [
     ),
     ("subscriptions of different QoS race", subscribed(A0, U1), subscribed(U1, A0)),
     ("answers to callers with random topics", answering(*CALLERS[:2]), answering(*reversed(CALLERS[2:]))),
+    ("deliveries follow their publisher", followed(0, 1, 2, 3), followed(3, 2, 1, 0)),
     ("messages of several publishers", shared(A0, SAME, A1, SAME), shared(SAME, A0, A1, SAME)),
     ("a will races", shared(A0, GONE, A1), shared(A0, A1, GONE)),
     ("QoS 2 is overtaken", shared(A0, A1, qos=(2, 1)), shared(A1, A0, qos=(2, 1))),

@@ -20,7 +20,7 @@ from mqttdissect.comparison.facts import BROKER, CLIENT, Facts, Key, Session
 from mqttdissect.comparison.lanes import NONE, Lanes
 from mqttdissect.comparison.meaning import Canonical, Meanings
 from mqttdissect.comparison.payloads import form_that_counts
-from mqttdissect.comparison.publishers import Publishers
+from mqttdissect.comparison.publishers import NOBODY, SEVERAL, Publishers
 from mqttdissect.comparison.volatile import STEADY
 from mqttdissect.mqtt import codes
 
@@ -102,6 +102,7 @@ class Conversation:
 
     def _decide_forms(self, lane: int) -> None:
         found: dict[int, dict[int, tuple[list[int], list[int]]]] = defaultdict(lambda: defaultdict(lambda: ([], [])))
+        strange: set[int] = set()  # patterns of which not all messages are known to be deliveries of one publisher each
         for side in (0, 1):
             session = self.sessions[side]
             for index in self.lanes[side].heads[lane]:
@@ -109,9 +110,12 @@ class Conversation:
                     pattern = self.number(side, self.meanings.pattern, index)
                     topic = self.number(side, self.meanings.subject, index)
                     found[pattern][topic][side].append(session.steady[index])
+                    if lane == CLIENT or self.origin(side, index) in (NOBODY, SEVERAL):
+                        strange.add(pattern)
         for pattern, topics in found.items():
             place = lane, pattern
-            self.forms[place] = self._everywhere.get(place) or form_that_counts(list(topics.values()))
+            form = form_that_counts(list(topics.values()), pattern not in strange)
+            self.forms[place] = self._everywhere.get(place) or form
 
     def _by_topic(self, side: int) -> dict[int, list[int]]:
         """Deliveries by topic; whatever else the broker begins is one group."""
@@ -136,6 +140,11 @@ class Conversation:
         """Who published a delivery, and how (`Publishers.origin`)."""
         subject = self.number(side, self.meanings.subject, index)
         return self._publishers.origin(side, subject, self.sessions[side].exact[index])
+
+    def published(self, side: int, index: int) -> tuple[int, int]:
+        """Which packet published a delivery, and when (`Publishers.published`)."""
+        subject = self.number(side, self.meanings.subject, index)
+        return self._publishers.published(side, subject, self.sessions[side].exact[index])
 
     def _leave(self, lane: int, heads: Heads) -> None:
         """These have no counterpart."""

@@ -1,4 +1,5 @@
-"""What is in another order in a connection, where the order has a meaning.
+"""What is in another order in a connection, where the order has a meaning: deliveries have that of publishing, answers
+that of what they answer.
 
 Takes a matched `Conversation`; adds to the `Record` of its differences.
 """
@@ -13,7 +14,7 @@ from mqttdissect.comparison.alignment import in_order
 from mqttdissect.comparison.conversation import Conversation, Pair
 from mqttdissect.comparison.difference import ORDER
 from mqttdissect.comparison.lanes import NONE, ORDERED
-from mqttdissect.comparison.publishers import NOBODY, SEVERAL
+from mqttdissect.comparison.publishers import NEVER, NOBODY, SEVERAL
 from mqttdissect.comparison.record import Record
 from mqttdissect.comparison.subscriptions import Subscriptions
 
@@ -37,7 +38,7 @@ class Orders:
         races = out_of_order(deliveries)
         if races:
             for group in self._by_origin(deliveries):
-                for pair in out_of_order(group):
+                for pair in self._disordered(group):
                     self.moved(pair)
         self._answer_order()
         if strict:
@@ -64,6 +65,17 @@ class Orders:
             qos = conversation.qos(0, one), subscriptions.asked(names[0])
             groups[origins, qos, topic, told].append((one, two))
         return list(groups.values())
+
+    def _disordered(self, group: list[Pair]) -> list[Pair]:
+        """Of deliveries that have an order, those that keep to that of publishing on one side only; where that is not
+        known, those that moved."""
+        late: list[set[int]] = []
+        for side in (0, 1):
+            published = [(self._conversation.published(side, pair[side]), pair[side]) for pair in group]
+            if any(when == NEVER for when, _ in published):
+                return out_of_order(group)
+            late.append({index for _, index in out_of_order(sorted((when[0], index) for when, index in published))})
+        return [pair for pair in group if (pair[0] in late[0]) != (pair[1] in late[1])]
 
     def _answer_order(self) -> None:
         """Answers of one type that are in the order of what they answer on one side only (MQTT 5.0, section 4.6)."""

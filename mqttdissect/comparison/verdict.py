@@ -32,7 +32,7 @@ from mqttdissect.comparison.difference import (
 from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, ENDS, EXPIRY, PLAIN, Facts, Part
 from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE, ORDERED
 from mqttdissect.comparison.orders import Orders
-from mqttdissect.comparison.publishers import NEVER, NOBODY, Publishers
+from mqttdissect.comparison.publishers import NOBODY, Publishers
 from mqttdissect.comparison.record import Record
 from mqttdissect.comparison.strays import Missing, Strays
 from mqttdissect.comparison.volatile import EXACT, STEADY, counted_alike, same_but_random
@@ -287,10 +287,8 @@ class Verdict:
         """How long it took from publishing to delivery, for a client that was there."""
         begun: list[int] = []
         for side, index in ((0, one), (1, two)):
-            session = self._sessions[side]
-            subject = self._conversation.number(side, self._conversation.meanings.subject, index)
-            published = self._publishers.published_ns(side, subject, session.exact[index])
-            if published == NEVER or published < session.opened_ns:
+            _, published = self._conversation.published(side, index)
+            if published < self._sessions[side].opened_ns:
                 return
             begun.append(published)
         self._took(begun, (one, two), "delivered ")
