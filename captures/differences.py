@@ -2,8 +2,8 @@
 """What `mqttdissect diff` says of one client with four brokers, and of the same client with the same broker again.
 
 Without options: the six pairs of the shipped recordings `survey-*.pcap`. With `--repeat N`: records each of them N
-times (as `record.py` does, with what that needs) into a folder, compares every run with the first one of its broker,
-and prints how many differ, which should be none. A recording in which tcpdump missed frames, as it may on a busy
+times (as `record.py` does, with what that needs) into a folder, compares every two runs of a broker, and prints how
+many pairs differ, which should be none. A recording in which tcpdump missed frames, as it may on a busy
 machine, is made again. Run it where mqttdissect is installed.
 """
 
@@ -43,7 +43,7 @@ def recorded(times: int, folder: Path, cache: Path | None) -> None:
 
 
 @click.command()
-@click.option("--repeat", type=click.IntRange(2), metavar="N", help="Record N times, and compare with the first.")
+@click.option("--repeat", type=click.IntRange(2), metavar="N", help="Record N times, and compare every two.")
 @click.option(
     "--folder", type=click.Path(path_type=Path), default=Path("surveys"), help="Where recordings go (surveys)."
 )
@@ -59,10 +59,10 @@ def main(repeat: int | None, folder: Path, cache: Path | None) -> None:
     wrong = 0
     for broker in BROKERS:
         runs = [folder / f"{run:02}" / f"survey-{broker}.pcap" for run in range(1, repeat + 1)]
-        found = [diff(runs[0], run) for run in runs[1:]]
+        found = [diff(one, two) for one, two in itertools.combinations(runs, 2)]
         different = [output for status, output in found if status]
         wrong += len(different)
-        click.echo(f"{broker}: {repeat} runs, {len(different)} of {len(found)} comparisons with the first differ")
+        click.echo(f"{broker}: {repeat} runs, {len(different)} of {len(found)} pairs differ")
         for output in different:
             click.echo(output)
     sys.exit(1 if wrong else 0)

@@ -132,6 +132,8 @@ def test_both_arrows_of_a_delivery_have_one_colour() -> None:
     colours = re.findall(r"-(\[#\w+\])?> \S+ : \S+ PUBLISH", plantuml(picture(raw)))
     assert colours[0] == colours[2] != colours[1] == colours[3]
     assert colours[4] == ""
+    dots = re.findall(r": ([🔵🟠🟢🟣🟤🟡]?) ?\S+ PUBLISH", mermaid(picture(raw)))
+    assert dots == ["🟠", "🟢", "🟠", "🟢", ""]
 
 
 def test_a_long_topic_is_whole_in_the_tooltip() -> None:
@@ -166,8 +168,8 @@ def test_hostile_text_is_harmless_in_svg() -> None:
 
 PLAIN = r"(?:[\w /._,()+⟨⟩→·✗↻…]|#\d+;)+"
 MERMAID = re.compile(
-    rf"sequenceDiagram|    (?:participant (?:[cb]\d+|nobody) as {PLAIN}|[cb]\d+(?:->>|--x)[cb]\d+: {PLAIN}"
-    rf"|Note over [cb]\d+(?:,[cb]\d+)?: {PLAIN})"
+    rf"sequenceDiagram|    (?:participant (?:[cb]\d+|nobody) as {PLAIN}"
+    rf"|[cb]\d+(?:->>|--x)[cb]\d+: (?:[🔵🟠🟢🟣🟤🟡] )?{PLAIN}|Note over [cb]\d+(?:,[cb]\d+)?: {PLAIN})"
 )
 
 

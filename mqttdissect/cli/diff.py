@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -65,8 +64,8 @@ class Silent:
         """Said when it was read first."""
 
 
-def two_inputs(inputs: Inputs, stack: ExitStack) -> tuple[Inputs, Inputs]:
-    """The same options for each capture. What cannot be read twice is copied to a file that goes when `stack` does."""
+def two_inputs(inputs: Inputs) -> tuple[Inputs, Inputs]:
+    """The same options for each capture."""
     if len(inputs.paths) != 2:
         raise click.UsageError("diff takes two captures: the one that works, and the one that does not")
     if inputs.interface or inputs.follow or inputs.write or inputs.duration:
@@ -75,31 +74,22 @@ def two_inputs(inputs: Inputs, stack: ExitStack) -> tuple[Inputs, Inputs]:
         )
     if inputs.paths == ["-", "-"]:
         raise click.UsageError("standard input holds one capture only")
-    both: list[Inputs] = []
-    for path in inputs.paths:
-        one = copy.copy(inputs)
-        one.paths = [path if os.path.isdir(path) or os.path.isfile(path) else spooled(path, stack)]
-        both.append(one)
-    return both[0], both[1]
+    good, bad = copy.copy(inputs), copy.copy(inputs)
+    good.paths, bad.paths = inputs.paths[:1], inputs.paths[1:]
+    return good, bad
 
 
-def spooled(path: str, stack: ExitStack) -> str:
-    """A copy of what comes from standard input or a pipe; or the path, if that cannot be opened."""
-    copied = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="mqttdissect-")), shown_name("-"))
-    try:
-        with sys.stdin.buffer if path == "-" else open(path, "rb") as source, open(copied, "wb") as target:
-            shutil.copyfileobj(source, target)
-    except OSError:
-        return path
-    return copied
-
-
-def read(inputs: Inputs, name: str) -> tuple[Facts, int]:
-    """The facts of a capture, and the exit status of reading it."""
+def read(inputs: Inputs, stack: ExitStack) -> tuple[Facts, int]:
+    """The facts of a capture, and the exit status of reading it. What cannot be read twice is written to a file, which
+    goes when `stack` does and is what `inputs` name from then on."""
     from mqttdissect.comparison.facts import Facts
 
-    facts = Facts(name)
+    facts = Facts("standard input" if inputs.paths == ["-"] else inputs.paths[0])
+    if not inputs.at_rest:
+        inputs.write = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="mqttdissect-")), "frames")
     status = inputs.run(inputs.dissector(), Collector(facts))
+    if inputs.write:
+        inputs.paths, inputs.write = [inputs.write], None
     facts.damaged = status == DAMAGED
     return facts, status
 
@@ -217,10 +207,9 @@ def diff(
 
     options = Options(ids or everything, payloads or everything, times or everything, strict_order)
     with ExitStack() as stack:
-        names = list(inputs.paths)
-        both = two_inputs(inputs, stack)
-        good, good_status = read(both[0], shown_name(names[0]))
-        bad, bad_status = read(both[1], shown_name(names[1]))
+        both = two_inputs(inputs)
+        good, good_status = read(both[0], stack)
+        bad, bad_status = read(both[1], stack)
         if not good.packets or not bad.packets:
             return UNUSABLE
         result = compare(
@@ -240,8 +229,3 @@ def diff(
     if UNUSABLE in (good_status, bad_status):
         return UNUSABLE
     return DONE if result.same else DIFFERENT
-
-
-def shown_name(path: str) -> str:
-    """What a capture is called."""
-    return "standard input" if path == "-" else path

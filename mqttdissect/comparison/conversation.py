@@ -20,7 +20,7 @@ from mqttdissect.comparison.facts import BROKER, CLIENT, Facts, Key, Session
 from mqttdissect.comparison.lanes import NONE, Lanes
 from mqttdissect.comparison.meaning import Canonical, Meanings
 from mqttdissect.comparison.payloads import form_that_counts
-from mqttdissect.comparison.publishers import Publishers
+from mqttdissect.comparison.publishers import NOBODY, SEVERAL, Publishers
 from mqttdissect.comparison.volatile import STEADY
 from mqttdissect.mqtt import codes
 
@@ -33,7 +33,8 @@ Heads = tuple[list[int], list[int]]  # in each session
 class Conversation:
     """`match()` fills in: pairs of heads, by their indices in the two sessions; moved: those of them that are in
     another order, deliveries apart; left: heads without a counterpart, by lane and side; forms: by lane and pattern of
-    topics, the form of the payload that counts."""
+    topics, the form of the payload that counts. nameless: subjects that stand for several topics or filters with random
+    parts: nobody can tell which of them is which in the other capture, so they have no order among them."""
 
     def __init__(
         self, captures: tuple[Facts, Facts], meanings: Meanings, publishers: Publishers, everywhere: dict[Pair, int],
@@ -49,9 +50,10 @@ class Conversation:
         self.moved: list[Pair] = []
         self.left: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]] = (([], []), ([], []))
         self.forms: dict[Pair, int] = {}
+        self.nameless = self._several(0) | self._several(1)
         self._publishers = publishers
         self._everywhere = everywhere  # what the other connections say about forms
-        self._elements: dict[Pair, int] = {}
+        self._elements: dict[tuple[int, int, bool], int] = {}
 
     def match(self) -> None:
         """Find the pairs."""
@@ -77,12 +79,30 @@ class Conversation:
         """The number of a packet's meaning in one of the tables of `Meanings`."""
         return tables[side][self.sessions[side].keys[index]]
 
+    def qos(self, side: int, index: int) -> int:
+        """Of a PUBLISH; else NONE."""
+        parts = self.key(side, index).parts
+        return next((int(part.value) for part in parts if part.name == "mqtt.qos"), NONE)
+
+    def is_delivery(self, index: int) -> bool:
+        """Of the first session."""
+        key = self.key(0, index)
+        return key.sender == BROKER and key.type == codes.PUBLISH
+
     def form(self, side: int, lane: int, index: int) -> int:
         """The form of a message's payload that counts."""
         return self.forms.get((lane, self.number(side, self.meanings.pattern, index)), STEADY)
 
+    def _several(self, side: int) -> set[int]:
+        """Subjects that stand for more than one topic, or filter, of the connection."""
+        subject = self.meanings.subject[side]
+        first: dict[int, str] = {}
+        names = [(subject[key], self.meanings.key(side, key).subject) for key in set(self.sessions[side].keys)]
+        return {number for number, name in names if first.setdefault(number, name) != name}
+
     def _decide_forms(self, lane: int) -> None:
         found: dict[int, dict[int, tuple[list[int], list[int]]]] = defaultdict(lambda: defaultdict(lambda: ([], [])))
+        strange: set[int] = set()  # patterns of which not all messages are known to be deliveries of one publisher each
         for side in (0, 1):
             session = self.sessions[side]
             for index in self.lanes[side].heads[lane]:
@@ -90,9 +110,12 @@ class Conversation:
                     pattern = self.number(side, self.meanings.pattern, index)
                     topic = self.number(side, self.meanings.subject, index)
                     found[pattern][topic][side].append(session.steady[index])
+                    if lane == CLIENT or self.origin(side, index) in (NOBODY, SEVERAL):
+                        strange.add(pattern)
         for pattern, topics in found.items():
             place = lane, pattern
-            self.forms[place] = self._everywhere.get(place) or form_that_counts(list(topics.values()))
+            form = form_that_counts(list(topics.values()), pattern not in strange)
+            self.forms[place] = self._everywhere.get(place) or form
 
     def _by_topic(self, side: int) -> dict[int, list[int]]:
         """Deliveries by topic; whatever else the broker begins is one group."""
@@ -110,12 +133,18 @@ class Conversation:
             steady = self.form(side, lane, index) == STEADY
             payload = session.steady[index] if steady else session.shape[index]
         meaning = self.number(side, self.meanings.whole, index)
-        return self._elements.setdefault((meaning, payload), len(self._elements))
+        again = index in self.lanes[side].again
+        return self._elements.setdefault((meaning, payload, again), len(self._elements))
 
     def origin(self, side: int, index: int) -> int:
         """Who published a delivery, and how (`Publishers.origin`)."""
         subject = self.number(side, self.meanings.subject, index)
         return self._publishers.origin(side, subject, self.sessions[side].exact[index])
+
+    def published(self, side: int, index: int) -> tuple[int, int]:
+        """Which packet published a delivery, and when (`Publishers.published`)."""
+        subject = self.number(side, self.meanings.subject, index)
+        return self._publishers.published(side, subject, self.sessions[side].exact[index])
 
     def _leave(self, lane: int, heads: Heads) -> None:
         """These have no counterpart."""
@@ -152,7 +181,7 @@ class Conversation:
                 free[0].discard(i)
                 free[1].discard(j)
                 same.append((i, j))
-                if ordered:
+                if ordered and self.number(0, self.meanings.subject, left[i]) not in self.nameless:
                     self.moved.append((left[i], right[j]))
         if not ordered:
             same = uncrossed(same, ones)

@@ -3,7 +3,8 @@
 An exchange begins with a packet that asks for something or stands for itself (its head) and goes on with the packets
 that answer it: PUBLISH, PUBREC, PUBREL, PUBCOMP are one (MQTT 5.0, section 4.3; 3.1.1 the same). Exchanges that the
 client began are one lane, those that the broker began another: the order within a lane has a meaning, that between
-them is chance. An answer to nothing is a head of its own. PINGREQ and PINGRESP are only counted.
+them is chance. An answer to nothing is a head of its own. PINGREQ and PINGRESP are only counted; a PINGREQ is
+unanswered once its answer is late. A connection, or a capture, that ends just behind it cannot tell.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 from array import array
 from typing import Final
 
-from mqttdissect.comparison.facts import BROKER, CLIENT, Key, Session
+from mqttdissect.comparison.facts import BROKER, CLIENT, ENDED_OPEN, Key, Session
 from mqttdissect.mqtt import codes
 
 NONE: Final = -1
 LATE_NS: Final = 1_000_000_000  # a PINGREQ that nobody answered for so long
 FROM_THE_OTHER: Final = frozenset([codes.PUBACK, codes.PUBREC, codes.PUBCOMP, codes.SUBACK, codes.UNSUBACK])
+ORDERED: Final = FROM_THE_OTHER | {codes.PUBREL}
 LAST: Final = frozenset([codes.PUBACK, codes.PUBCOMP, codes.SUBACK, codes.UNSUBACK])
 REQUESTS: Final = frozenset([codes.SUBSCRIBE, codes.UNSUBSCRIBE])
 ASKED_BY: Final[dict[int, tuple[int, ...]]] = {  # what an answer answers
@@ -31,25 +33,28 @@ ASKED_BY: Final[dict[int, tuple[int, ...]]] = {  # what an answer answers
 
 class Lanes:
     """heads: of CLIENT and of BROKER, indices of the session's packets. following: of each packet, the next one of its
-    exchange, or NONE. pings: indices of PINGREQs; unanswered: those of them that got none."""
+    exchange, or NONE. pings: indices of PINGREQs; unanswered: those of them that got no PINGRESP.
+    again: heads that are a message which was sent before and is not answered yet; the answer is to the first."""
 
     def __init__(self, session: Session, keys: list[Key], capture_end_ns: int) -> None:
         self.session = session
         self.heads: tuple[list[int], list[int]] = ([], [])
         self.following = array("l", [NONE]) * len(session)
         self.pings: list[int] = []
-        self.unanswered: list[int] = []
         self.is_answer = bytearray(len(session))
+        self.again: set[int] = set()
         self._keys = keys
         self._last: dict[int, int] = {}  # the last packet of an exchange, by head, while it goes on
         self._pending: dict[tuple[int, int], int] = {}  # heads by who asked, and the packet identifier
         self._opening = NONE  # CONNECT, or an AUTH exchange
-        self._ping = NONE
-        self._passed = False  # was a later request answered before the PINGREQ?
+        self._waiting: list[int] = []  # PINGREQs
+        self._answered = NONE  # the latest request of the client that has an answer
         for index in range(len(session)):
             self._one(index)
-        if self._ping != NONE and (self._passed or capture_end_ns - session.times[self._ping] > LATE_NS):
-            self.unanswered.append(self._ping)
+        end_ns = capture_end_ns if session.end == ENDED_OPEN else session.end_ns
+        self.unanswered = [
+            ping for ping in self._waiting if ping < self._answered or end_ns - session.times[ping] > LATE_NS
+        ]
         self._last.clear()
         self._pending.clear()
 
@@ -70,13 +75,10 @@ class Lanes:
         key = self.key(index)
         kind = key.type
         if kind == codes.PINGREQ:
-            if self._ping != NONE:
-                self.unanswered.append(self._ping)
-            self._ping = index
-            self._passed = False
+            self._waiting.append(index)
             self.pings.append(index)
-        elif kind == codes.PINGRESP and self._ping != NONE:
-            self._ping = NONE
+        elif kind == codes.PINGRESP and self._waiting:
+            self._answered = max(self._answered, self._waiting.pop())
         elif kind in (codes.CONNACK, codes.AUTH) and self._opening != NONE:
             self._attach(self._opening, index)
             if kind == codes.CONNACK:
@@ -103,10 +105,20 @@ class Lanes:
         if key.type in (codes.CONNECT, codes.AUTH):
             self._opening = index
         elif identifier and key.type in (codes.PUBLISH, codes.SUBSCRIBE, codes.UNSUBSCRIBE, codes.PUBREL):
-            self._pending[key.sender, identifier] = index
+            waiting = self._pending.get((key.sender, identifier), NONE)
+            if waiting != NONE and self._same_message(waiting, index):
+                self.again.add(index)
+            else:
+                self._pending[key.sender, identifier] = index
+
+    def _same_message(self, head: int, index: int) -> bool:
+        exact = self.session.exact
+        one, two = self.key(head), self.key(index)
+        return one.type == two.type == codes.PUBLISH and exact[head] == exact[index] and one.subject == two.subject
 
     def _attach(self, head: int, index: int) -> None:
         self.following[self._last.get(head, head)] = index
         self._last[head] = index
-        self._passed = self._passed or NONE < self._ping < head
+        if self.key(head).sender == CLIENT:
+            self._answered = max(self._answered, head)
         self.is_answer[index] = 1

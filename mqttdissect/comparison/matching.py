@@ -1,8 +1,10 @@
 """Which connection of one capture stands for which of the other.
 
 First by client identifier where both captures have it, unless what the two do has little in common. The others by what
-the client does: the same identifier but for random parts and the same behaviour, the same behaviour, then whoever is
-most alike. Addresses and times play no part. Behaviour is what the client asks for: CONNECT, filters, topics, QoS.
+happens on the connection: the same identifier but for random parts and all the same, the same identifier but for these
+and the same behaviour, the same behaviour, then whoever is most alike. Addresses and times play no part. Behaviour is
+what the client asks for: CONNECT, filters, topics, QoS. All the same: also what either side sends, with payloads or, if
+these vary, without. Who is left over and sends the same types of packets, under such an identifier, is the same too.
 
 Cost: linear in the connections for all that behave alike; `MOST_COMPARED` squared for the rest.
 """
@@ -24,6 +26,7 @@ MOST_DEEDS: Final = 300  # different ones of a client
 ALIKE: Final = 0.34
 PLAUSIBLE: Final = 0.2  # for two of the same client identifier
 SAME_ID: Final = 0.3  # so much more alike
+PINGS: Final = frozenset([codes.PINGREQ, codes.PINGRESP])
 DEEDS: Final = frozenset([codes.PUBLISH, codes.SUBSCRIBE, codes.UNSUBSCRIBE, codes.AUTH])
 
 Match = tuple[Session, Session]
@@ -62,6 +65,21 @@ class Roles:
             )
         )
 
+    def kinds(self, side: int, session: Session) -> tuple[int, ...]:
+        """The types of packets that the client sends, each once in the order in which they first come."""
+        keys = self._captures[side].keys
+        return tuple(dict.fromkeys(keys[key].type for key in session.keys if keys[key].sender == CLIENT))
+
+    def story(self, side: int, session: Session, payloads: bool = True) -> int:
+        """The course, and whatever else either side sends, but for PINGs, in any order, as one number."""
+        keys, whole = self._captures[side].keys, self._meanings.whole[side]
+        told = [
+            (whole[key], payload if payloads else 0)
+            for key, payload in zip(session.keys, session.steady, strict=True)
+            if keys[key].type not in PINGS
+        ]
+        return hash((self.course(side, session), tuple(sorted(told))))
+
     def alike(self, one: Session, two: Session) -> float:
         """From 0 to 1: how much of what they do is the same; where one does only a part of the other, more than that.
         Who does nothing is a little like anybody that connects in the same way."""
@@ -96,10 +114,13 @@ def matched(captures: tuple[Facts, Facts], meanings: Meanings) -> tuple[list[Mat
 
     by_name = same_key(left, right, by_id, roles)
     take([pair for pair in by_name if plausible(roles, *pair)])
+    take(same_key(left, right, lambda side, one: (pattern(one), roles.story(side, one)), roles))
+    take(same_key(left, right, lambda side, one: (pattern(one), roles.story(side, one, payloads=False)), roles))
     take(same_key(left, right, lambda side, one: (pattern(one), roles.course(side, one)), roles))
     take(same_key(left, right, lambda side, one: roles.course(side, one), roles))
     take(same_key(left, right, lambda side, one: (pattern(one), roles.deeds(side, one)), roles))
     take(most_alike(left[:MOST_COMPARED], right[:MOST_COMPARED], roles))
+    take(same_key(left, right, lambda side, one: (pattern(one), roles.kinds(side, one)), roles))
     take(same_key(left, right, by_id, roles))
     if alone and left:
         take([(left[0], right[0])])

@@ -20,17 +20,23 @@ FEW: Final = 4  # one of so many may differ and is still a difference
 Forms = tuple[list[int], list[int]]  # of one topic's messages, in each capture
 
 
-def form_that_counts(topics: list[Forms]) -> int:
-    """STEADY or SHAPE. topics: hashes of the steady forms, for each topic of the pattern."""
+def form_that_counts(topics: list[Forms], anywhere: bool) -> int:
+    """STEADY or SHAPE. topics: hashes of the steady forms, for each topic of the pattern. anywhere: what occurs once in
+    both captures is the same message, wherever it comes."""
     both = sum(min(len(one), len(two)) for one, two in topics)
-    changed = 0
+    changed = both
     for one, two in topics:
-        same = len(aligned(one, two))
-        changed += min(len(one), len(two)) - same
+        moved = len(once(one) & once(two)) if anywhere else 0
+        changed -= max(len(aligned(one, two)), moved)
     if changed <= max(1, both // FEW):
         return STEADY
     varies = any(len({form for forms in topics for form in forms[side]}) > 1 for side in (0, 1))
     return SHAPE if varies else STEADY
+
+
+def once(forms: list[int]) -> set[int]:
+    """What occurs once."""
+    return {form for form, count in Counter(forms).items() if count == 1}
 
 
 class Variation:

@@ -19,20 +19,20 @@ from mqttdissect.mqtt.registry import WILL_PAYLOAD, WILL_TOPIC
 
 SEVERAL: Final = -1  # clients, or one with several QoS: nobody can tell whose a delivery is
 NOBODY: Final = -2
-NEVER: Final = 0  # not once: when it was published cannot be told
+NEVER: Final = (-1, 0)  # not once: when it was published cannot be told
 WILL: Final = 4  # in place of the QoS: a broker sends it when it notices
 NO_PUBLISH: Final = -1
 
 
 class Publishers:
-    """origin, published_ns, topic_published: what is known of a message, by side, its topic's number, its payload."""
+    """origin, published, topic_published: what is known of a message, by side, its topic's number, its payload."""
 
     def __init__(self, captures: tuple[Facts, Facts], meanings: Meanings, pairs: list[tuple[Session, Session]]) -> None:
         self._captures = captures
         self._meanings = meanings
         self._mates = {two.index: one for one, two in pairs}
         self._origins: list[dict[int, int] | None] = [None, None]
-        self._times: list[dict[int, int]] = [{}, {}]
+        self._published: list[dict[int, tuple[int, int]]] = [{}, {}]
         self._topics: list[set[int]] = [set(), set()]
         self._numbers: dict[tuple[str, int], int] = {}
 
@@ -40,10 +40,10 @@ class Publishers:
         """A number for who published a message, and with which QoS; SEVERAL, NOBODY."""
         return self._known(side).get(hash((subject, payload)), NOBODY)
 
-    def published_ns(self, side: int, subject: int, payload: int) -> int:
-        """When a message was published that was published once; else NEVER."""
+    def published(self, side: int, subject: int, payload: int) -> tuple[int, int]:
+        """The number of the PUBLISH, and its time (ns), of a message that was published once; else NEVER."""
         self._known(side)
-        return self._times[side].get(hash((subject, payload)), NEVER)
+        return self._published[side].get(hash((subject, payload)), NEVER)
 
     def topic_published(self, subject: int) -> bool:
         """Did clients publish to a topic in both captures?"""
@@ -63,7 +63,8 @@ class Publishers:
             for index, key in enumerate(session.keys):
                 if qos[key] != NO_PUBLISH:
                     self._topics[side].add(subject[key])
-                    self._add(side, hash((subject[key], session.exact[index])), client, qos[key], session.times[index])
+                    published = session.numbers[index], session.times[index]
+                    self._add(side, hash((subject[key], session.exact[index])), client, qos[key], published)
                 elif keys[key].type == codes.CONNECT:
                     self._will(side, keys[key], client)
         return known
@@ -74,12 +75,12 @@ class Publishers:
             session = self._mates.get(session.index, session)
         return session.client_id or f"\0{session.index}"
 
-    def _add(self, side: int, message: int, client: str, qos: int, time_ns: int) -> None:
+    def _add(self, side: int, message: int, client: str, qos: int, published: tuple[int, int]) -> None:
         known = self._known(side)
         origin = self._numbers.setdefault((client, qos), len(self._numbers))
         before = known.get(message, NOBODY)
         known[message] = origin if before in (NOBODY, origin) else SEVERAL
-        self._times[side][message] = time_ns if before == NOBODY else NEVER
+        self._published[side][message] = published if before == NOBODY else NEVER
 
     def _will(self, side: int, connect: Key, client: str) -> None:
         """What the broker may publish for the client."""

@@ -7,18 +7,16 @@ it.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from typing import Final
 
-from mqttdissect.comparison.alignment import aligned, in_order
+from mqttdissect.comparison.alignment import aligned
 from mqttdissect.comparison.conversation import Conversation, Pair
 from mqttdissect.comparison.difference import (
     CLIENT_IDENTIFIERS,
     EXPIRIES,
     ONLY_BAD,
     ONLY_GOOD,
-    ORDER,
     PACKET_IDENTIFIERS,
     PAYLOADS,
     PINGS,
@@ -32,8 +30,11 @@ from mqttdissect.comparison.difference import (
     Options,
 )
 from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, ENDS, EXPIRY, PLAIN, Facts, Part
-from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE
-from mqttdissect.comparison.publishers import NEVER, NOBODY, SEVERAL, Publishers
+from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE, ORDERED
+from mqttdissect.comparison.orders import Orders
+from mqttdissect.comparison.publishers import NOBODY, Publishers
+from mqttdissect.comparison.record import Record
+from mqttdissect.comparison.strays import Missing, Strays
 from mqttdissect.comparison.volatile import EXACT, STEADY, counted_alike, same_but_random
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
@@ -43,9 +44,7 @@ TIMING_CLASSES: Final = (1_000_000, 10_000_000, 100_000_000, 1_000_000_000)  # n
 TIMING_NAMES: Final = ("less than 1 ms", "less than 10 ms", "less than 100 ms", "less than 1 s", "1 s or more")
 TIMING_APART: Final = 2  # classes
 SILENCE_NS: Final = 100_000_000  # that is worth a word
-LOOK_BACK: Final = 200  # packets, for one to name as the neighbour
 END: Final = "end of the connection"
-ORDERED: Final = FROM_THE_OTHER | {codes.PUBREL}
 
 
 class Verdict:
@@ -55,7 +54,6 @@ class Verdict:
     def __init__(
         self, conversation: Conversation, captures: tuple[Facts, Facts], publishers: Publishers, options: Options
     ) -> None:
-        self.differences: list[Difference] = []
         self.timings: list[Difference] = []
         self.aside: Counter[str] = Counter()
         self.mates: list[Pair] = []
@@ -65,34 +63,26 @@ class Verdict:
         self._options = options
         self._sessions = conversation.sessions
         self._lanes = conversation.lanes
-        self._client = self._sessions[0].client_id or self._sessions[1].client_id
-        self._missing: list[Difference] = []  # answers
-        self._told: set[Pair] = set()  # packets in another order
+        self._record = Record(conversation)
+        self._missing: list[Missing] = []
+        self._orders = Orders(self._record, conversation)
+
+    @property
+    def differences(self) -> list[Difference]:
+        """What was found."""
+        return self._record.differences
 
     def find(self) -> None:
         """Find all differences."""
         for one, two in self._conversation.pairs:
             self._exchange(one, two)
-        for lane in self._conversation.left:
-            for side in (0, 1):
-                self._only(side, lane[side])
-        self._merge_identifiers()
-        self._orders()
+        for side in (0, 1):
+            self._only(side, sorted(index for lane in self._conversation.left for index in lane[side]))
+        Strays(self._record, self._conversation, self._changes).settle(self._missing)
+        races = self._orders.find(self.mates, self._options.strict_order)
+        self.aside[RACES] += 0 if self._options.strict_order else races
         self._pings()
         self._end()
-
-    def _difference(self, kind: str, what: str, one: int, two: int) -> Difference:
-        """A difference about packets with these indices, NONE for none."""
-        left, right = self._sessions
-        found = Difference(kind, what, self._client, (left.stream, right.stream))
-        if one != NONE:
-            found.place_good(left.numbers[one], left.frames[one])
-        if two != NONE:
-            found.place_bad(right.numbers[two], right.frames[two])
-        return found
-
-    def _name(self, side: int, index: int) -> str:
-        return codes.PACKET_TYPES[self._conversation.key(side, index).type]
 
     # What one side lacks
 
@@ -101,19 +91,11 @@ class Verdict:
         heads, cut = self._not_captured(side, heads)
         for group, why in cut:
             count = sum(1 + len(self._lanes[side].answers(index)) for index in group)
-            self._report(side, group[0], why, count)
+            self._record.only(side, group[0], why, count)
         for index in heads:
             answers = self._lanes[side].answers(index)
-            found = self._report(side, index, self._lost(1 - side), 1 + len(answers))
-            found.answers = [self._name(side, answer) for answer in answers]
-
-    def _report(self, side: int, index: int, says: str, count: int = 1) -> Difference:
-        kind = ONLY_BAD if side else ONLY_GOOD
-        found = self._difference(kind, self._name(side, index), NONE if side else index, index if side else NONE)
-        found.says = says
-        found.count = count
-        self.differences.append(found)
-        return found
+            found = self._record.only(side, index, self._lost(1 - side), 1 + len(answers))
+            found.answers = [self._record.name(side, answer) for answer in answers]
 
     def _lost(self, side: int) -> str:
         """What may explain that this side lacks something."""
@@ -170,9 +152,9 @@ class Verdict:
         answers = self._lanes[0].answers(one), self._lanes[1].answers(two)
         if answers[0] and answers[1]:
             self._timing((one, two), (answers[0][0], answers[1][0]))
-        if self._is_delivery(one):
+        if self._conversation.is_delivery(one):
             self._delivery_timing(one, two)
-        if self._qos(0, one) != self._qos(1, two):
+        if self._conversation.qos(0, one) != self._conversation.qos(1, two):
             return  # other answers follow from that
         kinds = [[self._conversation.key(side, index).type for index in answers[side]] for side in (0, 1)]
         found = aligned(kinds[0], kinds[1])
@@ -186,37 +168,32 @@ class Verdict:
             self.mates.append((answers[0][i], answers[1][j]))
             self._values(answers[0][i], answers[1][j])
 
-    def _qos(self, side: int, index: int) -> int:
-        """Of a PUBLISH; else NONE."""
-        parts = self._conversation.key(side, index).parts
-        return next((int(part.value) for part in parts if part.name == "mqtt.qos"), NONE)
-
     def _not_answered(self, heads: Pair, extra: list[list[int]]) -> None:
         """Answers that only one side has: one difference for all of an exchange."""
         side = 0 if extra[0] else 1
         first, *others = extra[side]
         lost = self._lost(1 - side)
-        says = f"{self._place(1 - side, heads[1 - side])} has no {self._name(side, first)}"
-        found = self._report(side, first, f"{says}; {lost}" if lost else says, 1 + len(others))
-        found.answers = [self._name(side, index) for index in others]
-        self._missing.append(found)
+        says = f"{self._record.place(1 - side, heads[1 - side])} has no {self._record.name(side, first)}"
+        found = self._record.only(side, first, f"{says}; {lost}" if lost else says, 1 + len(others))
+        found.answers = [self._record.name(side, index) for index in others]
+        if not lost:
+            self._missing.append((found, self._sessions[1 - side].identifiers[heads[1 - side]]))
 
     def _answered_otherwise(self, heads: Pair, extra: list[list[int]]) -> None:
-        """Answers of one type on one side, of another on the other."""
+        """Answers of one type on one side, of another on the other; or of one type in another order."""
         one, two = extra[0][0], extra[1][0]
-        found = self._difference(VALUE, self._name(0, one), one, two)
         kinds = [self._conversation.key(side, index).type for side, index in ((0, one), (1, two))]
+        if kinds[0] == kinds[1]:
+            self._orders.moved((one, two))
+            return
+        found = self._record.difference(VALUE, self._record.name(0, one), one, two)
         found.changes = [Change(PACKET_TYPE, kinds[0], kinds[1], True)]
-        told = [
-            f"{self._place(side, heads[side])} is answered with {', '.join(self._name(side, i) for i in extra[side])}"
-            for side in (0, 1)
-        ]
+        told: list[str] = []
+        for side in (0, 1):
+            names = [self._record.name(side, index) for index in extra[side]]
+            told.append(f"{self._record.place(side, heads[side])} is answered with {', '.join(names)}")
         found.says = "; ".join(told)
-        self.differences.append(found)
-
-    def _place(self, side: int, index: int) -> str:
-        """PUBLISH #12 of GOOD"""
-        return f"{self._name(side, index)} #{self._sessions[side].frames[index]} of {SIDES[side]}"
+        self._record.differences.append(found)
 
     def _values(self, one: int, two: int) -> None:
         """Fields of two packets that stand for one another."""
@@ -234,12 +211,12 @@ class Verdict:
             changes.append(Change(PACKET_IDENTIFIER, left.identifiers[one], right.identifiers[two], matters))
             self.aside[PACKET_IDENTIFIERS] += not matters and not answer
         if any(change.meaningful for change in changes):
-            found = self._difference(VALUE, self._name(0, one), one, two)
+            found = self._record.difference(VALUE, self._record.name(0, one), one, two)
             found.changes = changes
             found.says = self._unpublished(one, two)
             lane = self._conversation.key(0, one).sender
             found.form = EXACT if self._options.payloads else self._conversation.form(0, lane, one)
-            self.differences.append(found)
+            self._record.differences.append(found)
 
     def _payload_matters(self, one: int, two: int) -> bool:
         """Two payloads that are not the same: is that a difference?"""
@@ -255,7 +232,7 @@ class Verdict:
 
     def _unpublished(self, one: int, two: int) -> str:
         """Says so, if one of two different payloads was delivered and never published."""
-        if self._sessions[0].exact[one] == self._sessions[1].exact[two] or not self._is_delivery(one):
+        if self._sessions[0].exact[one] == self._sessions[1].exact[two] or not self._conversation.is_delivery(one):
             return ""
         if not self._publishers.topic_published(self._conversation.number(0, self._conversation.meanings.subject, one)):
             return ""
@@ -299,111 +276,6 @@ class Verdict:
             self.aside[RANDOM_WORDS] += not matters
         return Change(one.spec, one.value, two.value, matters, place)
 
-    def _merge_identifiers(self) -> None:
-        """An answer that is missing, and one of that type to nothing: one answer with a wrong packet identifier."""
-        if not self._missing:
-            return
-        answers = {id(one) for one in self._missing}
-        strays: dict[tuple[str, str, int], list[Difference]] = defaultdict(list)
-        for one in reversed(self.differences):
-            if id(one) not in answers and one.what in STRAYS:
-                strays[one.kind, one.what, self._sender(one)].append(one)
-        gone: set[int] = set()
-        for missing in self._missing:
-            kind = ONLY_BAD if missing.kind == ONLY_GOOD else ONLY_GOOD
-            others = strays.get((kind, missing.what, self._sender(missing)))
-            if others:
-                gone |= {id(missing), id(others[-1])}
-                self._merge(missing, others.pop())
-        self.differences = [one for one in self.differences if id(one) not in gone]
-
-    def _sender(self, only: Difference) -> int:
-        """Who sent a packet that only one side has."""
-        side = 0 if only.kind == ONLY_GOOD else 1
-        index = bisect_left(self._sessions[side].numbers, (only.good, only.bad)[side])
-        return self._conversation.key(side, index).sender
-
-    def _merge(self, missing: Difference, stray: Difference) -> None:
-        good, bad = (missing, stray) if missing.kind == ONLY_GOOD else (stray, missing)
-        left, right = self._sessions
-        one, two = left.numbers.index(good.good), right.numbers.index(bad.bad)
-        merged = self._difference(VALUE, missing.what, one, two)
-        merged.changes = self._changes(one, two)
-        merged.changes.append(Change(PACKET_IDENTIFIER, left.identifiers[one], right.identifiers[two], True))
-        merged.says = missing.says
-        self.differences.append(merged)
-
-    # Order
-
-    def _orders(self) -> None:
-        """Exchanges and answers that are in another order, where the order has a meaning."""
-        for pair in self._conversation.moved:
-            self._moved(pair)
-        deliveries = [pair for pair in self._conversation.pairs if self._is_delivery(pair[0])]
-        races = out_of_order(deliveries)
-        if races:
-            for group in self._by_origin(deliveries):
-                for pair in out_of_order(group):
-                    self._moved(pair)
-        self._answer_order()
-        if self._options.strict_order:
-            for pair in out_of_order(sorted(self.mates)):
-                self._moved(pair)
-        else:
-            self.aside[RACES] += sum(pair not in self._told for pair in races)
-
-    def _is_delivery(self, index: int) -> bool:
-        key = self._conversation.key(0, index)
-        return key.sender == BROKER and key.type == codes.PUBLISH
-
-    def _by_origin(self, deliveries: list[Pair]) -> list[list[Pair]]:
-        """Deliveries that have an order: from one publisher with one QoS, delivered with one QoS; across topics, but
-        for retained ones. Where nobody is seen to have published them, those of one topic. Two that stand for one
-        another and are of different origin have none."""
-        conversation = self._conversation
-        groups: dict[tuple[Pair, int, int], list[Pair]] = defaultdict(list)
-        for one, two in deliveries:
-            origins = conversation.origin(0, one), conversation.origin(1, two)
-            if SEVERAL in origins or (origins[0] != origins[1] and NOBODY not in origins):
-                continue
-            retained = any(part.name == "mqtt.retain" and part.value for part in conversation.key(0, one).parts)
-            within = retained or NOBODY in origins
-            topic = conversation.number(0, conversation.meanings.subject, one) if within else NONE
-            groups[origins, self._qos(0, one), topic].append((one, two))
-        return list(groups.values())
-
-    def _answer_order(self) -> None:
-        """Answers of one type that are in the order of what they answer on one side only (MQTT 5.0, section 4.6)."""
-        groups: dict[Pair, list[tuple[Pair, Pair]]] = defaultdict(list)
-        for head in self._conversation.pairs:
-            answers = self._lanes[0].answers(head[0]), self._lanes[1].answers(head[1])
-            for i, j in zip(*answers, strict=False):
-                left, right = self._conversation.key(0, i), self._conversation.key(1, j)
-                if left.type == right.type and left.type in ORDERED:
-                    groups[left.type, left.sender].append((head, (i, j)))
-        for group in groups.values():
-            late = [set(out_of_order(sorted((head[side], answer[side]) for head, answer in group))) for side in (0, 1)]
-            if late[0] or late[1]:
-                for head, answer in group:
-                    if ((head[0], answer[0]) in late[0]) != ((head[1], answer[1]) in late[1]):
-                        self._moved(answer)
-
-    def _moved(self, pair: Pair) -> None:
-        if pair in self._told:
-            return
-        self._told.add(pair)
-        found = self._difference(ORDER, self._name(0, pair[0]), *pair)
-        found.says = f"in GOOD {self._behind(0, pair[0])}, in BAD {self._behind(1, pair[1])}"
-        self.differences.append(found)
-
-    def _behind(self, side: int, index: int) -> str:
-        """behind PUBLISH #12: the packet of the same sender before this one."""
-        sender = self._conversation.key(side, index).sender
-        for at in range(index - 1, max(NONE, index - LOOK_BACK), -1):
-            if self._conversation.key(side, at).sender == sender:
-                return f"behind {self._name(side, at)} #{self._sessions[side].frames[at]}"
-        return "first"
-
     # Time, and the connection as a whole
 
     def _timing(self, heads: Pair, answers: Pair) -> None:
@@ -415,10 +287,8 @@ class Verdict:
         """How long it took from publishing to delivery, for a client that was there."""
         begun: list[int] = []
         for side, index in ((0, one), (1, two)):
-            session = self._sessions[side]
-            subject = self._conversation.number(side, self._conversation.meanings.subject, index)
-            published = self._publishers.published_ns(side, subject, session.exact[index])
-            if published == NEVER or published < session.opened_ns:
+            _, published = self._conversation.published(side, index)
+            if published < self._sessions[side].opened_ns:
                 return
             begun.append(published)
         self._took(begun, (one, two), "delivered ")
@@ -428,7 +298,7 @@ class Verdict:
         took = [session.times[ended[side]] - begun[side] for side, session in enumerate(self._sessions)]
         classes = [sum(ns >= limit for limit in TIMING_CLASSES) for ns in took]
         if abs(classes[0] - classes[1]) >= TIMING_APART:
-            found = self._difference(TIMING, self._name(0, ended[0]), *ended)
+            found = self._record.difference(TIMING, self._record.name(0, ended[0]), *ended)
             found.says = f"{what}in GOOD after {TIMING_NAMES[classes[0]]}, in BAD after {TIMING_NAMES[classes[1]]}"
             self.timings.append(found)
 
@@ -438,7 +308,7 @@ class Verdict:
         unanswered = [lanes.unanswered for lanes in self._lanes]
         self.aside[PINGS] += max(len(pings[0]), len(pings[1]))
         if len(pings[0]) != len(pings[1]):
-            found = self._difference(TIMING, "PINGREQ", *[(one or [NONE])[0] for one in pings])
+            found = self._record.difference(TIMING, "PINGREQ", *[(one or [NONE])[0] for one in pings])
             found.says = f"{len(pings[0])} in GOOD, {len(pings[1])} in BAD"
             self.timings.append(found)
         if bool(unanswered[0]) == bool(unanswered[1]) or not pings[0] or not pings[1]:
@@ -446,18 +316,35 @@ class Verdict:
         side = 1 if unanswered[1] else 0
         kind = ONLY_GOOD if side else ONLY_BAD
         index = unanswered[side][0]
-        found = self._difference(kind, "PINGRESP", NONE if side else index, index if side else NONE)
+        found = self._record.difference(kind, "PINGRESP", NONE if side else index, index if side else NONE)
         more = f", nor have {len(unanswered[side]) - 1} others" if len(unanswered[side]) > 1 else ""
-        found.says = f"{self._place(side, index)} has no PINGRESP{more}"
-        self.differences.append(found)
+        found.says = f"{self._record.place(side, index)} has no PINGRESP{more}"
+        self._record.differences.append(found)
 
     def _end(self) -> None:
-        """How the connection ended, if it was the broker's doing on one side only."""
+        """How the connection ended, if it was the broker's doing on one side only. A DISCONNECT that this side lacks,
+        and nothing else behind what both have, says so itself."""
         one, two = self._sessions
-        if (one.end == ENDED_BY_BROKER) != (two.end == ENDED_BY_BROKER):
-            found = self._difference(VALUE, END, len(one) - 1, len(two) - 1)
-            found.says = f"in GOOD {ENDS[one.end]}, in BAD {ENDS[two.end]}"
-            self.differences.append(found)
+        if (one.end == ENDED_BY_BROKER) == (two.end == ENDED_BY_BROKER):
+            return
+        side = 0 if two.end == ENDED_BY_BROKER else 1
+        goodbye = self._goodbye(side)
+        if goodbye is not None:
+            ended = f"in {SIDES[1 - side]} {ENDS[ENDED_BY_BROKER]}"
+            goodbye.says = f"{ended}; {goodbye.says}" if goodbye.says else ended
+            return
+        found = self._record.difference(VALUE, END, len(one) - 1, len(two) - 1)
+        found.says = f"in GOOD {ENDS[one.end]}, in BAD {ENDS[two.end]}"
+        self._record.differences.append(found)
+
+    def _goodbye(self, side: int) -> Difference | None:
+        """The DISCONNECT that only this side has, if that is all that it has behind what both have."""
+        last = max((pair[side] for pair in self.mates), default=NONE)
+        behind = [index for lane in self._conversation.left for index in lane[side] if index > last]
+        if [self._conversation.key(side, index).type for index in behind] != [codes.DISCONNECT]:
+            return None
+        number = self._sessions[side].numbers[behind[0]]
+        return next((one for one in self._record.differences if (one.good, one.bad)[side] == number), None)
 
     def _client_id(self) -> list[Change]:
         """Client identifiers that are not the same."""
@@ -473,12 +360,3 @@ class Verdict:
         self.aside[CLIENT_IDENTIFIERS] += not matters
         told = [session.client_id if session.told else "" for session in self._sessions]
         return [Change(CLIENT_IDENTIFIER, told[0], told[1], matters)]
-
-
-STRAYS: Final = frozenset(codes.PACKET_TYPES[kind] for kind in ORDERED)
-
-
-def out_of_order(pairs: list[Pair]) -> list[Pair]:
-    """Of pairs sorted by the first, those that have to move for the second to rise too."""
-    kept = set(in_order([two for _, two in pairs]))
-    return [pair for at, pair in enumerate(pairs) if at not in kept]

@@ -3,6 +3,8 @@
 Only letters, digits and a few harmless signs of a text stand for themselves; everything else is written as `#NNN;`,
 Mermaid's way to write a character by its number: quotes, colons, semicolons, `#`, `%%`, arrows and HTML would otherwise
 be syntax. Mermaid refuses texts above 50,000 characters, so the picture ends before that.
+
+Mermaid has one colour for all arrows. What has one colour elsewhere begins with a dot of that colour here, a character.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from __future__ import annotations
 from typing import Final
 
 from mqttdissect.output.ladder.fold import abbreviated
-from mqttdissect.output.ladder.picture import NOTHING, Picture, words
+from mqttdissect.output.ladder.picture import COLOURS, NOTHING, Picture, words
 from mqttdissect.output.ladder.step import ARROW, BROKER, LEAVE, NOBODY, NOTE, Step
 
 LARGEST: Final = 48_000  # characters
 PLAIN: Final = frozenset(" /._,()+⟨⟩→·✗↻…")
+DOTS: Final = "🔵🟠🟢🟣🟤🟡"  # of deliveries in turn; without red, for what is wrong
 MOST_WORDS: Final = 160  # columns of one text
 
 
@@ -53,7 +56,8 @@ def statement(step: Step, picture: Picture, whole: str) -> str:
     client, broker = f"c{step.lane}", f"b{step.broker}"
     if step.kind == ARROW:
         ends = f"{client}->>{broker}" if step.out else f"{broker}->>{client}"
-        return f"{ends}: {harmless(f'{step.stamp} {words(step)}')}"
+        dot = f"{DOTS[step.tag % COLOURS]} " if step.tag else ""
+        return f"{ends}: {dot}{harmless(f'{step.stamp} {words(step)}')}"
     if step.kind == NOTE:
         return f"Note over {client if step.lane != NOBODY else whole}: {harmless(words(step))}"
     if step.kind == LEAVE:
