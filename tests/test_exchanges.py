@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from conversations import CLOSE, DISCONNECT, PINGREQ, PINGRESP, C, Event, S, ack, capture, connack, connect, publish
-from support import Stream, pcap, text
+from support import ACK, FIN, SYN, Stream, pcap, text
 
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.finding import Finding
@@ -174,6 +174,14 @@ def test_a_pubrel_of_the_connection_before_does_not_count_against_receive_maximu
 
 
 # --- order (4.6) -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_of_a_client_whose_broker_was_not_captured_nothing_is_unasked(version: int) -> None:
+    stream = Stream().add(0, flags=SYN).add(0).client(begin(version, clean=1)[0].data)
+    for sent in (ack(PUBACK, 21), ack(PUBREC, 22), ack(PUBCOMP, 22), message(version, 12, qos=2), ack(PUBREL, 12)):
+        stream.lose(1, 8).client(sent)
+    assert judged(pcap(stream.client(DISCONNECT).add(0, flags=FIN | ACK).frames)) == []
 
 
 @pytest.mark.parametrize("sender", [C, S])

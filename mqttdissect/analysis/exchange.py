@@ -92,7 +92,12 @@ def is_late(packet: Packet) -> bool:
 def certain(link: Link) -> bool:
     """Is all known of the exchanges of this connection, since it began with no state from before?"""
     told = link.connack_frame != 0 and link.version > 3  # 3.1 does not say whether a session is present
-    return link.whole and (link.clean or (told and not link.session_present))
+    return complete(link) and (link.clean or (told and not link.session_present))
+
+
+def complete(link: Link) -> bool:
+    """Is all there that both sides sent on this connection?"""
+    return link.whole and link.seen(CLIENT_SIDE) and link.seen(BROKER_SIDE)
 
 
 def comes_from_nowhere(link: Link, kind: i64) -> bool:
@@ -100,8 +105,8 @@ def comes_from_nowhere(link: Link, kind: i64) -> bool:
     what was under way is known if the session was captured. But PUBREL may come again though its PUBCOMP was captured,
     which then did not arrive."""
     if kind == codes.SUBACK or kind == codes.UNSUBACK:
-        return link.whole
-    return certain(link) or (kind != codes.PUBREL and link.inherits and link.whole)
+        return complete(link)
+    return certain(link) or (kind != codes.PUBREL and link.inherits and complete(link))
 
 
 def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish, before: Request) -> bool:
