@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from mqttdissect.analysis.audience import Audience
 from mqttdissect.analysis.facts import Client, Subscription
-from mqttdissect.analysis.matching import DEEPEST, Filters, Topics, has_wildcard, is_valid, matches
+from mqttdissect.analysis.matching import DEEPEST, Filters, Topics
+from mqttdissect.mqtt.topics import has_wildcard, is_valid, matches
 
 LEVELS = ["a", "b", "", "$x", "+", "#", "a+"]
 FILTERS = st.lists(st.sampled_from(LEVELS), min_size=1, max_size=5).map("/".join)

@@ -24,7 +24,6 @@ from mqttdissect.analysis.facts import (
     Publish,
     Subscription,
 )
-from mqttdissect.analysis.matching import matches
 from mqttdissect.analysis.messages import (
     MOST_TOPICS,
     SOON_NS,
@@ -47,6 +46,7 @@ from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import Rule
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.topics import matches
 
 SECOND: Final = 1_000_000_000
 MOST_COPIES: Final = 64  # deliveries of one connection that others have to follow

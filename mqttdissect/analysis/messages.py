@@ -16,8 +16,9 @@ from mqttdissect.analysis.facts import (
     Publish,
     Subscription,
 )
-from mqttdissect.analysis.matching import matches, matching
+from mqttdissect.analysis.matching import matching
 from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.topics import matches
 
 HASTE: Final = 4  # times as long as it takes to acknowledge a message, a broker may take to hand it on
 NEVER_NS: Final = 4_000_000_000_000_000_000

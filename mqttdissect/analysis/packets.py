@@ -11,7 +11,6 @@ from mypy_extensions import i64
 from mqttdissect.analysis import extract, rules
 from mqttdissect.analysis.extract import Properties
 from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, Link
-from mqttdissect.analysis.matching import has_wildcard, is_valid
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT, FROM_SERVER, SENDERS
@@ -29,6 +28,7 @@ from mqttdissect.mqtt.registry import (
     TOPIC_NAME,
     WILL_PAYLOAD,
 )
+from mqttdissect.mqtt.topics import has_wildcard, is_valid
 
 LONGEST_31: Final = 23  # characters of a client identifier in MQTT 3.1
 BROKER_REASONS: Final = frozenset(

@@ -39,7 +39,7 @@ class DeliveriesView:
 
     def take(self, packets: list[Packet], dissector: Dissector) -> None:
         """The messages whose time is over."""
-        from mqttdissect.analysis.matching import matches
+        from mqttdissect.mqtt.topics import matches
         from mqttdissect.output import deliveries
 
         analysis = dissector.analysis

@@ -158,7 +158,7 @@ def selection(
     clients: tuple[str, ...], streams: tuple[int, ...], topics: tuple[str, ...], start: float | None, end: float | None
 ) -> Selection:
     """What the options select. Raises `UsageError` for what can select nothing."""
-    from mqttdissect.analysis.matching import is_valid
+    from mqttdissect.mqtt.topics import is_valid
     from mqttdissect.output.ladder.selection import Selection
 
     for topic in topics:

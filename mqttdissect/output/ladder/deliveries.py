@@ -11,9 +11,9 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.matching import matches
 from mqttdissect.mqtt.codes import PUBACK, PUBCOMP, PUBLISH, PUBREL
 from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.topics import matches
 
 WINDOW_MS: Final = 60_000
 SOON_MS: Final = 500
