@@ -479,3 +479,43 @@ def test_wills_of_one_topic_are_bounded() -> None:
     ]
     dissector.close()
     assert {one.rule.id for one in analysis.take() if one.severity > NOTE} <= {"reconnect-storm"}
+
+
+GONE = b"\0\0\4gone\0\4dead"  # a will of MQTT 5.0
+
+
+def dying(flags: int = 0x0E, will: bytes = GONE) -> list[Timed]:
+    """The reader, which has subscribed to it with QoS 1, and a client whose will is due at 2 s."""
+    return [
+        *both(5, *subscribing(5, ("gone", 1))),
+        Timed(1, OTHER, C, connect("other", flags, level=5, rest=will)), Timed(1.1, OTHER, S, connack(properties=b"")),
+        Timed(2, OTHER, C, CLOSE),
+    ]  # fmt: skip
+
+
+def lacking(events: list[Timed], lost: bytes) -> list[str]:
+    """The same, where the capture lacks what clients send with these bytes."""
+    whole = timed(sorted(events, key=lambda event: event.time))
+    kept, at = [whole[:24]], 24
+    while at < len(whole):
+        end = at + 16 + int.from_bytes(whole[at + 8 : at + 12], "little")
+        to_broker = whole[at + 16 + 36 : at + 16 + 38] == (1883).to_bytes(2, "big")
+        if not (to_broker and lost in whole[at:end]):
+            kept.append(whole[at:end])
+        at = end
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+    dissector.feed(b"".join(kept))
+    dissector.close()
+    return [one.rule.id for one in analysis.take() if one.severity > NOTE and one.rule.id != "capture-gap"]
+
+
+@pytest.mark.parametrize("payload", ["alive", "dead"])
+def test_a_message_that_the_capture_lacks_is_not_a_will_that_was_changed(payload: str) -> None:
+    """That it lacks something it tells only later, when the publisher goes on."""
+    opened = [*dying(), *got(5, 2.4, "gone", "dead", 1)]
+    other, delivered = sent(5, 2.3, "gone", payload), got(5, 2.301, "gone", payload)
+    assert rules([*opened, *other, *delivered]) == []
+    later = sent(5, 9, "x", "more")
+    assert lacking([*opened, *other, *delivered, *later], publish("gone", payload, properties=b"")) == []
+    assert rules([*opened, *delivered]) == ["will-changed"]

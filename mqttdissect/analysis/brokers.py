@@ -35,6 +35,10 @@ class Broker:
         self.transit_ns: i64 = 0
         self.longest_ns: i64 = 0
 
+    def is_blind(self, now_ns: i64) -> bool:
+        """May anything be under way that came lately, and is not known?"""
+        return self.blind_ns >= 0 and now_ns - self.blind_ns < OWED_NS
+
     def retain(self, topic: str, message: Message) -> None:
         """It keeps this message for the topic; an empty one says that it keeps none."""
         if topic in self.retained:

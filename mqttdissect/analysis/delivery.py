@@ -241,7 +241,8 @@ class Deliveries:
         if (broker.wills or (broker.will_owners and facts.topic in broker.will_owners)) and (
             message is None or (message.will and had(message, link)) or not wanted(message, link)
         ):
-            will = self.wills.published(broker, packet, facts, message is not None, link, found)
+            known_else = message is not None or broker.is_blind(facts.time_ns)
+            will = self.wills.published(broker, packet, facts, known_else, link, found)
             if will is not None:
                 self._will(broker, facts, will)
                 will.unkept = known and facts.topic not in broker.retained and brings_retained(found)

@@ -40,7 +40,7 @@ class Wills:
         self, broker: Broker, packet: Packet, facts: Publish, due: bool, link: Link, found: list[Subscription]
     ) -> Message | None:
         """The message of a will that the broker publishes now, on this connection for the subscriptions found, if this
-        is one. due: only one that is due, and that nobody has seen yet."""
+        is one. due: only one that is due, and that nobody has seen yet, since it may be another message."""
         of_topic = broker.wills.get(facts.topic)
         if not due and facts.topic in broker.will_owners:
             broker.unclaimed[facts.topic] = (facts.digest, int(facts.frame), int(facts.time_ns))
@@ -220,6 +220,7 @@ class Wills:
 
     def settle(self, now_ns: i64) -> None:
         """Look at the wills whose time is over."""
+        self.report.settle(now_ns)
         if now_ns - self._first_ns <= OWED_NS:
             return
         waiting = self._due
