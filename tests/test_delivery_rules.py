@@ -375,6 +375,33 @@ def test_a_message_of_qos_2_is_retained_when_it_is_released() -> None:
     assert rules([*events, *got(4, 6.5, "a", "1", 1, retain=1)]) == []
 
 
+@LEVELS
+def test_a_deletion_of_qos_2_may_count_when_it_is_published_or_released(level: int) -> None:
+    """What is retained in between is there afterwards, or is not."""
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 8) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    extra = b"" if level == 5 else None
+    deleted = [Timed(2, WRITER, C, publish("a", "", 2, 8, 1, properties=extra)), Timed(2.1, WRITER, S, ack(5, 8))]
+    released = [Timed(2.6, WRITER, C, ack(6, 8)), Timed(2.61, WRITER, S, ack(7, 8))]
+    kept = sent(level, 2.5, "a", "2", 1, 9, retain=1)
+    new = got(level, 8.5, "a", "2", 1, retain=1)
+    assert rules([*late, *deleted, *kept, *released, *new]) == []
+    assert rules([*late, *deleted, *kept, *released]) == []
+    later = sent(level, 6, "a", "2", 1, 9, retain=1)
+    assert rules([*late, *deleted, *kept, *later]) == ["pubrel-missing"]
+    assert rules([*late, *deleted, *kept, *released, *later]) == ["retained-missing"]
+
+
+def test_a_message_of_qos_2_that_is_not_complete_is_not_retained_for_sure() -> None:
+    asked, granted = subscribing(4, ("a", 1))
+    late = [one._replace(time=one.time + 2.7) if 0.4 <= one.time < 1 else one for one in both(4, asked, granted)]
+    events = [
+        *late, Timed(2, WRITER, C, publish("a", "1", 2, 8, 1)), Timed(2.1, WRITER, S, ack(5, 8)),
+        Timed(2.9, WRITER, C, ack(6, 8)), Timed(3.5, WRITER, S, ack(7, 8)),
+    ]  # fmt: skip
+    assert rules([*events, *got(4, 3.51, "a", "1", 1)]) == []
+
+
 def test_a_copy_is_due_only_for_a_subscription_that_surely_brings_one() -> None:
     """Not for one with No Local, of a client's own message; nor for one that came after the message."""
     opened = both(5, *subscribing(5, ("a/#", 0)))

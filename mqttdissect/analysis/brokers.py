@@ -24,6 +24,7 @@ class Broker:
         self.recent: dict[int, object] = {}
         self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
         self.topics = Topics()  # of the retained ones
+        self.deletions: dict[str, Message] = {}  # the last empty one, by topic
         self.several = False  # has its address other ports where clients connect?
         self.blind_ns: i64 = -1  # when a message came whose topic is not known, or that is not there whole
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
@@ -41,6 +42,8 @@ class Broker:
 
     def retain(self, topic: str, message: Message) -> None:
         """It keeps this message for the topic; an empty one says that it keeps none."""
+        if message.size == 0 and (topic in self.deletions or len(self.deletions) < MOST_RETAINED):
+            self.deletions[topic] = message
         if topic in self.retained:
             self.retained[topic] = message
         elif len(self.retained) < MOST_RETAINED:

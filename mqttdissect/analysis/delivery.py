@@ -53,6 +53,7 @@ from mqttdissect.analysis.messages import (
     had,
     is_over,
     key_of,
+    over_by,
     still_wants,
     stood_since,
     subscribed_to,
@@ -390,6 +391,8 @@ class Deliveries:
         for message in messages:
             if message.time_ns > one.time_ns - SETTLING_NS or len(link.retained_due) >= MOST_TOPICS:
                 continue
+            if over_by(message, broker.longest_ns) >= one.time_ns or may_delete(broker, message):
+                continue
             if message.size == 0 or message.topic in link.retained_early or not fits(message, link):
                 continue
             if message.topic in broker.wills:
@@ -545,6 +548,15 @@ class Deliveries:
         what = f"The message on {message.topic!r} of frame {message.frame} did not reach this subscriber"
         related = [(int(message.frame), "PUBLISH to the broker")]
         self.report.of(rules.DELIVERY_MISSING, link, message.frame, message.time_ns, what, related)
+
+
+def may_delete(broker: Broker, message: Message) -> bool:
+    """May an empty message that came before this one have been retained after it? QoS 2 may count from PUBLISH or from
+    PUBREL on; only what else came on the same connection has an order."""
+    deletion = broker.deletions.get(message.topic)
+    if deletion is None or (deletion.link == message.link and deletion.qos < 2 and message.qos < 2):
+        return False
+    return over_by(deletion, broker.longest_ns) >= message.time_ns
 
 
 def stands(client: Client, one: Subscription) -> None:
