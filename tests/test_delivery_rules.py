@@ -373,6 +373,8 @@ def test_a_message_of_qos_2_is_retained_when_it_is_released() -> None:
         *sent(4, 2.2, "a", "2", 1, 9, retain=1), Timed(2.3, WRITER, C, ack(6, 8)), Timed(2.4, WRITER, S, ack(7, 8)),
     ]  # fmt: skip
     assert rules([*events, *got(4, 6.5, "a", "1", 1, retain=1)]) == []
+    assert rules([*events, *sent(4, 2.25, "a", "1", 1, 9, retain=1), *sent(4, 2.27, "a", "", 1, 9, retain=1),
+                  *got(4, 6.5, "a", "1", 1, retain=1)]) == []  # fmt: skip
 
 
 @LEVELS
@@ -387,6 +389,7 @@ def test_a_deletion_of_qos_2_may_count_when_it_is_published_or_released(level: i
     new = got(level, 8.5, "a", "2", 1, retain=1)
     assert rules([*late, *deleted, *kept, *released, *new]) == []
     assert rules([*late, *deleted, *kept, *released]) == []
+    assert rules([*late, *deleted, *sent(level, 2.3, "a", "", 1, 9, retain=1), *kept, *released]) == []
     later = sent(level, 6, "a", "2", 1, 9, retain=1)
     assert rules([*late, *deleted, *kept, *later]) == ["pubrel-missing"]
     assert rules([*late, *deleted, *kept, *released, *later]) == ["retained-missing"]

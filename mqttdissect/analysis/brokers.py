@@ -9,6 +9,7 @@ from mqttdissect.analysis.matching import Filters, Topics
 
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
 MOST_RETAINED: Final = 10_000  # messages of one broker
+MOST_DELETIONS: Final = 8  # of one topic that may come late
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
 
@@ -24,7 +25,7 @@ class Broker:
         self.recent: dict[int, object] = {}
         self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
         self.topics = Topics()  # of the retained ones
-        self.deletions: dict[str, Message] = {}  # the last empty one, by topic
+        self.deletions: dict[str, list[Message]] = {}  # the last empty ones, by topic
         self.several = False  # has its address other ports where clients connect?
         self.blind_ns: i64 = -1  # when a message came whose topic is not known, or that is not there whole
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
@@ -43,7 +44,7 @@ class Broker:
     def retain(self, topic: str, message: Message) -> None:
         """It keeps this message for the topic; an empty one says that it keeps none."""
         if message.size == 0 and (topic in self.deletions or len(self.deletions) < MOST_RETAINED):
-            self.deletions[topic] = message
+            self.deletions[topic] = [*self.deletions.get(topic, [])[1 - MOST_DELETIONS :], message]
         if topic in self.retained:
             self.retained[topic] = message
         elif len(self.retained) < MOST_RETAINED:
@@ -54,6 +55,11 @@ class Broker:
         """Who knows what it keeps for the topic?"""
         if self.retained.pop(topic, None) is not None:
             self.topics.remove(topic)
+
+    def alike(self, message: Message) -> list[Message]:
+        """Those of the same topic and payload."""
+        same = self.recent.get(message.key)
+        return same if isinstance(same, list) else [message]
 
     def looks_for(self, topic: str) -> bool:
         """May a message on this topic be taken for a will, or for that of somebody who is not known?"""

@@ -284,7 +284,7 @@ def stale(
     if not message.retain:
         what = f"The message of frame {message.frame} was published with RETAIN 0; the retained one is another"
         stated = NOT_RETAINED.get(packet.version, "")
-    elif over_by(message, broker.longest_ns) >= last.time_ns:
+    elif any(over_by(one, broker.longest_ns) >= last.time_ns for one in broker.alike(message)):
         return  # of two that came together either may be the last one; QoS 2 counts from PUBREL on
     elif last.size:
         what = f"The retained message of frame {message.frame} had been replaced by frame {last.frame}"

@@ -553,10 +553,11 @@ class Deliveries:
 def may_delete(broker: Broker, message: Message) -> bool:
     """May an empty message that came before this one have been retained after it? QoS 2 may count from PUBLISH or from
     PUBREL on; only what else came on the same connection has an order."""
-    deletion = broker.deletions.get(message.topic)
-    if deletion is None or (deletion.link == message.link and deletion.qos < 2 and message.qos < 2):
-        return False
-    return over_by(deletion, broker.longest_ns) >= message.time_ns
+    for one in broker.deletions.get(message.topic, NO_MESSAGES):
+        in_order = one.link == message.link and one.qos < 2 and message.qos < 2
+        if not in_order and over_by(one, broker.longest_ns) >= message.time_ns:
+            return True
+    return False
 
 
 def stands(client: Client, one: Subscription) -> None:
