@@ -4,12 +4,13 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.facts import Link, Message
+from mqttdissect.analysis.facts import Link, Message, Publish
 from mqttdissect.analysis.matching import Filters, Topics
 
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
 MOST_RETAINED: Final = 10_000  # messages of one broker
 MOST_DELETIONS: Final = 8  # of one topic that may come late
+MOST_EARLY: Final = 256  # deliveries of one broker that come before what they are of
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
 
@@ -31,7 +32,7 @@ class Broker:
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, int] = {}  # connections that have a will with this topic
-        self.unclaimed: dict[str, tuple[int, int, int]] = {}  # digest, frame and time of what may be one of these wills
+        self.early: dict[int, list[tuple[Link, Publish]]] = {}  # what nobody has published yet, by topic and digest
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
@@ -55,6 +56,20 @@ class Broker:
         """Who knows what it keeps for the topic?"""
         if self.retained.pop(topic, None) is not None:
             self.topics.remove(topic)
+
+    def comes_early(self, key: int, link: Link, facts: Publish) -> None:
+        """Perhaps the message is captured later, or its publisher dies later, than it is delivered."""
+        same = self.early.get(key)
+        if same is None or facts.time_ns - same[0][1].time_ns > SETTLING_NS:
+            if len(self.early) >= MOST_EARLY:
+                self.early.clear()
+            self.early[key] = [(link, facts)]
+        elif len(same) < MOST_EARLY:
+            same.append((link, facts))
+
+    def came_early(self, key: int, now_ns: i64) -> list[tuple[Link, Publish]]:
+        """The deliveries of a message that is known only now."""
+        return [one for one in self.early.pop(key, []) if now_ns - one[1].time_ns < SETTLING_NS]
 
     def alike(self, message: Message) -> list[Message]:
         """Those of the same topic and payload."""

@@ -31,6 +31,7 @@ from mqttdissect.analysis.messages import (
     accepted,
     all_as_published,
     all_no_local,
+    any_as_published,
     any_identified,
     blocked,
     had,
@@ -191,8 +192,11 @@ def by_message(
     """What the published message tells. crossed: it was under way when a subscription was made anew; alike: messages of
     the same topic and payload in the window."""
     if had(message, link):
+        if facts.dup or facts.retain or len(standing) > 1:
+            return
+        broker.comes_early(message.key, link, facts)  # it may be of another one
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
-        if facts.qos == 2 and not facts.dup and len(standing) == 1 and not facts.retain and first:
+        if facts.qos == 2 and first:
             what = f"The message of frame {message.frame} is delivered a second time"
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
@@ -270,9 +274,8 @@ def stale(
     message: Message,
 ) -> None:  # fmt: skip
     """Is it the retained message, which is the last one that was published with RETAIN 1 (3.3.1.3)?"""
-    for one in standing:
-        if one.retain_as_published:
-            return
+    if any_as_published(standing):
+        return
     asked_ns = min([one.time_ns for one in standing])
     last = broker.retained.get(facts.topic)
     if last is None or last.key == message.key or not accepted(last) or (last.qos == 0 and last.deliveries == 0):

@@ -45,6 +45,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.messages import (
     MOST_TOPICS,
     accepted,
+    any_as_published,
     blocked,
     brings_retained,
     crosses,
@@ -61,7 +62,7 @@ from mqttdissect.analysis.messages import (
 )
 from mqttdissect.analysis.opening import Opening, broker_of
 from mqttdissect.analysis.report import Report
-from mqttdissect.analysis.wills import Wills
+from mqttdissect.analysis.wills import Wills, message_of
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import RESET
 
@@ -156,9 +157,17 @@ class Deliveries:
             message.properties = extract.properties(packet, False)
             message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
         self._keep(broker, key_of(facts), message, facts.time_ns)
+        if broker.early:
+            self._came_early(broker, message, facts.time_ns)
         if message.owes:
             self._owing.append(message)
         self.settle(facts.time_ns)
+
+    def _came_early(self, broker: Broker, message: Message, now_ns: i64) -> None:
+        """Some got it before it was known."""
+        for link, facts in broker.came_early(message.key, now_ns):
+            self._tie(broker, message, link, facts)
+            self.report.withdraw(facts.frame)
 
     def _keep(self, broker: Broker, key: int, message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
@@ -231,7 +240,8 @@ class Deliveries:
             found = subscribed_to(client, facts.topic)
             if facts.retain:
                 self._retained(link, facts, found)
-        alike = broker.recent.get(key_of(facts))
+        key = key_of(facts)
+        alike = broker.recent.get(key)
         message: Message | None = None
         count: i64 = 1
         if isinstance(alike, list):
@@ -239,9 +249,7 @@ class Deliveries:
             count = len(alike)
         elif isinstance(alike, Message):
             message = alike
-        if (broker.wills or (broker.will_owners and facts.topic in broker.will_owners)) and (
-            message is None or (message.will and had(message, link)) or not wanted(message, link)
-        ):
+        if broker.wills and (message is None or (message.will and had(message, link)) or not wanted(message, link)):
             known_else = message is not None or broker.is_blind(facts.time_ns)
             will = self.wills.published(broker, packet, facts, known_else, link, found)
             if will is not None:
@@ -251,6 +259,8 @@ class Deliveries:
                 count = 1
         if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
             broker.kept.add(facts.topic)
+        if message is None and new and (not facts.retain or any_as_published(found)):
+            broker.comes_early(key, link, facts)
         if message is not None and facts.dup and not new:
             return
         if not known:
@@ -444,7 +454,13 @@ class Deliveries:
             self._forget(broker, client)
         if link.strange:
             broker.strangers -= 1
-        self.wills.ended(broker, link, cut)
+        seen = self.wills.ended(broker, link, cut)
+        if seen and link.will is not None:
+            facts = seen[0][1]
+            message = message_of(link, link.will, facts.time_ns)
+            self._will(broker, facts, message)
+            for receiver, one in seen:
+                self._tie(broker, message, receiver, one)
 
     def _cut_off(self, link: Link) -> None:
         """A connection was reset, or closed by the broker: who knows what of the last packets the broker has read."""

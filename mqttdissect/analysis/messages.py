@@ -188,6 +188,14 @@ def all_as_published(standing: list[Subscription]) -> bool:
     return True
 
 
+def any_as_published(standing: list[Subscription]) -> bool:
+    """Does any of them want RETAIN as it was published?"""
+    for one in standing:
+        if one.retain_as_published:
+            return True
+    return False
+
+
 def all_no_local(standing: list[Subscription]) -> bool:
     """Does none of them want the client's own messages?"""
     for one in standing:

@@ -73,11 +73,9 @@ class Report:
         whose = link if link is not None else self.link
         if whose is not None and whose.number == finding.stream:
             finding.client = whose.client_id
-            if rule.id in HELD:
-                self._held.append((finding, whose))
-                return
-            whose.findings += 1
-        self._add(finding)
+            self._hold(finding, whose)
+        else:
+            self._add(finding)
 
     def of(
         self, rule: Rule, link: Link, frame: i64, time_ns: i64, what: str,
@@ -95,11 +93,17 @@ class Report:
         finding.stream = link.number
         finding.client = link.client_id
         finding.frames = [int(frame)]
-        link.findings += 1
-        self._add(finding)
+        self._hold(finding, link)
 
     def _severity(self, rule: Rule) -> i64:
         return self.severities.get(rule.id, int(rule.severity)) if self.severities else rule.severity
+
+    def _hold(self, finding: Finding, link: Link) -> None:
+        if finding.rule.id in HELD:
+            self._held.append((finding, link))
+        else:
+            link.findings += 1
+            self._add(finding)
 
     def _add(self, finding: Finding) -> None:
         self.counts[finding.rule.id] = self.counts.get(finding.rule.id, 0) + 1
