@@ -67,9 +67,9 @@ class Broker:
         elif len(same) < MOST_EARLY:
             same.append((link, facts))
 
-    def came_early(self, key: int, now_ns: i64) -> list[tuple[Link, Publish]]:
-        """The deliveries of a message that is known only now."""
-        return [one for one in self.early.pop(key, []) if now_ns - one[1].time_ns < SETTLING_NS]
+    def came_early(self, key: int, since_ns: i64) -> list[tuple[Link, Publish]]:
+        """The deliveries since then of a message that is known only now."""
+        return [one for one in self.early.pop(key, []) if one[1].time_ns > since_ns]
 
     def alike(self, message: Message) -> list[Message]:
         """Those of the same topic and payload."""

@@ -68,6 +68,7 @@ from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
+SWAPPED_NS: Final = 20_000_000  # by which a capture may have packets out of order
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
 MOST_DELIVERIES: Final = 256  # of one message that are remembered
@@ -165,7 +166,7 @@ class Deliveries:
 
     def _came_early(self, broker: Broker, message: Message, now_ns: i64) -> None:
         """Some got it before it was known."""
-        for link, facts in broker.came_early(message.key, now_ns):
+        for link, facts in broker.came_early(message.key, now_ns - SWAPPED_NS):
             self._tie(broker, message, link, facts)
             self.report.withdraw(facts.frame)
 

@@ -173,7 +173,8 @@ class Wills:
             client.dead = link
             if client.link is not None and client.link is not link:
                 self._comes_back(link, client.link)
-        seen = broker.came_early(hash((will.topic, hash(will.payload))), link.end_ns) if broker.early else []
+        since = link.end_ns - SETTLING_NS
+        seen = broker.came_early(hash((will.topic, hash(will.payload))), since) if broker.early else []
         if seen and will.cancelled and seen[0][1].time_ns < link.disconnect_ns:
             return []  # a message that looks like it
         if seen:
