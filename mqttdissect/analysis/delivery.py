@@ -68,7 +68,7 @@ from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
-SWAPPED_NS: Final = 20_000_000  # by which a capture may have packets out of order
+SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
 MOST_DELIVERIES: Final = 256  # of one message that are remembered
