@@ -540,6 +540,49 @@ def lacking(events: list[Timed], lost: bytes) -> list[str]:
     return [one.rule.id for one in analysis.take() if one.severity > NOTE and one.rule.id != "capture-gap"]
 
 
+def later(time: float, *said: bytes) -> list[Timed]:
+    """Somebody subscribes to the will at this time, and is sent this, half a second later."""
+    asked, granted = subscribing(5, ("gone", 1))
+    return [
+        Timed(time, AGAIN, C, connect("later", level=5)), Timed(time + 0.1, AGAIN, S, connack(properties=b"")),
+        Timed(time + 0.2, AGAIN, C, asked), Timed(time + 0.3, AGAIN, S, granted),
+        *(Timed(time + 0.5, AGAIN, S, one) for one in said), Timed(time + 2.6, AGAIN, C, DISCONNECT),
+    ]  # fmt: skip
+
+
+def test_a_retained_will_is_replaced_and_deleted_as_any_other_message() -> None:
+    opened = [*dying(0x26), *got(5, 2.1, "gone", "dead")]
+    will = publish("gone", "dead", retain=1, properties=b"")
+    for payload, how in (("", "[MQTT-3.3.1-6]"), ("alive", "[MQTT-3.3.1-5]")):
+        gone = [*sent(5, 6, "gone", payload, 1, retain=1), *got(5, 6.01, "gone", payload, 1)]
+        assert rules([*opened, *later(3, will), *gone]) == []
+        assert found([*opened, *gone, *later(9, will)])[0] == ("retained-stale", how, "broker")
+    assert rules([*opened, *later(9, will)]) == []
+    assert rules([*opened, *later(9)], notes=True) == ["closed-without-disconnect", "retained-discarded"]
+    quick = [*dying(0x2E), *got(5, 2.1, "gone", "dead", 1)]
+    assert rules([*quick, *later(9)]) == ["retained-missing"]
+
+
+def test_a_retained_will_that_was_cancelled_hides_no_stale_message() -> None:
+    polite = [*dying(0x26), Timed(1.9, OTHER, C, DISCONNECT)]
+    first, second = sent(5, 0.5, "gone", "1", 1, retain=1), sent(5, 4, "gone", "2", 1, 8, retain=1)
+    seen = [*got(5, 0.51, "gone", "1", 1), *got(5, 4.1, "gone", "2", 1, 2)]
+    old = publish("gone", "1", retain=1, properties=b"")
+    assert "retained-stale" in rules([*polite, *first, *second, *seen, *later(9, old)])
+
+
+def test_a_retained_will_expires_as_any_other_message() -> None:
+    """3.1.3.2.4"""
+    expires = b"\x02\0\0\0\x03"
+    opened = dying(0x26, b"\5" + expires + GONE[1:])
+    seen = got(5, 2.1, "gone", "dead", properties=expires)
+    will = publish("gone", "dead", retain=1, properties=b"\x02\0\0\0\x01")
+    assert rules([*opened, *seen, *later(3, will)]) == []
+    assert rules([*opened, *seen, *later(15)]) == []
+    assert rules([*opened, *seen, *later(15, will)]) == ["message-expired"]
+    assert rules([*opened, *got(5, 2.1, "gone", "dead")]) == ["expiry-not-reduced"]
+
+
 @pytest.mark.parametrize("payload", ["alive", "dead"])
 def test_a_message_that_the_capture_lacks_is_not_a_will_that_was_changed(payload: str) -> None:
     """That it lacks something it tells only later, when the publisher goes on."""

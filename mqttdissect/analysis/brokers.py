@@ -10,6 +10,7 @@ from mqttdissect.analysis.matching import Filters, Topics
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
 MOST_RETAINED: Final = 10_000  # messages of one broker
 MOST_DELETIONS: Final = 8  # of one topic that may come late
+NO_LINKS: Final[list[Link]] = []
 MOST_EARLY: Final = 256  # deliveries of one broker that come before what they are of
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
@@ -51,6 +52,14 @@ class Broker:
         elif len(self.retained) < MOST_RETAINED:
             self.retained[topic] = message
             self.topics.add(topic)
+
+    def may_hold_will(self, topic: str) -> bool:
+        """May a will have been retained that nobody was seen to get?"""
+        for dead in self.wills.get(topic, NO_LINKS):
+            will = dead.will
+            if will is not None and will.retain and not will.fired and (will.unsure or not will.cancelled):
+                return True
+        return False
 
     def forget(self, topic: str) -> None:
         """Who knows what it keeps for the topic?"""

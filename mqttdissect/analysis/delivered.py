@@ -215,7 +215,7 @@ def by_message(
     if own and not before and not crossed and all_no_local(standing):
         what = "A message of the client itself, though No Local is 1"
         report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
-    if facts.retain and not message.will:
+    if facts.retain and (message.retain or not message.will):
         stale(report, broker, link, packet, facts, standing, message)
     if message.expiry >= 0:
         expiry(report, packet, facts, message)
@@ -280,7 +280,9 @@ def stale(
     last = broker.retained.get(facts.topic)
     if last is None or last.key == message.key or not accepted(last) or (last.qos == 0 and last.deliveries == 0):
         return
-    if broker.several or facts.topic in broker.wills or max(link.losses.last_ns, broker.blind_ns) > last.time_ns:
+    if broker.several or broker.may_hold_will(facts.topic):
+        return
+    if max(link.losses.last_ns, broker.blind_ns) > last.time_ns:
         return  # something that was not seen may have come after it
     if over_by(last, broker.longest_ns) >= asked_ns or over_by(message, broker.longest_ns) >= asked_ns:
         return
@@ -300,9 +302,10 @@ def stale(
 
 def expiry(report: Report, packet: Packet, facts: Publish, message: Message) -> None:
     """Message Expiry Interval (3.3.2.3.3)."""
-    waited = facts.time_ns - message.time_ns
+    took = facts.time_ns - message.time_ns
+    waited = took - (OWED_NS if message.will else 0)  # a will may be published so late
     if waited > message.expiry * SECOND + SETTLING_NS:
-        what = f"Delivered {milliseconds(waited)} after it was published; it expires after {message.expiry} s"
+        what = f"Delivered {milliseconds(took)} after it was published; it expires after {message.expiry} s"
         report.at(rules.MESSAGE_EXPIRED, packet, what, related=origin(message))
         return
     if packet.version < 5:

@@ -406,8 +406,8 @@ class Deliveries:
                 continue
             if message.size == 0 or message.topic in link.retained_early or not fits(message, link):
                 continue
-            if message.topic in broker.wills:
-                continue  # which may have taken its place
+            if broker.may_hold_will(message.topic):
+                continue
             if one.no_local and message.publisher == link.client_id:
                 continue
             if message.expiry >= 0 and packet.time_ns - message.time_ns > message.expiry * SECOND:

@@ -268,6 +268,7 @@ def message_of(dead: Link, will: Will, since_ns: i64) -> Message:
     message.will = True
     message.version = dead.version
     message.properties = will.properties
+    message.expiry = will.expiry
     message.settled = True
     message.size = len(will.payload)
     message.length = message.size + 4 * len(will.topic) if will.properties is None else LONGEST
