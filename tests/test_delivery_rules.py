@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import pytest
 from conversations import (
     CLOSE,
@@ -31,18 +33,19 @@ MAXIMUM_PACKET = 0x27
 EXPIRY = b"\x02" + (500).to_bytes(4, "big")
 
 
-def found(events: list[Timed], notes: bool = False) -> list[tuple[str, str, str]]:
-    """(rule, statement, whose fault) of each finding, in order; notes only if they are wanted."""
+def found(events: list[Timed], notes: bool = False, elsewhere: Container[int] = ()) -> list[tuple[str, str, str]]:
+    """(rule, statement, whose fault) of each finding, in order; notes only if they are wanted. elsewhere: connections
+    to another port of the broker's address."""
     dissector = Dissector()
     analysis = dissector.analysis = Analysis()
-    dissector.feed(timed(sorted(events, key=lambda event: event.time)))
+    dissector.feed(timed(sorted(events, key=lambda event: event.time), elsewhere))
     dissector.close()
     return [(one.rule.id, one.clause, one.fault) for one in analysis.take() if notes or one.severity > NOTE]
 
 
-def rules(events: list[Timed], notes: bool = False) -> list[str]:
+def rules(events: list[Timed], notes: bool = False, elsewhere: Container[int] = ()) -> list[str]:
     """The rules alone."""
-    return [rule for rule, _, _ in found(events, notes)]
+    return [rule for rule, _, _ in found(events, notes, elsewhere)]
 
 
 def both(level: int = 4, subscribed: bytes = b"", granted: bytes = b"", reader: bytes = b"") -> list[Timed]:
@@ -514,12 +517,12 @@ def test_wills_of_one_topic_are_bounded() -> None:
 GONE = b"\0\0\4gone\0\4dead"  # a will of MQTT 5.0
 
 
-def dying(flags: int = 0x0E, will: bytes = GONE) -> list[Timed]:
+def dying(flags: int = 0x0E, will: bytes = GONE, properties: bytes = b"") -> list[Timed]:
     """The reader, which has subscribed to it with QoS 1, and a client whose will is due at 2 s."""
     return [
         *both(5, *subscribing(5, ("gone", 1))),
-        Timed(1, OTHER, C, connect("other", flags, level=5, rest=will)), Timed(1.1, OTHER, S, connack(properties=b"")),
-        Timed(2, OTHER, C, CLOSE),
+        Timed(1, OTHER, C, connect("other", flags, level=5, properties=properties, rest=will)),
+        Timed(1.1, OTHER, S, connack(properties=b"")), Timed(2, OTHER, C, CLOSE),
     ]  # fmt: skip
 
 
@@ -622,3 +625,42 @@ def test_a_message_that_is_captured_after_its_delivery_is_not_a_will() -> None:
     cancelled = [Timed(1.9, OTHER, C, DISCONNECT), *got(5, 2.1, "gone", "dead", 1)]
     assert rules([*dying(), *cancelled, *sent(5, 2.104, "gone", "dead", 1)]) == []
     assert rules([*dying(), *cancelled]) == ["will-after-disconnect"]
+
+
+@pytest.mark.parametrize("client", ["reader", "somebody else"])
+@pytest.mark.parametrize("flags", [0, 2])
+def test_the_session_of_a_client_may_be_that_of_another_port(client: str, flags: int) -> None:
+    """Two ports of one address may be one broker, or two."""
+
+    def connection(number: int, time: float, client: str, flags: int, present: int) -> list[Timed]:
+        return [
+            Timed(time, number, C, connect(client, flags)), Timed(time + 0.1, number, S, connack(0, present)),
+            Timed(time + 1, number, C, DISCONNECT), Timed(time + 1.1, number, C, CLOSE),
+        ]  # fmt: skip
+
+    begun = [*connection(READER, 1, "reader", 0, 0), *connection(OTHER, 4, client, flags, 0)]
+    wrong = [] if client == "reader" else ["session-present-wrong"]
+    assert rules([*begun, *connection(AGAIN, 8, "reader", 0, 1)], elsewhere=[OTHER]) == []
+    assert rules([*begun, *connection(AGAIN, 8, "reader", 0, 0)], elsewhere=[OTHER]) == wrong
+
+
+def test_a_message_may_come_in_by_another_port() -> None:
+    """It is no will that was changed, and may be the one of two that look alike."""
+    opened = [*dying(), *got(5, 2.4, "gone", "dead", 1)]
+    other, delivered = sent(5, 2.3, "gone", "alive"), got(5, 2.301, "gone", "alive")
+    assert rules([*opened, *other, *delivered], elsewhere=[WRITER]) == []
+    assert rules([*opened, *delivered], elsewhere=[WRITER]) == ["will-changed"]
+    opened = both(5, *subscribing(5, ("a", 1)))
+    opened += [Timed(1, OTHER, C, connect("other", level=5)), Timed(1.1, OTHER, S, connack(properties=b""))]
+    opened += [Timed(2, OTHER, C, publish("a", "x", properties=b"")), *got(5, 2.1, "a", qos=1)]
+    assert rules([*opened, *sent(5, 1.9, "a", qos=1), *got(5, 2.2, "a")], elsewhere=[WRITER]) == []
+    assert rules(opened, elsewhere=[WRITER]) == ["delivery-above-granted"]
+
+
+def test_a_client_may_come_back_by_another_port_and_cancel_its_will() -> None:
+    late = b"\5\x18\0\0\0\5" + GONE[1:]
+    expires = b"\x11\0\0\0\x3c"
+    opened = [*dying(0x0C, late, expires), Timed(4, AGAIN, C, connect("other", 0, level=5, properties=expires))]
+    opened += [Timed(4.1, AGAIN, S, connack(0, 1, b"")), Timed(19, AGAIN, C, DISCONNECT)]
+    assert rules(opened, elsewhere=[AGAIN]) == []
+    assert rules([one for one in opened if one.connection != AGAIN]) == ["will-not-published"]

@@ -28,7 +28,7 @@ class Broker:
         self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
         self.topics = Topics()  # of the retained ones
         self.deletions: dict[str, list[Message]] = {}  # the last empty ones, by topic
-        self.several = False  # has its address other ports where clients connect?
+        self.others: list[Broker] = []  # at other ports of its address: they may be this one, too
         self.blind_ns: i64 = -1  # when a message came whose topic is not known, or that is not there whole
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
@@ -41,7 +41,14 @@ class Broker:
 
     def is_blind(self, now_ns: i64) -> bool:
         """May anything be under way that came lately, and is not known?"""
-        return self.blind_ns >= 0 and now_ns - self.blind_ns < OWED_NS
+        for one in (self, *self.others):
+            if one.blind_ns >= 0 and now_ns - one.blind_ns < OWED_NS:
+                return True
+        return False
+
+    def elsewhere(self, key: int) -> i64:
+        """At how many other ports was a message published that looks like this?"""
+        return sum([key in other.recent for other in self.others])
 
     def retain(self, topic: str, message: Message) -> None:
         """It keeps this message for the topic; an empty one says that it keeps none."""
@@ -87,4 +94,4 @@ class Broker:
 
     def looks_for(self, topic: str) -> bool:
         """May a message on this topic be taken for a will, or for that of somebody who is not known?"""
-        return self.strangers > 0 or topic in self.will_owners or topic in self.wills
+        return self.strangers > 0 or bool(self.others) or topic in self.will_owners or topic in self.wills

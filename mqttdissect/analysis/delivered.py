@@ -196,7 +196,7 @@ def by_message(
             return
         broker.comes_early(message.key, link, facts)  # it may be of another one
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
-        if facts.qos == 2 and first:
+        if facts.qos == 2 and first and not broker.elsewhere(message.key):
             what = f"The message of frame {message.frame} is delivered a second time"
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
@@ -280,7 +280,7 @@ def stale(
     last = broker.retained.get(facts.topic)
     if last is None or last.key == message.key or not accepted(last) or (last.qos == 0 and last.deliveries == 0):
         return
-    if broker.several or broker.may_hold_will(facts.topic):
+    if broker.others or broker.may_hold_will(facts.topic):
         return
     if max(link.losses.last_ns, broker.blind_ns) > last.time_ns:
         return  # something that was not seen may have come after it

@@ -68,6 +68,7 @@ from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
+MOST_PORTS: Final = 16  # of one address
 SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
@@ -84,7 +85,7 @@ class Deliveries:
         self.opening = opening
         self._at = Broker(b"")  # the one that was last looked at
         self.brokers: dict[bytes, Broker] = {self._at.key: self._at}
-        self._hosts: dict[bytes, Broker] = {}  # the first broker at each address
+        self._hosts: dict[bytes, list[Broker]] = {}  # by address
         self._window: deque[Message] = deque()  # oldest first
         self._owing: deque[Message] = deque()  # those of them that are not settled
         self.wills = Wills(report)
@@ -107,9 +108,12 @@ class Deliveries:
         broker = self.brokers.get(key)
         if broker is None:
             broker = self.brokers[key] = Broker(key)
-            other = self._hosts.setdefault(key[:-2], broker)
-            if other is not broker:
-                other.several = broker.several = True
+            at_address = self._hosts.setdefault(key[:-2], [])
+            for other in at_address:
+                other.others.append(broker)
+                broker.others.append(other)
+            if len(at_address) < MOST_PORTS:
+                at_address.append(broker)
         self._at = broker
         return broker
 
@@ -251,13 +255,16 @@ class Deliveries:
         elif isinstance(alike, Message):
             message = alike
         if broker.wills and (message is None or (message.will and had(message, link)) or not wanted(message, link)):
-            known_else = message is not None or broker.is_blind(facts.time_ns)
+            known_else = message is not None or broker.elsewhere(key) > 0 or broker.is_blind(facts.time_ns)
             will = self.wills.published(broker, packet, facts, known_else, link, found)
             if will is not None:
                 self._will(broker, facts, will)
-                will.unkept = known and facts.topic not in broker.retained and brings_retained(found)
+                unkept = known and not broker.others and facts.topic not in broker.retained
+                will.unkept = unkept and brings_retained(found)
                 message = will
                 count = 1
+        if broker.others:
+            count += broker.elsewhere(key)
         if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
             broker.kept.add(facts.topic)
         if message is None and new and (not facts.retain or any_as_published(found)):
@@ -325,7 +332,12 @@ class Deliveries:
 
     def connected(self, link: Link, packet: Packet) -> None:
         """A CONNECT."""
-        self.wills.connected(self._broker(link), link, packet)
+        broker = self._broker(link)
+        for other in broker.others:
+            twin = self.opening.clients.get((other.key, link.client_id))
+            if twin is not None:
+                may_be_gone(twin)
+        self.wills.connected(broker, link, packet)
 
     def accepted(self, link: Link, packet: Packet) -> None:
         """A CONNACK: the subscriptions of a session that ended with it are gone."""
@@ -389,7 +401,7 @@ class Deliveries:
                 stands(client, one)
             if one.share or one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
                 continue
-            if client.is_known(link) and link.whole and broker.retained and not broker.several:
+            if client.is_known(link) and link.whole and broker.retained and not broker.others:
                 self._retained_due(broker, link, packet, one)
         link.retained_early = NO_TOPICS
 
@@ -565,6 +577,15 @@ class Deliveries:
         what = f"The message on {message.topic!r} of frame {message.frame} did not reach this subscriber"
         related = [(int(message.frame), "PUBLISH to the broker")]
         self.report.of(rules.DELIVERY_MISSING, link, message.frame, message.time_ns, what, related)
+
+
+def may_be_gone(client: Client) -> None:
+    """It connects at another port: if that is the same broker's, its session may have ended, and its will be taken
+    back."""
+    client.known = False
+    for link in (client.link, client.dead):
+        if link is not None and link.will is not None:
+            link.will.unsure = True
 
 
 def may_delete(broker: Broker, message: Message) -> bool:
