@@ -154,7 +154,9 @@ class Wills:
             broker.will_owners[will.topic] = owners - 1
         if not link.captured_end:
             return []
-        delay = will.delay if link.expiry > will.delay else link.expiry
+        delay = min(will.delay, link.expiry)
+        if link.expiry_least < delay:
+            will.unsure = True
         will.due_ns = link.end_ns
         if not will.cancelled and link.end_ns < LATEST_NS:
             will.due_ns += min(delay, LONGEST_DELAY) * SECOND
