@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import pytest
 from conversations import (
@@ -526,14 +526,13 @@ def dying(flags: int = 0x0E, will: bytes = GONE, properties: bytes = b"") -> lis
     ]  # fmt: skip
 
 
-def lacking(events: list[Timed], lost: bytes) -> list[str]:
-    """The same, where the capture lacks what clients send with these bytes."""
+def lacking(events: list[Timed], lost: Callable[[int, bytes], bool]) -> list[str]:
+    """The rules, where the capture lacks these frames; told by second and bytes."""
     whole = timed(sorted(events, key=lambda event: event.time))
     kept, at = [whole[:24]], 24
     while at < len(whole):
         end = at + 16 + int.from_bytes(whole[at + 8 : at + 12], "little")
-        to_broker = whole[at + 16 + 36 : at + 16 + 38] == (1883).to_bytes(2, "big")
-        if not (to_broker and lost in whole[at:end]):
+        if not lost(int.from_bytes(whole[at : at + 4], "little") - 1_000, whole[at + 16 : end]):
             kept.append(whole[at:end])
         at = end
     dissector = Dissector()
@@ -593,8 +592,18 @@ def test_a_message_that_the_capture_lacks_is_not_a_will_that_was_changed(payload
     other, delivered = sent(5, 2.3, "gone", payload), got(5, 2.301, "gone", payload)
     assert rules([*opened, *other, *delivered]) == []
     later = sent(5, 9, "x", "more")
-    assert lacking([*opened, *other, *delivered, *later], publish("gone", payload, properties=b"")) == []
+    lost, port = publish("gone", payload, properties=b""), (1883).to_bytes(2, "big")
+    assert lacking([*opened, *other, *delivered, *later], lambda _, frame: lost in frame and frame[36:38] == port) == []
     assert rules([*opened, *delivered]) == ["will-changed"]
+
+
+def test_what_a_capture_that_joins_late_cannot_read_is_not_a_will_that_was_changed() -> None:
+    """The topic alias was set before the capture, and nothing tells who is the client."""
+    opened = [*dying(), *got(5, 2.301, "gone", "alive"), *got(5, 2.4, "gone", "dead", 1)]
+    aliased = Timed(2.3, WRITER, C, publish("", "alive", properties=b"\x23\0\x01"))
+    port = (40000 + WRITER).to_bytes(2, "big")
+    joined = [one for one in opened if one.connection != WRITER or one.time < 2]
+    assert lacking([*joined, aliased], lambda second, frame: second < 2 and port in frame) == []
 
 
 @LEVELS

@@ -229,6 +229,7 @@ class Analysis:
         """The next packet of a connection."""
         if packet.type == UNDECODED:
             why = str(packet.fields[0].value) if packet.fields else ""
+            self._joined(link, packet)
             link.say_partial(f"bytes of it could not be cut into packets: {why}")
             what = f"{len(packet.data)} bytes that could not be cut into packets: {why}"
             self.report.at(rules.UNDECODED_BYTES, packet, what, 0, len(packet.data))
@@ -236,6 +237,7 @@ class Analysis:
         if packet.hole_offset >= 0:
             link.say_partial(f"bytes of the packet in frame {packet.frame} are missing")
         if packet.sender == 0:
+            self._joined(link, packet)
             link.say_partial("nothing tells who is the client")
             packets.check(self.report, link, packet)
             return
@@ -264,6 +266,11 @@ class Analysis:
         mine.last_frame = packet.frame
         if report.closing != before and (packet.version > 3 or packet.type == codes.CONNECT):
             link.violate(side, packet.frame, packet.time_ns)  # 3.1 has nobody close for anything but an invalid CONNECT
+
+    def _joined(self, link: Link, packet: Packet) -> None:
+        """Its first packets cannot be read, if the capture lacks its beginning."""
+        if link.whole and not link.stream.handshake:
+            self._losses.last_ns = packet.time_ns
 
     def _too_large(self, link: Link, packet: Packet, side: i64, limit: i64) -> None:
         said = "CONNECT" if side == BROKER_SIDE else "CONNACK"
