@@ -235,6 +235,26 @@ def test_the_retained_message_is_the_last_one(level: int) -> None:
     assert found(events)[0] == ("retained-stale", stated, "broker")
 
 
+@LEVELS
+def test_an_empty_message_is_not_retained(level: int) -> None:
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    empty = sent(level, 2, "a", "", 1, retain=1)
+    stated = "[MQTT-3.3.1-11]" if level == 4 else "[MQTT-3.3.1-7]"
+    assert rules([*late, *empty]) == []
+    assert found([*late, *empty, *got(level, 6.5, "a", "", 1, retain=1)]) == [("retained-stale", stated, "broker")]
+
+
+def test_a_shared_subscription_brings_no_retained_messages() -> None:
+    """4.8.2"""
+    asked, granted = subscribing(5, ("$share/g/a", 1))
+    late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(5, asked, granted)]
+    events = [*late, *sent(5, 2, "a", qos=1, retain=1)]
+    assert rules(events) == []
+    unwanted = ("retained-unwanted", "MQTT 5.0, section 4.8.2", "broker")
+    assert found([*events, *got(5, 6.5, "a", qos=1, retain=1)]) == [unwanted]
+
+
 def test_one_of_a_shared_subscription_may_follow_another_that_lost_its_connection() -> None:
     """4.8.2, of QoS 1"""
     opened = [*sharing(), Timed(2.01, READER, S, publish("a", "x", 1, 3, properties=b""))]

@@ -55,6 +55,7 @@ MOST_PUBLISHERS: Final = 64  # on one topic, whose order is watched
 REPLACED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-5]", 5: "[MQTT-3.3.1-5]"}  # what states it, by version
 NOT_RETAINED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-12]", 5: "[MQTT-3.3.1-8]"}
 DELETED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-10]", 5: "[MQTT-3.3.1-6]"}
+EMPTY: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-11]", 5: "[MQTT-3.3.1-7]"}
 OVERLAPPING: Final[dict[i64, str]] = {4: "[MQTT-3.3.5-1]", 5: "[MQTT-3.3.4-2]"}
 UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
     (extract.PAYLOAD_FORMAT, "Payload Format Indicator", "[MQTT-3.3.2-4]"),
@@ -150,9 +151,12 @@ def retain_handling(report: Report, packet: Packet, facts: Publish, one: Subscri
     """Retain Handling (3.8.3.1); what an earlier SUBSCRIBE of the same filter brings may still be under way."""
     if one.retain_as_published or (one.renewed and (one.stood_ns < 0 or one.time_ns - one.stood_ns < SETTLING_NS)):
         return
-    if one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
+    related = subscribes([one])
+    if one.share:
+        what = "A retained message, though the subscription is shared"
+        report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated="4.8.2")
+    elif one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
         what = f"A retained message, though Retain Handling is {one.retain_handling}"
-        related = subscribes([one])
         stated = "[MQTT-3.3.1-10]" if one.retain_handling == 1 else ""
         report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated=stated)
 
@@ -277,6 +281,10 @@ def stale(
     if any_as_published(standing):
         return
     asked_ns = min([one.time_ns for one in standing])
+    if facts.size == 0 and over_by(message, broker.longest_ns) < asked_ns:
+        what = f"The empty message of frame {message.frame} was kept as a retained one"
+        report.at(rules.RETAINED_STALE, packet, what, 0, 1, origin(message), stated=EMPTY.get(packet.version, ""))
+        return
     last = broker.retained.get(facts.topic)
     if last is None or last.key == message.key or not accepted(last) or (last.qos == 0 and last.deliveries == 0):
         return
