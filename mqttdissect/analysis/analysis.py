@@ -313,8 +313,10 @@ class Analysis:
             subscribing.subscribe(report, link, packet, asked)
             if asked is not None:
                 self.deliveries.asked(link, asked)
+            self._belated(link, packet, side)
         elif kind == codes.UNSUBSCRIBE:
             subscribing.unsubscribe(link, packet, exchange.sends_request(report, link, packet, side))
+            self._belated(link, packet, side)
         elif kind == codes.SUBACK:
             request = exchange.answered(report, link, packet, side)
             if request is not None:
@@ -333,6 +335,13 @@ class Analysis:
             self.opening.auth(link, packet, side)
         if packet.version >= 5 and side == BROKER_SIDE and not link.problem_information:
             packets.unwanted(report, link, packet, extract.properties(packet, False))
+
+    def _belated(self, link: Link, packet: Packet, side: i64) -> None:
+        """A SUBSCRIBE or UNSUBSCRIBE whose answer may have been seen already."""
+        if link.early:
+            early = exchange.take_early(link, packet, side, int(extract.identifier(packet)))
+            if early is not None:
+                self._by_type(link, early, 1 - side)
 
     def _pingresp(self, link: Link, packet: Packet) -> None:
         """The answer to the oldest PINGREQ."""
