@@ -693,3 +693,30 @@ def test_a_client_may_come_back_by_another_port_and_cancel_its_will() -> None:
     opened += [Timed(4.1, AGAIN, S, connack(0, 1, b"")), Timed(19, AGAIN, C, DISCONNECT)]
     assert rules(opened, elsewhere=[AGAIN]) == []
     assert rules([one for one in opened if one.connection != AGAIN]) == ["will-not-published"]
+
+
+def test_a_message_that_the_client_had_on_an_earlier_connection_is_not_due_again() -> None:
+    """It looks like the one that is."""
+    asked, granted = subscribing(4, ("a", 1))
+    opened = [event for event in both(4) if event.connection == WRITER]
+    opened += [
+        Timed(0.1, READER, C, connect("reader", 0)), Timed(0.2, READER, S, connack()),
+        Timed(0.3, READER, C, asked), Timed(0.4, READER, S, granted),
+        *sent(4, 2, "a"), *got(4, 2.1, "a"), Timed(3, READER, C, DISCONNECT), Timed(3.1, READER, C, CLOSE),
+        Timed(4, AGAIN, C, connect("reader", 0)), Timed(4.1, AGAIN, S, connack(0, 1)),
+    ]  # fmt: skip
+    end = [Timed(20, AGAIN, C, DISCONNECT), Timed(20.1, AGAIN, C, CLOSE)]
+    assert rules([*opened, *sent(4, 8, "a", qos=1), *got(4, 8.1, "a", qos=1, who=AGAIN), *end]) == []
+    assert rules([*opened, *sent(4, 8, "a", qos=1), *end]) == ["delivery-missing"]
+    queued = sent(4, 3.5, "a", qos=1)
+    assert rules([*opened, *queued, *got(4, 4.2, "a", qos=1, who=AGAIN), *end]) == []
+    assert rules([*opened, *queued, *end]) == ["delivery-missing"]
+
+
+def test_of_messages_that_look_alike_one_that_was_retained_is_the_retained_one() -> None:
+    """The other one has expired, and was the reader's own."""
+    opened = [*both(5, *subscribing(5, ("a", 0x05))), *sent(5, 1, "a", qos=1, retain=1), *got(5, 1.1, "a", qos=1)]
+    own = [Timed(2, READER, C, publish("a", "x", properties=b"\x02\0\0\0\x01"))]
+    again = [Timed(9, READER, C, subscribe(2, ("a", 1), properties=b""))]
+    again += [Timed(9.1, READER, S, suback(2, 1, five=True)), *got(5, 9.2, "a", qos=1, retain=1, number=2)]
+    assert rules([*opened, *own, *again]) == []
