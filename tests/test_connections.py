@@ -380,6 +380,23 @@ def test_the_will_of_a_session_that_a_clean_start_ends_may_come_or_not() -> None
     assert found(*waits(*back(5, clean=1))) == []
 
 
+def test_a_clean_start_that_takes_over_may_let_a_will_out_before_its_connack() -> None:
+    begin = [(1, 0, C, connect("w", 4 | 8, EXPIRES, LATE_WILL)), (1, 0, S, accept())]
+    taken = [(5, 1, C, connect("w")), (5.1, 0, S, CLOSE), *will_seen(5.2), (5.3, 1, S, accept())]
+    assert found(*watched(*begin, *taken, (29, 1, C, DISCONNECT), (29, 1, C, CLOSE))) == []
+
+
+def test_of_wills_that_look_alike_one_may_come_before_the_end_of_its_connection() -> None:
+    """And not the one before, which nobody has seen."""
+    expires = b"\x05\x02\0\0\0\x02" + WILL[1:]
+    said: list[Said] = [
+        (1, 0, C, connect("w", 2 | 4 | 8, rest=expires)), (1, 0, S, accept()), (2, 0, C, CLOSE),
+        (15, 1, C, connect("w", 2 | 4 | 8, rest=WILL)), (15, 1, S, accept()), *will_seen(20), (20, 1, S, CLOSE),
+    ]  # fmt: skip
+    late = [one if one[1] != 9 or 1 < one[0] < 30 else (max(one[0], 10), *one[1:]) for one in watched(*said)]
+    assert found(*in_order(late)) == []
+
+
 def test_a_refused_client_has_not_come_back() -> None:
     said = [*back(5, clean=0, code=0x87)[:2], (5.2, 1, S, CLOSE)]
     assert found(*in_order(waits(*said, *will_seen(12)))) == []

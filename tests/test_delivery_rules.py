@@ -720,3 +720,21 @@ def test_of_messages_that_look_alike_one_that_was_retained_is_the_retained_one()
     again = [Timed(9, READER, C, subscribe(2, ("a", 1), properties=b""))]
     again += [Timed(9.1, READER, S, suback(2, 1, five=True)), *got(5, 9.2, "a", qos=1, retain=1, number=2)]
     assert rules([*opened, *own, *again]) == []
+
+
+def test_a_retained_message_expires_however_long_ago_it_was_published() -> None:
+    opened = [one for one in both(5) if one.connection == WRITER and one.time < 20]
+    opened += sent(5, 1, "a", qos=1, retain=1, properties=b"\x02\0\0\0\x0a")
+    opened += [event for at in (50, 95) for event in sent(5, at, "b", qos=1, retain=1)]
+    late = [one for one in both(5, *subscribing(5, ("a", 1))) if one.connection == READER]
+    events = [*opened, *(one._replace(time=one.time + 100) for one in late), Timed(140, WRITER, C, DISCONNECT)]
+    assert rules(events) == []
+    assert rules([*events, *got(5, 101, "a", qos=1, retain=1)]) == ["message-expired"]
+
+
+def test_of_two_messages_that_look_alike_another_client_may_have_published_the_one_with_no_local() -> None:
+    opened = both(5, *subscribing(5, ("a", 0x05)))
+    opened += [Timed(1, OTHER, C, connect("other", level=5)), Timed(1.1, OTHER, S, connack(properties=b""))]
+    own = [Timed(3, READER, C, publish("a", "x", properties=b""))]
+    assert rules([*opened, *own, *sent(5, 3.1, "a", qos=1), *got(5, 3.2, "a", qos=1)]) == []
+    assert rules([*opened, *own, *got(5, 3.2, "a")]) == ["delivery-no-local"]

@@ -4,7 +4,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.facts import Link, Message, Publish
+from mqttdissect.analysis.facts import Link, Message, Publish, Will
 from mqttdissect.analysis.matching import Filters, Topics
 
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
@@ -32,7 +32,7 @@ class Broker:
         self.blind_ns: i64 = -1  # when a message came whose topic is not known, or that is not there whole
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
-        self.will_owners: dict[str, int] = {}  # connections that have a will with this topic
+        self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash
         self.early: dict[int, list[tuple[Link, Publish]]] = {}  # what nobody has published yet, by topic and digest
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
@@ -46,9 +46,12 @@ class Broker:
                 return True
         return False
 
-    def elsewhere(self, key: int) -> i64:
-        """At how many other ports was a message published that looks like this?"""
-        return sum([key in other.recent for other in self.others])
+    def elsewhere(self, facts: Publish) -> i64:
+        """At how many other ports may what looks like this have come from?"""
+        if not self.others:
+            return 0
+        key, topic = hash((facts.topic, facts.digest)), facts.topic
+        return sum([key in one.recent or topic in one.wills or topic in one.will_owners for one in self.others])
 
     def retain(self, topic: str, message: Message) -> None:
         """It keeps this message for the topic; an empty one says that it keeps none."""
@@ -60,6 +63,29 @@ class Broker:
             self.retained[topic] = message
             self.topics.add(topic)
 
+    def promises(self, will: Will) -> None:
+        """A connection has this will."""
+        owners = self.will_owners.setdefault(will.topic, {})
+        digest = hash(will.payload)
+        owners[digest] = owners.get(digest, 0) + 1
+
+    def promised(self, will: Will) -> None:
+        """A connection with this will is over."""
+        owners = self.will_owners.get(will.topic)
+        digest = hash(will.payload)
+        if owners is None or digest not in owners:
+            return
+        owners[digest] -= 1
+        if owners[digest] == 0:
+            del owners[digest]
+        if not owners:
+            del self.will_owners[will.topic]
+
+    def may_be_promised(self, facts: Publish) -> bool:
+        """Is this like the will of a connection that has not ended, as far as is known?"""
+        owners = self.will_owners.get(facts.topic)
+        return owners is not None and facts.digest in owners
+
     def may_hold_will(self, topic: str) -> bool:
         """May a will have been retained that nobody was seen to get?"""
         for dead in self.wills.get(topic, NO_LINKS):
@@ -67,6 +93,13 @@ class Broker:
             if will is not None and will.retain and not will.fired and (will.unsure or not will.cancelled):
                 return True
         return False
+
+    def retained_like(self, facts: Publish, key: int, message: Message | None) -> Message | None:
+        """What is sent as a retained message, where `message` only looks like it."""
+        kept = self.retained.get(facts.topic)
+        if kept is not None and kept.key == key:
+            return kept
+        return None if self.may_hold_will(facts.topic) else message
 
     def forget(self, topic: str) -> None:
         """Who knows what it keeps for the topic?"""

@@ -196,11 +196,11 @@ def by_message(
     """What the published message tells. crossed: it was under way when a subscription was made anew; alike: messages of
     the same topic and payload in the window."""
     if had(message, link):
-        if facts.dup or facts.retain or len(standing) > 1:
+        if facts.dup or len(standing) > 1 or (facts.retain and not any_as_published(standing)):
             return
         broker.comes_early(message.key, link, facts)  # it may be of another one
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
-        if facts.qos == 2 and first and not broker.elsewhere(message.key):
+        if facts.qos == 2 and first and alike <= len(broker.alike(message)):
             what = f"The message of frame {message.frame} is delivered a second time"
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
@@ -215,14 +215,14 @@ def by_message(
         what = "It is sent as a retained message, though the will has RETAIN 0"
         stated = "[MQTT-3.1.2-14]" if message.version >= 5 else "[MQTT-3.1.2-16]"
         report.at(rules.WILL_CHANGED, packet, what, 0, 1, origin(message), stated=stated)
-    own = message.publisher != "" and message.publisher == link.client_id
+    own = message.publisher != "" and message.publisher == link.client_id and alike == 1
     if own and not before and not crossed and all_no_local(standing):
         what = "A message of the client itself, though No Local is 1"
         report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
     if facts.retain and (message.retain or not message.will):
         stale(report, broker, link, packet, facts, standing, message)
-    if message.expiry >= 0:
-        expiry(report, packet, facts, message)
+    if message.expiry >= 0 and alike <= len(broker.alike(message)) and (message.alone or not message.will):
+        expiry(report, packet, facts, message, broker.alike(message))
     if packet.version >= 5 and message.version >= 5 and alike == 1 and (message.alone or not message.will):
         passed_on(report, packet, facts, message)
     if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
@@ -308,8 +308,13 @@ def stale(
     report.at(rules.RETAINED_STALE, packet, what, 0, 1, origin(last), stated=stated)
 
 
-def expiry(report: Report, packet: Packet, facts: Publish, message: Message) -> None:
-    """Message Expiry Interval (3.3.2.3.3)."""
+def expiry(report: Report, packet: Packet, facts: Publish, message: Message, alike: list[Message]) -> None:
+    """Message Expiry Interval (3.3.2.3.3), of the one of several that may wait longest from now on."""
+    for one in alike:
+        if one.expiry < 0:
+            return
+        if message.time_ns + message.expiry * SECOND < one.time_ns + one.expiry * SECOND:
+            message = one
     took = facts.time_ns - message.time_ns
     waited = took - (OWED_NS if message.will else 0)  # a will may be published so late
     if waited > message.expiry * SECOND + SETTLING_NS:

@@ -133,9 +133,12 @@ class Deliveries:
             what = f"An empty retained message deletes the one on {facts.topic!r}"
             self.report.at(rules.RETAINED_TOMBSTONE, packet, what, 0, 1)
         broker = self._broker(link)
-        if not facts.topic or packet.hole_offset >= 0:
+        if not facts.topic or packet.hole_offset >= 0 or is_late(packet):
             broker.blind_ns = facts.time_ns
-        if not new or packet.hole_offset >= 0 or not facts.topic or packet.notes is not None or is_late(packet):
+            if facts.retain:
+                broker.forget(facts.topic)
+            return
+        if not new or packet.notes is not None:
             return
         found = broker.filters.find(facts.topic)
         if not (found or facts.retain or self.watching or broker.looks_for(facts.topic)):
@@ -171,8 +174,9 @@ class Deliveries:
     def _came_early(self, broker: Broker, message: Message, now_ns: i64) -> None:
         """Some got it before it was known."""
         for link, facts in broker.came_early(message.key, now_ns - SWAPPED_NS):
-            self._tie(broker, message, link, facts)
-            self.report.withdraw(facts.frame)
+            if facts.qos <= message.qos:
+                self._tie(broker, message, link, facts)
+                self.report.withdraw(facts.frame)
 
     def _keep(self, broker: Broker, key: int, message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
@@ -254,21 +258,20 @@ class Deliveries:
             count = len(alike)
         elif isinstance(alike, Message):
             message = alike
-        if broker.wills and (message is None or (message.will and had(message, link)) or not wanted(message, link)):
-            known_else = message is not None or broker.elsewhere(key) > 0 or broker.is_blind(facts.time_ns)
-            will = self.wills.published(broker, packet, facts, known_else, link, found)
+        if facts.retain and (message is None or not message.retain) and not any_as_published(found):
+            message = broker.retained_like(facts, key, message)
+        if message is None or ((broker.wills or facts.topic in broker.will_owners) and not wanted(message, link)):
+            will = self._unclaimed(broker, link, packet, facts, new, found, message)
             if will is not None:
-                self._will(broker, facts, will)
-                unkept = known and not broker.others and facts.topic not in broker.retained
-                will.unkept = unkept and brings_retained(found)
+                will.unkept = known and will.unkept
                 message = will
                 count = 1
+            elif broker.may_be_promised(facts):
+                count += 1
         if broker.others:
-            count += broker.elsewhere(key)
+            count += broker.elsewhere(facts)
         if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
             broker.kept.add(facts.topic)
-        if message is None and new and (not facts.retain or any_as_published(found)):
-            broker.comes_early(key, link, facts)
         if message is not None and facts.dup and not new:
             return
         if not known:
@@ -293,6 +296,24 @@ class Deliveries:
         if link.copies and facts.time_ns - link.copies[0].time_ns > OWED_NS:
             delivered.look_at_copies(self.report, link, facts.time_ns, OWED_NS)
         self.settle(facts.time_ns)
+
+    def _unclaimed(
+        self, broker: Broker, link: Link, packet: Packet, facts: Publish, new: bool, found: list[Subscription],
+        message: Message | None,
+    ) -> Message | None:  # fmt: skip
+        """The will that this is, if nobody is known to have published it for this client; it may become known later.
+        message: one that looks like it."""
+        will: Message | None = None
+        if broker.wills:
+            due = message is not None or broker.elsewhere(facts) > 0 or broker.is_blind(facts.time_ns)
+            will = self.wills.published(broker, packet, facts, due, link, found)
+        if will is not None:
+            self._will(broker, facts, will)
+            will.unkept = not broker.others and facts.topic not in broker.retained and brings_retained(found)
+        if (will is None or not will.alone) and (message is None or broker.may_be_promised(facts)):
+            if new and (not facts.retain or any_as_published(found)):
+                broker.comes_early(key_of(facts), link, facts)
+        return will
 
     def _retained(self, link: Link, facts: Publish, found: list[Subscription]) -> None:
         """A retained message has come; perhaps before the SUBACK (3.8.4)."""
@@ -471,6 +492,7 @@ class Deliveries:
         if seen and link.will is not None:
             facts = seen[0][1]
             message = message_of(link, link.will, facts.time_ns)
+            message.alone = len(broker.wills.get(message.topic, [])) == 1
             self._will(broker, facts, message)
             for receiver, one in seen:
                 self._tie(broker, message, receiver, one)

@@ -49,16 +49,22 @@ class Wills:
         dead: Link | None = None
         alike = 0
         old = may_be_old(link, facts, found)
+        promised = broker.may_be_promised(facts)
         for one in of_topic:
             if one.will is None or hash(one.will.payload) != facts.digest:
                 continue
-            if one.will.came_back and one.will.cancelled and packet.time_ns - one.will.due_ns > OWED_NS:
+            over = (one.will.came_back and one.will.cancelled) or (promised and not old)
+            if over and packet.time_ns - one.will.due_ns > OWED_NS:
                 continue
             alike += 1
-            if due and (one.will.fired or one.will.cancelled or not 0 <= packet.time_ns - one.will.due_ns < OWED_NS):
+            late = packet.time_ns - one.will.due_ns
+            early = late < 0 and not one.will.came_back and not one.will.unsure
+            if due and (one.will.fired or one.will.cancelled or late >= OWED_NS or early):
                 continue
-            if old and not one.will.fired and (one.will.cancelled or one.will.due_ns - packet.time_ns > SECOND):
+            if old and not one.will.fired and (one.will.cancelled or late < -SECOND):
                 continue  # another message that looks like it
+            if old and facts.retain and not one.will.retain:
+                continue
             dead = one
         if dead is None:
             if not due and not alike and not old:
@@ -75,13 +81,13 @@ class Wills:
                 self.report.at(rule, packet, what, related=of_will(dead), stated=stated)
                 broker.comes_early(key_of(facts), link, facts)  # or it is another message
         message = message_of(dead, will, will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns)
-        message.alone = alike == 1 and not due
+        message.alone = alike == 1 and not due and not promised
         return message
 
     def _changed(self, broker: Broker, of_topic: list[Link], packet: Packet, facts: Publish) -> None:
         """A message on a will's topic, when the will is due, that nobody published: the will, changed; unless it may be
         the will of another, or come from somebody who is not known."""
-        if len(of_topic) > 1 or broker.will_owners.get(facts.topic, 0) or broker.strangers:
+        if len(of_topic) > 1 or facts.topic in broker.will_owners or broker.strangers:
             return
         for dead in of_topic:
             will = dead.will
@@ -107,7 +113,7 @@ class Wills:
     def accepted(self, broker: Broker, link: Link) -> None:
         """A CONNACK with success."""
         if link.will is not None:
-            broker.will_owners[link.will.topic] = broker.will_owners.get(link.will.topic, 0) + 1
+            broker.promises(link.will)
         client = link.client
         dead = client.dead if client is not None else None
         if client is not None and dead is not None and dead.will is not None:
@@ -149,9 +155,7 @@ class Wills:
             will.unsure = True
         if link.rival_frame and link.version == 3:
             will.unsure = True
-        owners = broker.will_owners.pop(will.topic, 0)
-        if owners > 1:
-            broker.will_owners[will.topic] = owners - 1
+        broker.promised(will)
         if not link.captured_end:
             return []
         delay = min(will.delay, link.expiry)
@@ -160,6 +164,8 @@ class Wills:
         will.due_ns = link.end_ns
         if not will.cancelled and link.end_ns < LATEST_NS:
             will.due_ns += min(delay, LONGEST_DELAY) * SECOND
+        if link.rival_frame:
+            will.came_back = will.due_ns > link.end_ns
         if len(broker.wills) >= MOST_WILLS:
             del broker.wills[next(iter(broker.wills))]
         of_topic = broker.wills.setdefault(will.topic, [])
@@ -175,15 +181,17 @@ class Wills:
             client.dead = link
             if client.link is not None and client.link is not link:
                 self._comes_back(link, client.link)
-        since = link.end_ns - SETTLING_NS
-        seen = broker.came_early(hash((will.topic, hash(will.payload))), since) if broker.early else []
+        key = hash((will.topic, hash(will.payload)))
+        seen = broker.came_early(key, link.end_ns - SETTLING_NS) if broker.early else []
+        seen = [one for one in seen if one[0] is not link]
         if seen and will.cancelled and seen[0][1].time_ns < link.disconnect_ns:
             return []  # a message that looks like it
         if seen:
             receiver, facts = seen[0]
+            self.report.withdraw(facts.frame)
             will.fired = link.will_frame = facts.frame
             wrong = breaks(link, will, facts.time_ns)
-            if wrong is not None and not link.rival_frame:
+            if wrong is not None and not facts.retain and key not in broker.recent:
                 rule, what, stated = wrong
                 self.report.of(rule, receiver, facts.frame, facts.time_ns, what, of_will(link), stated=stated)
         elif not will.cancelled and link.whole:
