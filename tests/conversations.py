@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from support import FIN, SERVER, Stream, packet, pcap, text, varint
@@ -126,14 +126,16 @@ class Timed(NamedTuple):
     data: bytes
 
 
-def timed(events: Iterable[Timed]) -> bytes:
-    """A pcap of it all, each event at its time; connections are opened just before their first one."""
+def timed(events: Iterable[Timed], elsewhere: Container[int] = ()) -> bytes:
+    """A pcap of it all, each event at its time; connections are opened just before their first one. elsewhere: those to
+    another port of the broker's address."""
     streams: dict[int, Stream] = {}
     frames: list[tuple[float, bytes]] = []
     for event in events:
         stream = streams.get(event.connection)
         if stream is None:
-            stream = streams[event.connection] = Stream((bytes([10, 0, 0, 1]), 40000 + event.connection), SERVER)
+            broker = (SERVER[0], 1884) if event.connection in elsewhere else SERVER
+            stream = streams[event.connection] = Stream((bytes([10, 0, 0, 1]), 40000 + event.connection), broker)
             stream.handshake()
         if event.data == CLOSE:
             stream.add(event.side, flags=FIN | 16).add(1 - event.side, flags=FIN | 16)

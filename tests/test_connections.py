@@ -11,7 +11,7 @@ from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.facts import Link
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.rule import WARNING
-from mqttdissect.output.sessions import ending, will_words
+from mqttdissect.output.sessions import ending, expiry_words, will_words
 from mqttdissect.pipeline import Dissector
 
 Said = tuple[float, int, int, bytes]  # seconds, connection, side (`C` or `S`), bytes; none to close the connection
@@ -84,6 +84,39 @@ def taken_over(present: int) -> list[Said]:
 def test_a_session_does_not_expire_while_its_client_is_connected() -> None:
     assert found(*taken_over(1)) == []
     assert found(*taken_over(0)) == [("session-present-wrong", "broker")]
+
+
+@pytest.mark.parametrize(("asked", "limit", "said", "words"), [
+    (100, None, None, "after 100 s"), (100, 10, None, "after 10 s"), (10, 100, None, "after 100 s"),
+    (100, None, 20, "after 20 s"), (20, None, 100, "after 100 s"), (100, 20, 10, "after 10 s"),
+    (100, 10, 40, "after 10 s (the broker's) or after 40 s"), (100, 0, 40, "after 0 s (the broker's) or after 40 s"),
+    (10, 100, 40, "after 40 s"),
+])  # fmt: skip
+def test_a_session_ends_when_the_last_that_was_said_of_it_is_over(
+    asked: int, limit: int | None, said: int | None, words: str
+) -> None:
+    """The client in its CONNECT, the broker in its CONNACK (3.2.2.3.2), the client in its DISCONNECT (3.14.2.2.2): but
+    a broker that limits the first may limit the last as well."""
+
+    def expiry(seconds: int | None) -> bytes:
+        return b"" if seconds is None else b"\x11" + seconds.to_bytes(4, "big")
+
+    leaves = b"\xe0\x07\0\x05" + expiry(said) if said is not None else DISCONNECT
+    begin: list[Said] = [
+        (0, 0, C, connect("x", 2, expiry(asked))), (0, 0, S, accept(0, expiry(limit))), (1, 0, C, leaves),
+        (1, 0, C, CLOSE),
+    ]  # fmt: skip
+
+    def back(seconds: float, present: int) -> bool:
+        resumed: list[Said] = [(seconds, 1, C, connect("x", 0)), (seconds, 1, S, accept(present))]
+        end: list[Said] = [(seconds + 1, 1, C, DISCONNECT), (seconds + 1, 1, C, CLOSE)]
+        return found(*begin, *resumed, *end) == [("session-present-wrong", "broker")]
+
+    kept = [int(word) for word in words.split() if word.isdigit()]
+    assert expiry_words(analysed(*begin)[1][0]) == f"session expires {words}"
+    for seconds in (5, 15, 30, 60, 130):
+        assert back(1 + seconds, 0) == (seconds < kept[0])
+        assert back(1 + seconds, 1) == (seconds > kept[-1])
 
 
 # --- DISCONNECT -----------------------------------------------------------------------------------------------------
@@ -345,6 +378,23 @@ def test_the_will_of_a_session_that_a_clean_start_ends_may_come_or_not() -> None
         will = next(one.will for one in links if one.will is not None)
         assert will.fired and not will.cancelled and will_words(will).endswith(f"published in #{will.fired}")
     assert found(*waits(*back(5, clean=1))) == []
+
+
+def test_a_clean_start_that_takes_over_may_let_a_will_out_before_its_connack() -> None:
+    begin = [(1, 0, C, connect("w", 4 | 8, EXPIRES, LATE_WILL)), (1, 0, S, accept())]
+    taken = [(5, 1, C, connect("w")), (5.1, 0, S, CLOSE), *will_seen(5.2), (5.3, 1, S, accept())]
+    assert found(*watched(*begin, *taken, (29, 1, C, DISCONNECT), (29, 1, C, CLOSE))) == []
+
+
+def test_of_wills_that_look_alike_one_may_come_before_the_end_of_its_connection() -> None:
+    """And not the one before, which nobody has seen."""
+    expires = b"\x05\x02\0\0\0\x02" + WILL[1:]
+    said: list[Said] = [
+        (1, 0, C, connect("w", 2 | 4 | 8, rest=expires)), (1, 0, S, accept()), (2, 0, C, CLOSE),
+        (15, 1, C, connect("w", 2 | 4 | 8, rest=WILL)), (15, 1, S, accept()), *will_seen(20), (20, 1, S, CLOSE),
+    ]  # fmt: skip
+    late = [one if one[1] != 9 or 1 < one[0] < 30 else (max(one[0], 10), *one[1:]) for one in watched(*said)]
+    assert found(*in_order(late)) == []
 
 
 def test_a_refused_client_has_not_come_back() -> None:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from conversations import C, Event, S, capture, connack, connect, publish, suback, subscribe
+from conversations import CLOSE, C, Event, S, ack, capture, connack, connect, publish, suback, subscribe
 
 from mqttdissect.analysis import facts
 from mqttdissect.analysis.analysis import Analysis
@@ -132,3 +132,18 @@ def test_each_publisher_has_an_order_of_its_own() -> None:
     many = 70  # more than are watched on one topic
     assert order_findings(many, [(who, at) for at in range(2) for who in range(many)]) == []
     assert len(order_findings(many, [(many - 1, 1), (many - 1, 0)])) == 1
+
+
+def test_a_will_may_be_published_before_the_end_of_its_connection_is_captured(mqttdissect: Run) -> None:
+    """Such as where the broker closes it: the will is there once, with who got it."""
+    events = [Event(0, C, connect("r")), Event(0, S, connack()), Event(0, C, subscribe(1, ("t", 1)))]
+    events += [
+        Event(0, S, suback(1, 1)),
+        Event(1, C, connect("w", 0x2E, rest=b"\0\1t\0\4dead")),
+        Event(1, S, connack()),
+    ]
+    events += [Event(0, S, publish("t", "dead", 1, 1)), Event(0, C, ack(4, 1)), Event(1, S, CLOSE)]
+    done = mqttdissect("deliveries", "-T", "json", "-", input=capture(events))
+    (will,) = map(json.loads, done.stdout.splitlines())
+    assert will["will"] and will["publisher"] == "w" and will["retain"]
+    assert [one["client_id"] for one in will["delivered"]] == ["r"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
+
 import pytest
 from conversations import (
     CLOSE,
@@ -31,18 +33,19 @@ MAXIMUM_PACKET = 0x27
 EXPIRY = b"\x02" + (500).to_bytes(4, "big")
 
 
-def found(events: list[Timed], notes: bool = False) -> list[tuple[str, str, str]]:
-    """(rule, statement, whose fault) of each finding, in order; notes only if they are wanted."""
+def found(events: list[Timed], notes: bool = False, elsewhere: Container[int] = ()) -> list[tuple[str, str, str]]:
+    """(rule, statement, whose fault) of each finding, in order; notes only if they are wanted. elsewhere: connections
+    to another port of the broker's address."""
     dissector = Dissector()
     analysis = dissector.analysis = Analysis()
-    dissector.feed(timed(sorted(events, key=lambda event: event.time)))
+    dissector.feed(timed(sorted(events, key=lambda event: event.time), elsewhere))
     dissector.close()
     return [(one.rule.id, one.clause, one.fault) for one in analysis.take() if notes or one.severity > NOTE]
 
 
-def rules(events: list[Timed], notes: bool = False) -> list[str]:
+def rules(events: list[Timed], notes: bool = False, elsewhere: Container[int] = ()) -> list[str]:
     """The rules alone."""
-    return [rule for rule, _, _ in found(events, notes)]
+    return [rule for rule, _, _ in found(events, notes, elsewhere)]
 
 
 def both(level: int = 4, subscribed: bytes = b"", granted: bytes = b"", reader: bytes = b"") -> list[Timed]:
@@ -232,6 +235,26 @@ def test_the_retained_message_is_the_last_one(level: int) -> None:
     assert found(events)[0] == ("retained-stale", stated, "broker")
 
 
+@LEVELS
+def test_an_empty_message_is_not_retained(level: int) -> None:
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    empty = sent(level, 2, "a", "", 1, retain=1)
+    stated = "[MQTT-3.3.1-11]" if level == 4 else "[MQTT-3.3.1-7]"
+    assert rules([*late, *empty]) == []
+    assert found([*late, *empty, *got(level, 6.5, "a", "", 1, retain=1)]) == [("retained-stale", stated, "broker")]
+
+
+def test_a_shared_subscription_brings_no_retained_messages() -> None:
+    """4.8.2"""
+    asked, granted = subscribing(5, ("$share/g/a", 1))
+    late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(5, asked, granted)]
+    events = [*late, *sent(5, 2, "a", qos=1, retain=1)]
+    assert rules(events) == []
+    unwanted = ("retained-unwanted", "MQTT 5.0, section 4.8.2", "broker")
+    assert found([*events, *got(5, 6.5, "a", qos=1, retain=1)]) == [unwanted]
+
+
 def test_one_of_a_shared_subscription_may_follow_another_that_lost_its_connection() -> None:
     """4.8.2, of QoS 1"""
     opened = [*sharing(), Timed(2.01, READER, S, publish("a", "x", 1, 3, properties=b""))]
@@ -373,6 +396,36 @@ def test_a_message_of_qos_2_is_retained_when_it_is_released() -> None:
         *sent(4, 2.2, "a", "2", 1, 9, retain=1), Timed(2.3, WRITER, C, ack(6, 8)), Timed(2.4, WRITER, S, ack(7, 8)),
     ]  # fmt: skip
     assert rules([*events, *got(4, 6.5, "a", "1", 1, retain=1)]) == []
+    assert rules([*events, *sent(4, 2.25, "a", "1", 1, 9, retain=1), *sent(4, 2.27, "a", "", 1, 9, retain=1),
+                  *got(4, 6.5, "a", "1", 1, retain=1)]) == []  # fmt: skip
+
+
+@LEVELS
+def test_a_deletion_of_qos_2_may_count_when_it_is_published_or_released(level: int) -> None:
+    """What is retained in between is there afterwards, or is not."""
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 8) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    extra = b"" if level == 5 else None
+    deleted = [Timed(2, WRITER, C, publish("a", "", 2, 8, 1, properties=extra)), Timed(2.1, WRITER, S, ack(5, 8))]
+    released = [Timed(2.6, WRITER, C, ack(6, 8)), Timed(2.61, WRITER, S, ack(7, 8))]
+    kept = sent(level, 2.5, "a", "2", 1, 9, retain=1)
+    new = got(level, 8.5, "a", "2", 1, retain=1)
+    assert rules([*late, *deleted, *kept, *released, *new]) == []
+    assert rules([*late, *deleted, *kept, *released]) == []
+    assert rules([*late, *deleted, *sent(level, 2.3, "a", "", 1, 9, retain=1), *kept, *released]) == []
+    later = sent(level, 6, "a", "2", 1, 9, retain=1)
+    assert rules([*late, *deleted, *kept, *later]) == ["pubrel-missing"]
+    assert rules([*late, *deleted, *kept, *released, *later]) == ["retained-missing"]
+
+
+def test_a_message_of_qos_2_that_is_not_complete_is_not_retained_for_sure() -> None:
+    asked, granted = subscribing(4, ("a", 1))
+    late = [one._replace(time=one.time + 2.7) if 0.4 <= one.time < 1 else one for one in both(4, asked, granted)]
+    events = [
+        *late, Timed(2, WRITER, C, publish("a", "1", 2, 8, 1)), Timed(2.1, WRITER, S, ack(5, 8)),
+        Timed(2.9, WRITER, C, ack(6, 8)), Timed(3.5, WRITER, S, ack(7, 8)),
+    ]  # fmt: skip
+    assert rules([*events, *got(4, 3.51, "a", "1", 1)]) == []
 
 
 def test_a_copy_is_due_only_for_a_subscription_that_surely_brings_one() -> None:
@@ -479,3 +532,209 @@ def test_wills_of_one_topic_are_bounded() -> None:
     ]
     dissector.close()
     assert {one.rule.id for one in analysis.take() if one.severity > NOTE} <= {"reconnect-storm"}
+
+
+GONE = b"\0\0\4gone\0\4dead"  # a will of MQTT 5.0
+
+
+def dying(flags: int = 0x0E, will: bytes = GONE, properties: bytes = b"") -> list[Timed]:
+    """The reader, which has subscribed to it with QoS 1, and a client whose will is due at 2 s."""
+    return [
+        *both(5, *subscribing(5, ("gone", 1))),
+        Timed(1, OTHER, C, connect("other", flags, level=5, properties=properties, rest=will)),
+        Timed(1.1, OTHER, S, connack(properties=b"")), Timed(2, OTHER, C, CLOSE),
+    ]  # fmt: skip
+
+
+def lacking(events: list[Timed], lost: Callable[[int, bytes], bool]) -> list[str]:
+    """The rules, where the capture lacks these frames; told by second and bytes."""
+    whole = timed(sorted(events, key=lambda event: event.time))
+    kept, at = [whole[:24]], 24
+    while at < len(whole):
+        end = at + 16 + int.from_bytes(whole[at + 8 : at + 12], "little")
+        if not lost(int.from_bytes(whole[at : at + 4], "little") - 1_000, whole[at + 16 : end]):
+            kept.append(whole[at:end])
+        at = end
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+    dissector.feed(b"".join(kept))
+    dissector.close()
+    return [one.rule.id for one in analysis.take() if one.severity > NOTE and one.rule.id != "capture-gap"]
+
+
+def later(time: float, *said: bytes) -> list[Timed]:
+    """Somebody subscribes to the will at this time, and is sent this, half a second later."""
+    asked, granted = subscribing(5, ("gone", 1))
+    return [
+        Timed(time, AGAIN, C, connect("later", level=5)), Timed(time + 0.1, AGAIN, S, connack(properties=b"")),
+        Timed(time + 0.2, AGAIN, C, asked), Timed(time + 0.3, AGAIN, S, granted),
+        *(Timed(time + 0.5, AGAIN, S, one) for one in said), Timed(time + 2.6, AGAIN, C, DISCONNECT),
+    ]  # fmt: skip
+
+
+def test_a_retained_will_is_replaced_and_deleted_as_any_other_message() -> None:
+    opened = [*dying(0x26), *got(5, 2.1, "gone", "dead")]
+    will = publish("gone", "dead", retain=1, properties=b"")
+    for payload, how in (("", "[MQTT-3.3.1-6]"), ("alive", "[MQTT-3.3.1-5]")):
+        gone = [*sent(5, 6, "gone", payload, 1, retain=1), *got(5, 6.01, "gone", payload, 1)]
+        assert rules([*opened, *later(3, will), *gone]) == []
+        assert found([*opened, *gone, *later(9, will)])[0] == ("retained-stale", how, "broker")
+    assert rules([*opened, *later(9, will)]) == []
+    assert rules([*opened, *later(9)], notes=True) == ["closed-without-disconnect", "retained-discarded"]
+    quick = [*dying(0x2E), *got(5, 2.1, "gone", "dead", 1)]
+    assert rules([*quick, *later(9)]) == ["retained-missing"]
+
+
+def test_a_retained_will_that_was_cancelled_hides_no_stale_message() -> None:
+    polite = [*dying(0x26), Timed(1.9, OTHER, C, DISCONNECT)]
+    first, second = sent(5, 0.5, "gone", "1", 1, retain=1), sent(5, 4, "gone", "2", 1, 8, retain=1)
+    seen = [*got(5, 0.51, "gone", "1", 1), *got(5, 4.1, "gone", "2", 1, 2)]
+    old = publish("gone", "1", retain=1, properties=b"")
+    assert "retained-stale" in rules([*polite, *first, *second, *seen, *later(9, old)])
+
+
+def test_a_retained_will_expires_as_any_other_message() -> None:
+    """3.1.3.2.4"""
+    expires = b"\x02\0\0\0\x03"
+    opened = dying(0x26, b"\5" + expires + GONE[1:])
+    seen = got(5, 2.1, "gone", "dead", properties=expires)
+    will = publish("gone", "dead", retain=1, properties=b"\x02\0\0\0\x01")
+    assert rules([*opened, *seen, *later(3, will)]) == []
+    assert rules([*opened, *seen, *later(15)]) == []
+    assert rules([*opened, *seen, *later(15, will)]) == ["message-expired"]
+    assert rules([*opened, *got(5, 2.1, "gone", "dead")]) == ["expiry-not-reduced"]
+
+
+@pytest.mark.parametrize("payload", ["alive", "dead"])
+def test_a_message_that_the_capture_lacks_is_not_a_will_that_was_changed(payload: str) -> None:
+    """That it lacks something it tells only later, when the publisher goes on."""
+    opened = [*dying(), *got(5, 2.4, "gone", "dead", 1)]
+    other, delivered = sent(5, 2.3, "gone", payload), got(5, 2.301, "gone", payload)
+    assert rules([*opened, *other, *delivered]) == []
+    later = sent(5, 9, "x", "more")
+    lost, port = publish("gone", payload, properties=b""), (1883).to_bytes(2, "big")
+    assert lacking([*opened, *other, *delivered, *later], lambda _, frame: lost in frame and frame[36:38] == port) == []
+    assert rules([*opened, *delivered]) == ["will-changed"]
+
+
+def test_what_a_capture_that_joins_late_cannot_read_is_not_a_will_that_was_changed() -> None:
+    """The topic alias was set before the capture, and nothing tells who is the client."""
+    opened = [*dying(), *got(5, 2.301, "gone", "alive"), *got(5, 2.4, "gone", "dead", 1)]
+    aliased = Timed(2.3, WRITER, C, publish("", "alive", properties=b"\x23\0\x01"))
+    port = (40000 + WRITER).to_bytes(2, "big")
+    joined = [one for one in opened if one.connection != WRITER or one.time < 2]
+    assert lacking([*joined, aliased], lambda second, frame: second < 2 and port in frame) == []
+
+
+@LEVELS
+def test_a_delivery_may_be_captured_before_what_was_published(level: int) -> None:
+    """By a little: from two interfaces, packets come out of order. Whatever looks like it came before, or is a will."""
+    opened = both(level, *subscribing(level, ("a", 2)))
+    for qos in (0, 1):
+        swapped = [*got(level, 5, "a", qos=qos), *sent(level, 5.004, "a", qos=qos)]
+        before = [*sent(level, 3, "a", qos=qos), *got(level, 3.01, "a", qos=qos)]
+        assert rules([*opened, *swapped]) == []
+        assert rules([*opened, *before, *swapped]) == []
+        assert rules([*opened, *swapped, *sent(level, 8, "a", qos=qos)]) == ["delivery-missing"]
+
+
+def test_a_message_of_qos_2_may_be_captured_after_its_delivery() -> None:
+    opened = both(4, *subscribing(4, ("a", 2)))
+
+    def written(time: float, number: int) -> list[Timed]:
+        said = [(C, publish("a", "x", 2, number)), (S, ack(5, number)), (C, ack(6, number)), (S, ack(7, number))]
+        return [Timed(time + 0.001 * at, WRITER, side, data) for at, (side, data) in enumerate(said)]
+
+    events = [*opened, *written(3, 1), *got(4, 3.01, "a", qos=2), *got(4, 5, "a", qos=2, number=2)]
+    assert rules([*events, *written(5.004, 2)]) == []
+    assert rules(events) == ["delivered-twice"]
+
+
+def test_a_message_that_is_captured_after_its_delivery_is_not_a_will() -> None:
+    cancelled = [Timed(1.9, OTHER, C, DISCONNECT), *got(5, 2.1, "gone", "dead", 1)]
+    assert rules([*dying(), *cancelled, *sent(5, 2.104, "gone", "dead", 1)]) == []
+    assert rules([*dying(), *cancelled]) == ["will-after-disconnect"]
+
+
+@pytest.mark.parametrize("client", ["reader", "somebody else"])
+@pytest.mark.parametrize("flags", [0, 2])
+def test_the_session_of_a_client_may_be_that_of_another_port(client: str, flags: int) -> None:
+    """Two ports of one address may be one broker, or two."""
+
+    def connection(number: int, time: float, client: str, flags: int, present: int) -> list[Timed]:
+        return [
+            Timed(time, number, C, connect(client, flags)), Timed(time + 0.1, number, S, connack(0, present)),
+            Timed(time + 1, number, C, DISCONNECT), Timed(time + 1.1, number, C, CLOSE),
+        ]  # fmt: skip
+
+    begun = [*connection(READER, 1, "reader", 0, 0), *connection(OTHER, 4, client, flags, 0)]
+    wrong = [] if client == "reader" else ["session-present-wrong"]
+    assert rules([*begun, *connection(AGAIN, 8, "reader", 0, 1)], elsewhere=[OTHER]) == []
+    assert rules([*begun, *connection(AGAIN, 8, "reader", 0, 0)], elsewhere=[OTHER]) == wrong
+
+
+def test_a_message_may_come_in_by_another_port() -> None:
+    """It is no will that was changed, and may be the one of two that look alike."""
+    opened = [*dying(), *got(5, 2.4, "gone", "dead", 1)]
+    other, delivered = sent(5, 2.3, "gone", "alive"), got(5, 2.301, "gone", "alive")
+    assert rules([*opened, *other, *delivered], elsewhere=[WRITER]) == []
+    assert rules([*opened, *delivered], elsewhere=[WRITER]) == ["will-changed"]
+    opened = both(5, *subscribing(5, ("a", 1)))
+    opened += [Timed(1, OTHER, C, connect("other", level=5)), Timed(1.1, OTHER, S, connack(properties=b""))]
+    opened += [Timed(2, OTHER, C, publish("a", "x", properties=b"")), *got(5, 2.1, "a", qos=1)]
+    assert rules([*opened, *sent(5, 1.9, "a", qos=1), *got(5, 2.2, "a")], elsewhere=[WRITER]) == []
+    assert rules(opened, elsewhere=[WRITER]) == ["delivery-above-granted"]
+
+
+def test_a_client_may_come_back_by_another_port_and_cancel_its_will() -> None:
+    late = b"\5\x18\0\0\0\5" + GONE[1:]
+    expires = b"\x11\0\0\0\x3c"
+    opened = [*dying(0x0C, late, expires), Timed(4, AGAIN, C, connect("other", 0, level=5, properties=expires))]
+    opened += [Timed(4.1, AGAIN, S, connack(0, 1, b"")), Timed(19, AGAIN, C, DISCONNECT)]
+    assert rules(opened, elsewhere=[AGAIN]) == []
+    assert rules([one for one in opened if one.connection != AGAIN]) == ["will-not-published"]
+
+
+def test_a_message_that_the_client_had_on_an_earlier_connection_is_not_due_again() -> None:
+    """It looks like the one that is."""
+    asked, granted = subscribing(4, ("a", 1))
+    opened = [event for event in both(4) if event.connection == WRITER]
+    opened += [
+        Timed(0.1, READER, C, connect("reader", 0)), Timed(0.2, READER, S, connack()),
+        Timed(0.3, READER, C, asked), Timed(0.4, READER, S, granted),
+        *sent(4, 2, "a"), *got(4, 2.1, "a"), Timed(3, READER, C, DISCONNECT), Timed(3.1, READER, C, CLOSE),
+        Timed(4, AGAIN, C, connect("reader", 0)), Timed(4.1, AGAIN, S, connack(0, 1)),
+    ]  # fmt: skip
+    end = [Timed(20, AGAIN, C, DISCONNECT), Timed(20.1, AGAIN, C, CLOSE)]
+    assert rules([*opened, *sent(4, 8, "a", qos=1), *got(4, 8.1, "a", qos=1, who=AGAIN), *end]) == []
+    assert rules([*opened, *sent(4, 8, "a", qos=1), *end]) == ["delivery-missing"]
+    queued = sent(4, 3.5, "a", qos=1)
+    assert rules([*opened, *queued, *got(4, 4.2, "a", qos=1, who=AGAIN), *end]) == []
+    assert rules([*opened, *queued, *end]) == ["delivery-missing"]
+
+
+def test_of_messages_that_look_alike_one_that_was_retained_is_the_retained_one() -> None:
+    """The other one has expired, and was the reader's own."""
+    opened = [*both(5, *subscribing(5, ("a", 0x05))), *sent(5, 1, "a", qos=1, retain=1), *got(5, 1.1, "a", qos=1)]
+    own = [Timed(2, READER, C, publish("a", "x", properties=b"\x02\0\0\0\x01"))]
+    again = [Timed(9, READER, C, subscribe(2, ("a", 1), properties=b""))]
+    again += [Timed(9.1, READER, S, suback(2, 1, five=True)), *got(5, 9.2, "a", qos=1, retain=1, number=2)]
+    assert rules([*opened, *own, *again]) == []
+
+
+def test_a_retained_message_expires_however_long_ago_it_was_published() -> None:
+    opened = [one for one in both(5) if one.connection == WRITER and one.time < 20]
+    opened += sent(5, 1, "a", qos=1, retain=1, properties=b"\x02\0\0\0\x0a")
+    opened += [event for at in (50, 95) for event in sent(5, at, "b", qos=1, retain=1)]
+    late = [one for one in both(5, *subscribing(5, ("a", 1))) if one.connection == READER]
+    events = [*opened, *(one._replace(time=one.time + 100) for one in late), Timed(140, WRITER, C, DISCONNECT)]
+    assert rules(events) == []
+    assert rules([*events, *got(5, 101, "a", qos=1, retain=1)]) == ["message-expired"]
+
+
+def test_of_two_messages_that_look_alike_another_client_may_have_published_the_one_with_no_local() -> None:
+    opened = both(5, *subscribing(5, ("a", 0x05)))
+    opened += [Timed(1, OTHER, C, connect("other", level=5)), Timed(1.1, OTHER, S, connack(properties=b""))]
+    own = [Timed(3, READER, C, publish("a", "x", properties=b""))]
+    assert rules([*opened, *own, *sent(5, 3.1, "a", qos=1), *got(5, 3.2, "a", qos=1)]) == []
+    assert rules([*opened, *own, *got(5, 3.2, "a")]) == ["delivery-no-local"]

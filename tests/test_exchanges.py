@@ -387,6 +387,15 @@ def test_what_is_under_way_at_a_take_over_is_not_known(version: int) -> None:
     assert broken([*start, *rest]) == []
 
 
+@pytest.mark.parametrize(("asked", "answer"), [
+    (b"\x82\x06\0\x63\0\x01t\x01", b"\x90\x03\0\x63\x01"), (b"\xa2\x05\0\x63\0\x01t", b"\xb0\x02\0\x63"),
+])  # fmt: skip
+def test_an_answer_that_is_captured_first_waits_for_its_request(asked: bytes, answer: bytes) -> None:
+    start, end = begin(4, clean=1), [Event(0, C, PINGREQ, 3), Event(0, S, PINGRESP)]
+    assert broken([*start, Event(0, S, answer), Event(0, C, asked), *end]) == []
+    assert [rule for rule, _ in broken([*start, Event(0, S, answer), *end])] == ["answer-unexpected"]
+
+
 # --- one rule each ---------------------------------------------------------------------------------------------------
 
 SUBSCRIBE, UNSUBSCRIBE = b"\x82\x06\0\x63\0\x01t\x01", b"\xa2\x05\0\x63\0\x01t"

@@ -32,7 +32,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
 from mqttdissect.analysis.report import Report
-from mqttdissect.analysis.wills import MOST_WILLS, due_ns
+from mqttdissect.analysis.wills import LATEST_NS, MOST_WILLS, due_ns
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import UNDECODED, Packet
@@ -191,6 +191,7 @@ class Analysis:
             self.report.link = link
             self._judge(link)
         self._half_closed = {}
+        self.report.settle(LATEST_NS)
         self._closed = True
 
     def _jump(self, chunk: Chunk) -> None:
@@ -228,6 +229,7 @@ class Analysis:
         """The next packet of a connection."""
         if packet.type == UNDECODED:
             why = str(packet.fields[0].value) if packet.fields else ""
+            self._joined(link, packet)
             link.say_partial(f"bytes of it could not be cut into packets: {why}")
             what = f"{len(packet.data)} bytes that could not be cut into packets: {why}"
             self.report.at(rules.UNDECODED_BYTES, packet, what, 0, len(packet.data))
@@ -235,6 +237,7 @@ class Analysis:
         if packet.hole_offset >= 0:
             link.say_partial(f"bytes of the packet in frame {packet.frame} are missing")
         if packet.sender == 0:
+            self._joined(link, packet)
             link.say_partial("nothing tells who is the client")
             opening.joined(self.report, link, packet)
             packets.check(self.report, link, packet)
@@ -264,6 +267,11 @@ class Analysis:
         mine.last_frame = packet.frame
         if report.closing != before and (packet.version > 3 or packet.type == codes.CONNECT):
             link.violate(side, packet.frame, packet.time_ns)  # 3.1 has nobody close for anything but an invalid CONNECT
+
+    def _joined(self, link: Link, packet: Packet) -> None:
+        """Its first packets cannot be read, if the capture lacks its beginning."""
+        if link.whole and not link.stream.handshake:
+            self._losses.last_ns = packet.time_ns
 
     def _too_large(self, link: Link, packet: Packet, side: i64, limit: i64) -> None:
         said = "CONNECT" if side == BROKER_SIDE else "CONNACK"
@@ -306,8 +314,10 @@ class Analysis:
             subscribing.subscribe(report, link, packet, asked)
             if asked is not None:
                 self.deliveries.asked(link, asked)
+            self._belated(link, packet, side)
         elif kind == codes.UNSUBSCRIBE:
             subscribing.unsubscribe(link, packet, exchange.sends_request(report, link, packet, side))
+            self._belated(link, packet, side)
         elif kind == codes.SUBACK:
             request = exchange.answered(report, link, packet, side)
             if request is not None:
@@ -326,6 +336,13 @@ class Analysis:
             self.opening.auth(link, packet, side)
         if packet.version >= 5 and side == BROKER_SIDE and not link.problem_information:
             packets.unwanted(report, link, packet, extract.properties(packet, False))
+
+    def _belated(self, link: Link, packet: Packet, side: i64) -> None:
+        """A SUBSCRIBE or UNSUBSCRIBE whose answer may have been seen already."""
+        if link.early:
+            early = exchange.take_early(link, packet, side, int(extract.identifier(packet)))
+            if early is not None:
+                self._by_type(link, early, 1 - side)
 
     def _pingresp(self, link: Link, packet: Packet) -> None:
         """The answer to the oldest PINGREQ."""

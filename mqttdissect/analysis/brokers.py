@@ -4,11 +4,14 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.facts import Link, Message
+from mqttdissect.analysis.facts import Link, Message, Publish, Will
 from mqttdissect.analysis.matching import Filters, Topics
 
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
 MOST_RETAINED: Final = 10_000  # messages of one broker
+MOST_DELETIONS: Final = 8  # of one topic that may come late
+NO_LINKS: Final[list[Link]] = []
+MOST_EARLY: Final = 256  # deliveries of one broker that come before what they are of
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
 
@@ -24,30 +27,104 @@ class Broker:
         self.recent: dict[int, object] = {}
         self.retained: dict[str, Message] = {}  # by topic; an empty one says that there is none any more
         self.topics = Topics()  # of the retained ones
-        self.several = False  # has its address other ports where clients connect?
+        self.deletions: dict[str, list[Message]] = {}  # the last empty ones, by topic
+        self.others: list[Broker] = []  # at other ports of its address: they may be this one, too
         self.blind_ns: i64 = -1  # when a message came whose topic is not known, or that is not there whole
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
-        self.will_owners: dict[str, int] = {}  # connections that have a will with this topic
-        self.unclaimed: dict[str, tuple[int, int, int]] = {}  # digest, frame and time of what may be one of these wills
+        self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash
+        self.early: dict[int, list[tuple[Link, Publish]]] = {}  # what nobody has published yet, by topic and digest
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
         self.longest_ns: i64 = 0
 
+    def is_blind(self, now_ns: i64) -> bool:
+        """May anything be under way that came lately, and is not known?"""
+        for one in (self, *self.others):
+            if one.blind_ns >= 0 and now_ns - one.blind_ns < OWED_NS:
+                return True
+        return False
+
+    def elsewhere(self, facts: Publish) -> i64:
+        """At how many other ports may what looks like this have come from?"""
+        if not self.others:
+            return 0
+        key, topic = hash((facts.topic, facts.digest)), facts.topic
+        return sum([key in one.recent or topic in one.wills or topic in one.will_owners for one in self.others])
+
     def retain(self, topic: str, message: Message) -> None:
         """It keeps this message for the topic; an empty one says that it keeps none."""
+        if message.size == 0 and (topic in self.deletions or len(self.deletions) < MOST_RETAINED):
+            self.deletions[topic] = [*self.deletions.get(topic, [])[1 - MOST_DELETIONS :], message]
         if topic in self.retained:
             self.retained[topic] = message
         elif len(self.retained) < MOST_RETAINED:
             self.retained[topic] = message
             self.topics.add(topic)
 
+    def promises(self, will: Will) -> None:
+        """A connection has this will."""
+        owners = self.will_owners.setdefault(will.topic, {})
+        digest = hash(will.payload)
+        owners[digest] = owners.get(digest, 0) + 1
+
+    def promised(self, will: Will) -> None:
+        """A connection with this will is over."""
+        owners = self.will_owners.get(will.topic)
+        digest = hash(will.payload)
+        if owners is None or digest not in owners:
+            return
+        owners[digest] -= 1
+        if owners[digest] == 0:
+            del owners[digest]
+        if not owners:
+            del self.will_owners[will.topic]
+
+    def may_be_promised(self, facts: Publish) -> bool:
+        """Is this like the will of a connection that has not ended, as far as is known?"""
+        owners = self.will_owners.get(facts.topic)
+        return owners is not None and facts.digest in owners
+
+    def may_hold_will(self, topic: str) -> bool:
+        """May a will have been retained that nobody was seen to get?"""
+        for dead in self.wills.get(topic, NO_LINKS):
+            will = dead.will
+            if will is not None and will.retain and not will.fired and (will.unsure or not will.cancelled):
+                return True
+        return False
+
+    def retained_like(self, facts: Publish, key: int, message: Message | None) -> Message | None:
+        """What is sent as a retained message, where `message` only looks like it."""
+        kept = self.retained.get(facts.topic)
+        if kept is not None and kept.key == key:
+            return kept
+        return None if self.may_hold_will(facts.topic) else message
+
     def forget(self, topic: str) -> None:
         """Who knows what it keeps for the topic?"""
         if self.retained.pop(topic, None) is not None:
             self.topics.remove(topic)
 
+    def comes_early(self, key: int, link: Link, facts: Publish) -> None:
+        """Perhaps the message is captured later, or its publisher dies later, than it is delivered."""
+        same = self.early.get(key)
+        if same is None or facts.time_ns - same[0][1].time_ns > SETTLING_NS:
+            if len(self.early) >= MOST_EARLY:
+                self.early.clear()
+            self.early[key] = [(link, facts)]
+        elif len(same) < MOST_EARLY:
+            same.append((link, facts))
+
+    def came_early(self, key: int, since_ns: i64) -> list[tuple[Link, Publish]]:
+        """The deliveries since then of a message that is known only now."""
+        return [one for one in self.early.pop(key, []) if one[1].time_ns > since_ns]
+
+    def alike(self, message: Message) -> list[Message]:
+        """Those of the same topic and payload."""
+        same = self.recent.get(message.key)
+        return same if isinstance(same, list) else [message]
+
     def looks_for(self, topic: str) -> bool:
         """May a message on this topic be taken for a will, or for that of somebody who is not known?"""
-        return self.strangers > 0 or topic in self.will_owners or topic in self.wills
+        return self.strangers > 0 or bool(self.others) or topic in self.will_owners or topic in self.wills

@@ -30,6 +30,7 @@ from mqttdissect.analysis.messages import (
     accepted,
     all_as_published,
     all_no_local,
+    any_as_published,
     any_identified,
     blocked,
     had,
@@ -54,6 +55,7 @@ MOST_PUBLISHERS: Final = 64  # on one topic, whose order is watched
 REPLACED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-5]", 5: "[MQTT-3.3.1-5]"}  # what states it, by version
 NOT_RETAINED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-12]", 5: "[MQTT-3.3.1-8]"}
 DELETED: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-10]", 5: "[MQTT-3.3.1-6]"}
+EMPTY: Final[dict[i64, str]] = {4: "[MQTT-3.3.1-11]", 5: "[MQTT-3.3.1-7]"}
 OVERLAPPING: Final[dict[i64, str]] = {4: "[MQTT-3.3.5-1]", 5: "[MQTT-3.3.4-2]"}
 UNALTERED: Final = (  # properties that a broker passes on (3.3.2.3)
     (extract.PAYLOAD_FORMAT, "Payload Format Indicator", "[MQTT-3.3.2-4]"),
@@ -149,9 +151,12 @@ def retain_handling(report: Report, packet: Packet, facts: Publish, one: Subscri
     """Retain Handling (3.8.3.1); what an earlier SUBSCRIBE of the same filter brings may still be under way."""
     if one.retain_as_published or (one.renewed and (one.stood_ns < 0 or one.time_ns - one.stood_ns < SETTLING_NS)):
         return
-    if one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
+    related = subscribes([one])
+    if one.share:
+        what = "A retained message, though the subscription is shared"
+        report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated="4.8.2")
+    elif one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
         what = f"A retained message, though Retain Handling is {one.retain_handling}"
-        related = subscribes([one])
         stated = "[MQTT-3.3.1-10]" if one.retain_handling == 1 else ""
         report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated=stated)
 
@@ -191,8 +196,11 @@ def by_message(
     """What the published message tells. crossed: it was under way when a subscription was made anew; alike: messages of
     the same topic and payload in the window."""
     if had(message, link):
+        if facts.dup or len(standing) > 1 or (facts.retain and not any_as_published(standing)):
+            return
+        broker.comes_early(message.key, link, facts)  # it may be of another one
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
-        if facts.qos == 2 and not facts.dup and len(standing) == 1 and not facts.retain and first:
+        if facts.qos == 2 and first and alike <= len(broker.alike(message)):
             what = f"The message of frame {message.frame} is delivered a second time"
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
@@ -207,14 +215,14 @@ def by_message(
         what = "It is sent as a retained message, though the will has RETAIN 0"
         stated = "[MQTT-3.1.2-14]" if message.version >= 5 else "[MQTT-3.1.2-16]"
         report.at(rules.WILL_CHANGED, packet, what, 0, 1, origin(message), stated=stated)
-    own = message.publisher != "" and message.publisher == link.client_id
+    own = message.publisher != "" and message.publisher == link.client_id and alike == 1
     if own and not before and not crossed and all_no_local(standing):
         what = "A message of the client itself, though No Local is 1"
         report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
-    if facts.retain and not message.will:
+    if facts.retain and (message.retain or not message.will):
         stale(report, broker, link, packet, facts, standing, message)
-    if message.expiry >= 0:
-        expiry(report, packet, facts, message)
+    if message.expiry >= 0 and alike <= len(broker.alike(message)) and (message.alone or not message.will):
+        expiry(report, packet, facts, message, broker.alike(message))
     if packet.version >= 5 and message.version >= 5 and alike == 1 and (message.alone or not message.will):
         passed_on(report, packet, facts, message)
     if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
@@ -270,21 +278,26 @@ def stale(
     message: Message,
 ) -> None:  # fmt: skip
     """Is it the retained message, which is the last one that was published with RETAIN 1 (3.3.1.3)?"""
-    for one in standing:
-        if one.retain_as_published:
-            return
+    if any_as_published(standing):
+        return
     asked_ns = min([one.time_ns for one in standing])
+    if facts.size == 0 and over_by(message, broker.longest_ns) < asked_ns:
+        what = f"The empty message of frame {message.frame} was kept as a retained one"
+        report.at(rules.RETAINED_STALE, packet, what, 0, 1, origin(message), stated=EMPTY.get(packet.version, ""))
+        return
     last = broker.retained.get(facts.topic)
     if last is None or last.key == message.key or not accepted(last) or (last.qos == 0 and last.deliveries == 0):
         return
-    if broker.several or facts.topic in broker.wills or max(link.losses.last_ns, broker.blind_ns) > last.time_ns:
+    if broker.others or broker.may_hold_will(facts.topic):
+        return
+    if max(link.losses.last_ns, broker.blind_ns) > last.time_ns:
         return  # something that was not seen may have come after it
     if over_by(last, broker.longest_ns) >= asked_ns or over_by(message, broker.longest_ns) >= asked_ns:
         return
     if not message.retain:
         what = f"The message of frame {message.frame} was published with RETAIN 0; the retained one is another"
         stated = NOT_RETAINED.get(packet.version, "")
-    elif over_by(message, broker.longest_ns) >= last.time_ns:
+    elif any(over_by(one, broker.longest_ns) >= last.time_ns for one in broker.alike(message)):
         return  # of two that came together either may be the last one; QoS 2 counts from PUBREL on
     elif last.size:
         what = f"The retained message of frame {message.frame} had been replaced by frame {last.frame}"
@@ -295,11 +308,17 @@ def stale(
     report.at(rules.RETAINED_STALE, packet, what, 0, 1, origin(last), stated=stated)
 
 
-def expiry(report: Report, packet: Packet, facts: Publish, message: Message) -> None:
-    """Message Expiry Interval (3.3.2.3.3)."""
-    waited = facts.time_ns - message.time_ns
+def expiry(report: Report, packet: Packet, facts: Publish, message: Message, alike: list[Message]) -> None:
+    """Message Expiry Interval (3.3.2.3.3), of the one of several that may wait longest from now on."""
+    for one in alike:
+        if one.expiry < 0:
+            return
+        if message.time_ns + message.expiry * SECOND < one.time_ns + one.expiry * SECOND:
+            message = one
+    took = facts.time_ns - message.time_ns
+    waited = took - (OWED_NS if message.will else 0)  # a will may be published so late
     if waited > message.expiry * SECOND + SETTLING_NS:
-        what = f"Delivered {milliseconds(waited)} after it was published; it expires after {message.expiry} s"
+        what = f"Delivered {milliseconds(took)} after it was published; it expires after {message.expiry} s"
         report.at(rules.MESSAGE_EXPIRED, packet, what, related=origin(message))
         return
     if packet.version < 5:

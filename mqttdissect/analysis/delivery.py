@@ -45,6 +45,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.messages import (
     MOST_TOPICS,
     accepted,
+    any_as_published,
     blocked,
     brings_retained,
     crosses,
@@ -53,6 +54,7 @@ from mqttdissect.analysis.messages import (
     had,
     is_over,
     key_of,
+    over_by,
     still_wants,
     stood_since,
     subscribed_to,
@@ -60,12 +62,14 @@ from mqttdissect.analysis.messages import (
 )
 from mqttdissect.analysis.opening import Opening, broker_of
 from mqttdissect.analysis.report import Report
-from mqttdissect.analysis.wills import Wills
+from mqttdissect.analysis.wills import Wills, message_of
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
+MOST_PORTS: Final = 16  # of one address
+SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
 MOST_DELIVERIES: Final = 256  # of one message that are remembered
@@ -81,7 +85,7 @@ class Deliveries:
         self.opening = opening
         self._at = Broker(b"")  # the one that was last looked at
         self.brokers: dict[bytes, Broker] = {self._at.key: self._at}
-        self._hosts: dict[bytes, Broker] = {}  # the first broker at each address
+        self._hosts: dict[bytes, list[Broker]] = {}  # by address
         self._window: deque[Message] = deque()  # oldest first
         self._owing: deque[Message] = deque()  # those of them that are not settled
         self.wills = Wills(report)
@@ -104,9 +108,12 @@ class Deliveries:
         broker = self.brokers.get(key)
         if broker is None:
             broker = self.brokers[key] = Broker(key)
-            other = self._hosts.setdefault(key[:-2], broker)
-            if other is not broker:
-                other.several = broker.several = True
+            at_address = self._hosts.setdefault(key[:-2], [])
+            for other in at_address:
+                other.others.append(broker)
+                broker.others.append(other)
+            if len(at_address) < MOST_PORTS:
+                at_address.append(broker)
         self._at = broker
         return broker
 
@@ -126,9 +133,12 @@ class Deliveries:
             what = f"An empty retained message deletes the one on {facts.topic!r}"
             self.report.at(rules.RETAINED_TOMBSTONE, packet, what, 0, 1)
         broker = self._broker(link)
-        if not facts.topic or packet.hole_offset >= 0:
+        if not facts.topic or packet.hole_offset >= 0 or is_late(packet):
             broker.blind_ns = facts.time_ns
-        if not new or packet.hole_offset >= 0 or not facts.topic or packet.notes is not None or is_late(packet):
+            if facts.retain:
+                broker.forget(facts.topic)
+            return
+        if not new or packet.notes is not None:
             return
         found = broker.filters.find(facts.topic)
         if not (found or facts.retain or self.watching or broker.looks_for(facts.topic)):
@@ -155,9 +165,18 @@ class Deliveries:
             message.properties = extract.properties(packet, False)
             message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
         self._keep(broker, key_of(facts), message, facts.time_ns)
+        if broker.early:
+            self._came_early(broker, message, facts.time_ns)
         if message.owes:
             self._owing.append(message)
         self.settle(facts.time_ns)
+
+    def _came_early(self, broker: Broker, message: Message, now_ns: i64) -> None:
+        """Some got it before it was known."""
+        for link, facts in broker.came_early(message.key, now_ns - SWAPPED_NS):
+            if facts.qos <= message.qos:
+                self._tie(broker, message, link, facts)
+                self.report.withdraw(facts.frame)
 
     def _keep(self, broker: Broker, key: int, message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
@@ -230,7 +249,8 @@ class Deliveries:
             found = subscribed_to(client, facts.topic)
             if facts.retain:
                 self._retained(link, facts, found)
-        alike = broker.recent.get(key_of(facts))
+        key = key_of(facts)
+        alike = broker.recent.get(key)
         message: Message | None = None
         count: i64 = 1
         if isinstance(alike, list):
@@ -238,15 +258,18 @@ class Deliveries:
             count = len(alike)
         elif isinstance(alike, Message):
             message = alike
-        if (broker.wills or (broker.will_owners and facts.topic in broker.will_owners)) and (
-            message is None or (message.will and had(message, link)) or not wanted(message, link)
-        ):
-            will = self.wills.published(broker, packet, facts, message is not None, link, found)
+        if facts.retain and (message is None or not message.retain) and not any_as_published(found):
+            message = broker.retained_like(facts, key, message)
+        if message is None or ((broker.wills or facts.topic in broker.will_owners) and not wanted(message, link)):
+            will = self._unclaimed(broker, link, packet, facts, new, found, message)
             if will is not None:
-                self._will(broker, facts, will)
-                will.unkept = known and facts.topic not in broker.retained and brings_retained(found)
+                will.unkept = known and will.unkept
                 message = will
                 count = 1
+            elif broker.may_be_promised(facts):
+                count += 1
+        if broker.others:
+            count += broker.elsewhere(facts)
         if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
             broker.kept.add(facts.topic)
         if message is not None and facts.dup and not new:
@@ -273,6 +296,24 @@ class Deliveries:
         if link.copies and facts.time_ns - link.copies[0].time_ns > OWED_NS:
             delivered.look_at_copies(self.report, link, facts.time_ns, OWED_NS)
         self.settle(facts.time_ns)
+
+    def _unclaimed(
+        self, broker: Broker, link: Link, packet: Packet, facts: Publish, new: bool, found: list[Subscription],
+        message: Message | None,
+    ) -> Message | None:  # fmt: skip
+        """The will that this is, if nobody is known to have published it for this client; it may become known later.
+        message: one that looks like it."""
+        will: Message | None = None
+        if broker.wills:
+            due = message is not None or broker.elsewhere(facts) > 0 or broker.is_blind(facts.time_ns)
+            will = self.wills.published(broker, packet, facts, due, link, found)
+        if will is not None:
+            self._will(broker, facts, will)
+            will.unkept = not broker.others and facts.topic not in broker.retained and brings_retained(found)
+        if (will is None or not will.alone) and (message is None or broker.may_be_promised(facts)):
+            if new and (not facts.retain or any_as_published(found)):
+                broker.comes_early(key_of(facts), link, facts)
+        return will
 
     def _retained(self, link: Link, facts: Publish, found: list[Subscription]) -> None:
         """A retained message has come; perhaps before the SUBACK (3.8.4)."""
@@ -312,7 +353,12 @@ class Deliveries:
 
     def connected(self, link: Link, packet: Packet) -> None:
         """A CONNECT."""
-        self.wills.connected(self._broker(link), link, packet)
+        broker = self._broker(link)
+        for other in broker.others:
+            twin = self.opening.clients.get((other.key, link.client_id))
+            if twin is not None:
+                may_be_gone(twin)
+        self.wills.connected(broker, link, packet)
 
     def accepted(self, link: Link, packet: Packet) -> None:
         """A CONNACK: the subscriptions of a session that ended with it are gone."""
@@ -376,7 +422,7 @@ class Deliveries:
                 stands(client, one)
             if one.share or one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
                 continue
-            if client.is_known(link) and link.whole and broker.retained and not broker.several:
+            if client.is_known(link) and link.whole and broker.retained and not broker.others:
                 self._retained_due(broker, link, packet, one)
         link.retained_early = NO_TOPICS
 
@@ -389,10 +435,12 @@ class Deliveries:
         for message in messages:
             if message.time_ns > one.time_ns - SETTLING_NS or len(link.retained_due) >= MOST_TOPICS:
                 continue
+            if over_by(message, broker.longest_ns) >= one.time_ns or may_delete(broker, message):
+                continue
             if message.size == 0 or message.topic in link.retained_early or not fits(message, link):
                 continue
-            if message.topic in broker.wills:
-                continue  # which may have taken its place
+            if broker.may_hold_will(message.topic):
+                continue
             if one.no_local and message.publisher == link.client_id:
                 continue
             if message.expiry >= 0 and packet.time_ns - message.time_ns > message.expiry * SECOND:
@@ -440,7 +488,14 @@ class Deliveries:
             self._forget(broker, client)
         if link.strange:
             broker.strangers -= 1
-        self.wills.ended(broker, link, cut)
+        seen = self.wills.ended(broker, link, cut)
+        if seen and link.will is not None:
+            facts = seen[0][1]
+            message = message_of(link, link.will, facts.time_ns)
+            message.alone = len(broker.wills.get(message.topic, [])) == 1
+            self._will(broker, facts, message)
+            for receiver, one in seen:
+                self._tie(broker, message, receiver, one)
 
     def _cut_off(self, link: Link) -> None:
         """A connection was reset, or closed by the broker: who knows what of the last packets the broker has read."""
@@ -544,6 +599,25 @@ class Deliveries:
         what = f"The message on {message.topic!r} of frame {message.frame} did not reach this subscriber"
         related = [(int(message.frame), "PUBLISH to the broker")]
         self.report.of(rules.DELIVERY_MISSING, link, message.frame, message.time_ns, what, related)
+
+
+def may_be_gone(client: Client) -> None:
+    """It connects at another port: if that is the same broker's, its session may have ended, and its will be taken
+    back."""
+    client.known = False
+    for link in (client.link, client.dead):
+        if link is not None and link.will is not None:
+            link.will.unsure = True
+
+
+def may_delete(broker: Broker, message: Message) -> bool:
+    """May an empty message that came before this one have been retained after it? QoS 2 may count from PUBLISH or from
+    PUBREL on; only what else came on the same connection has an order."""
+    for one in broker.deletions.get(message.topic, NO_MESSAGES):
+        in_order = one.link == message.link and one.qos < 2 and message.qos < 2
+        if not in_order and over_by(one, broker.longest_ns) >= message.time_ns:
+            return True
+    return False
 
 
 def stands(client: Client, one: Subscription) -> None:

@@ -473,16 +473,21 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
 
 
 def belated(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
-    """A request whose answer may have been seen already."""
+    """A PUBLISH whose answer may have been seen already."""
+    early = take_early(link, packet, asker, number)
+    if early is not None:
+        answered(report, link, early, BROKER_SIDE if early.sender == codes.FROM_SERVER else CLIENT_SIDE)
+
+
+def take_early(link: Link, packet: Packet, asker: i64, number: int) -> Packet | None:
+    """The answer to this request, if it was seen before it."""
     sender = codes.FROM_CLIENT if asker == BROKER_SIDE else codes.FROM_SERVER
     for at in range(len(link.early)):
         early = link.early[at]
         if extract.identifier(early) == number and (early.sender == sender) == (early.type != codes.PUBREL):
-            if packet.time_ns - early.time_ns > EARLY_NS:
-                continue
-            del link.early[at]
-            answered(report, link, early, BROKER_SIDE if early.sender == codes.FROM_SERVER else CLIENT_SIDE)
-            return
+            if ASKED[early.type] == packet.type and packet.time_ns - early.time_ns <= EARLY_NS:
+                return link.early.pop(at)
+    return None
 
 
 def flush(report: Report, link: Link, now_ns: i64) -> None:

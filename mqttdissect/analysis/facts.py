@@ -541,6 +541,7 @@ class Link:
         self.bridge = False  # mosquitto's: what it sends does not come back to it
         self.keep_alive_told: i64 = UNKNOWN  # the client's
         self.expiry: i64 = 0  # Session Expiry Interval in seconds; of 3.1 and 3.1.1: 0 or NEVER_EXPIRES
+        self.expiry_least: i64 = 0  # the broker may hold that a DISCONNECT has not made it longer
         self.expiry_told: i64 = 0  # that of a CONNECT of 5.0; `expiry` is the broker's where it says another one
         self.will: Will | None = None
         self.user_name = ""
@@ -660,7 +661,8 @@ class Client:
         self.known = False
         self.known_ns: i64 = UNKNOWN  # since when
         self.session = False
-        self.expiry: i64 = 0
+        self.expiry: i64 = 0  # those of its last connection
+        self.expiry_least: i64 = 0
         self.dead: Link | None = None  # its last connection, if that left a will
         self.ended_ns: i64 = UNKNOWN  # when its last connection ended, and that one's number
         self.ended: i64 = UNKNOWN

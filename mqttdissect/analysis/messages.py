@@ -144,16 +144,26 @@ def key_of(facts: Publish) -> int:
 
 
 def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i64, longest_ns: i64) -> Message | None:
-    """The oldest of them that this connection has not had, of those published since its subscription, at `since_ns`; if
-    there is none, a retained one, the newest first, or one that was still under way then; else the newest of all."""
+    """The oldest of them that this connection has not had, of those published since its subscription, at `since_ns`:
+    first of all one that its client still has to get, then one that it has not had on an earlier connection. If there
+    is none, a retained one, the newest first, or one that was still under way then; else the newest of all."""
+    client = link.client
+    if facts.retain:  # those that were not retained do not come so
+        candidates = [one for one in candidates if one.retain] or candidates
+    due: Message | None = None
     under_way: Message | None = None
     for message in candidates:
         if message.time_ns > facts.time_ns or had(message, link):
             continue
         if message.time_ns >= since_ns:
-            return message
-        if under_way is None and over_by(message, longest_ns) >= since_ns:
+            if client is None or message.owed_to(client) != UNKNOWN:
+                return message
+            if due is None and all(one.client != link.client_id for one in message.delivered()):
+                due = message
+        elif under_way is None and over_by(message, longest_ns) >= since_ns:
             under_way = message
+    if due is not None:
+        return due
     if under_way is not None and not facts.retain:
         return under_way
     for at in range(len(candidates) - 1, -1, -1):
@@ -187,6 +197,14 @@ def all_as_published(standing: list[Subscription]) -> bool:
         if not one.retain_as_published:
             return False
     return True
+
+
+def any_as_published(standing: list[Subscription]) -> bool:
+    """Does any of them want RETAIN as it was published?"""
+    for one in standing:
+        if one.retain_as_published:
+            return True
+    return False
 
 
 def all_no_local(standing: list[Subscription]) -> bool:

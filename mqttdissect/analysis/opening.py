@@ -306,14 +306,17 @@ class Opening:
         present = link.session_present
         rival = client.link  # the connection before is still open: its session has no time to expire
         if not link.clean and link.version > 3 and client.is_known(link) and link.whole:
-            over = packet.time_ns - client.ended_ns - client.expiry * SECOND  # negative: the session has not expired
+            waited = packet.time_ns - client.ended_ns
+            over = waited - client.expiry * SECOND  # negative: the session has not expired
             expired = rival is None and client.expiry != NEVER_EXPIRES and over > 0
+            left = client.expiry_least * SECOND - waited
+            lasts = rival is not None or client.expiry_least == NEVER_EXPIRES or left > CLOSE_NS // 2
             what = ""
             if present and (not client.session or (client.expiry == 0 and client.ended_ns >= 0)):
                 what = "Session Present is 1, though the client's last connection left no session"
             elif present and expired and over > CLOSE_NS // 2 and client.ended_ns >= 0:
                 what = f"Session Present is 1, though the session expired {milliseconds(over)} before"
-            elif not present and client.session and (rival is not None or client.ended_ns >= 0) and not expired:
+            elif not present and client.session and (rival is not None or client.ended_ns >= 0) and lasts:
                 before = client.ended if rival is None else rival.number
                 what = f"Session Present is 0, though the session of stream {before} has not expired"
             if what:
@@ -329,13 +332,18 @@ class Opening:
         elif not link.whole:
             client.known = False
         link.inherits = goes_on and client.session and client.is_known(link) and client.link is None
-        client.session = link.expiry > 0
-        client.expiry = link.expiry
+        self.expires(link, client, link.expiry, link.expiry)
         client.link = link
         if goes_on:
             carry(client.carried_by_client, link.client_side)
             carry(client.carried_by_broker, link.broker_side)
             client.carries_nothing()
+
+    def expires(self, link: Link, client: Client, least: i64, most: i64) -> None:
+        """For how long the session is kept when the connection is over, in seconds."""
+        client.session = most > 0
+        client.expiry = link.expiry = most
+        client.expiry_least = link.expiry_least = least
 
     def auth(self, link: Link, packet: Packet, side: i64) -> None:
         """An AUTH (4.12)."""
@@ -395,13 +403,11 @@ class Opening:
         if packet.version >= 5:
             packets.disconnect(report, link, packet, side)
             expiry = extract.integer(extract.properties(packet, False), extract.SESSION_EXPIRY, UNKNOWN)
-            if side == CLIENT_SIDE and link.client is not None and (expiry == 0 or (expiry > 0 and link.expiry_told)):
-                if crosses or (expiry and not link.expiry):
-                    link.client.known = False  # who knows what the broker makes of it
-                if not crosses:
-                    link.expiry = expiry
-                    link.client.expiry = expiry
-                    link.client.session = expiry > 0
+            client = link.client if side == CLIENT_SIDE else None
+            if client is not None and client.link is link and (expiry == 0 or (expiry > 0 and link.expiry_told)):
+                limited = crosses or link.expiry < link.expiry_told  # by the broker, which may do so again
+                least = min(expiry, link.expiry) if limited else expiry
+                self.expires(link, client, least, max(expiry, link.expiry) if crosses else expiry)
         if side == BROKER_SIDE and packet.version >= 5:
             report.at(
                 rules.DISCONNECTED_BY_BROKER, packet, f"The broker ends the connection: {extract.code_name(packet)}"

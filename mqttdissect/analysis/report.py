@@ -1,5 +1,6 @@
 """Where findings are made: what the user wants of a rule, whose fault it is, which bytes show it."""
 
+from collections import deque
 from typing import Final, final
 
 from mypy_extensions import i64
@@ -18,11 +19,18 @@ CLOSES: Final = frozenset([  # rules besides those of malformed packets whose br
     "retain-unavailable", "auth-unasked", "auth-method-changed", "auth-order", "auth-data-without-method",
     "subscription-identifier-from-client", "dup-on-qos-0", "second-connack", "client-identifier-empty",
 ])  # fmt: skip
+HELD: Final = frozenset([  # rules that are not broken if the capture lacks what somebody else has published
+    "delivered-twice", "will-after-disconnect", "will-changed", "will-early",
+])  # fmt: skip
+LOSSES_NS: Final = 60_000_000_000  # in which it becomes known that the capture lacks something
+BEFORE_NS: Final = 5_000_000_000  # before a delivery, in which its message may have been published
 
 
 @final
 class Report:
     """`at` reports what a packet shows, `of` what a connection shows; `take` hands out what was found since.
+
+    What the capture's losses could have brought about is held back for a while (`settle`), and not said if there are.
 
     severities: what the user wants, by rule id. counts: findings made, by rule id.
     """
@@ -33,6 +41,7 @@ class Report:
         self.link: Link | None = None  # the connection at hand
         self.closing: i64 = 0  # breaches so far that the other side has to answer by closing the connection
         self._found: list[Finding] = []
+        self._held: deque[tuple[Finding, Link]] = deque()
         self._plain: set[str] = set()
 
     def at(
@@ -50,7 +59,9 @@ class Report:
         party = fault or rule.fault
         if party == SENDER:
             party = CLIENT if packet.sender == FROM_CLIENT else BROKER
-        finding = self._add(rule, severity, party, what, packet.frame, packet.time_ns, related)
+        finding = Finding(rule, severity, party, what, packet.frame, packet.time_ns)
+        if related is not None:
+            finding.related = related
         finding.version = packet.version
         finding.packet = packet.name
         finding.stated = stated
@@ -62,7 +73,9 @@ class Report:
         whose = link if link is not None else self.link
         if whose is not None and whose.number == finding.stream:
             finding.client = whose.client_id
-            whose.findings += 1
+            self._hold(finding, whose)
+        else:
+            self._add(finding)
 
     def of(
         self, rule: Rule, link: Link, frame: i64, time_ns: i64, what: str,
@@ -72,27 +85,41 @@ class Report:
         severity = self._severity(rule)
         if severity == OFF:
             return
-        finding = self._add(rule, severity, fault or rule.fault, what, frame, time_ns, related)
+        finding = Finding(rule, severity, fault or rule.fault, what, frame, time_ns)
+        if related is not None:
+            finding.related = related
         finding.version = link.version
         finding.stated = stated
         finding.stream = link.number
         finding.client = link.client_id
         finding.frames = [int(frame)]
-        link.findings += 1
+        self._hold(finding, link)
 
     def _severity(self, rule: Rule) -> i64:
         return self.severities.get(rule.id, int(rule.severity)) if self.severities else rule.severity
 
-    def _add(
-        self, rule: Rule, severity: i64, fault: str, what: str, frame: i64, time_ns: i64,
-        related: list[tuple[int, str]] | None,
-    ) -> Finding:  # fmt: skip
-        finding = Finding(rule, severity, fault, what, frame, time_ns)
-        if related is not None:
-            finding.related = related
-        self.counts[rule.id] = self.counts.get(rule.id, 0) + 1
+    def _hold(self, finding: Finding, link: Link) -> None:
+        if finding.rule.id in HELD:
+            self._held.append((finding, link))
+        else:
+            link.findings += 1
+            self._add(finding)
+
+    def _add(self, finding: Finding) -> None:
+        self.counts[finding.rule.id] = self.counts.get(finding.rule.id, 0) + 1
         self._found.append(finding)
-        return finding
+
+    def settle(self, now_ns: i64) -> None:
+        """Say what was held back long enough, if the capture was not found to lack anything since."""
+        while self._held and now_ns - self._held[0][0].time_ns > LOSSES_NS:
+            finding, link = self._held.popleft()
+            if link.losses.last_ns < 0 or link.losses.last_ns < finding.time_ns - BEFORE_NS:
+                link.findings += 1
+                self._add(finding)
+
+    def withdraw(self, frame: i64) -> None:
+        """What was held back of this frame is explained."""
+        self._held = deque([one for one in self._held if one[0].frame != frame])
 
     def named(self, link: Link) -> None:
         """The connection's client identifier has become known: what was found in its CONNECT is that client's."""

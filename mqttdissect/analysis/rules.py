@@ -862,7 +862,8 @@ RETAINED_STALE: Final = Rule(
 )
 RETAINED_UNWANTED: Final = Rule(
     "retained-unwanted", ERROR, BROKER, "Retained message against retain handling",
-    "Retain handling 1 asks for retained messages only where the subscription is new, 2 for none.",
+    "Retain handling 1 asks for retained messages only where the subscription is new, 2 for none; a shared one brings "
+    "none.",
     "A broker without support for retain handling.",
     "", "", "[MQTT-3.3.1-11]",
 )

@@ -15,14 +15,16 @@ from mypy_extensions import i64
 from mqttdissect.analysis import rules
 from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
 from mqttdissect.analysis.exchange import milliseconds
-from mqttdissect.analysis.facts import CLIENT_SIDE, CONNECTED, Client, Link, Message, Publish, Subscription
-from mqttdissect.analysis.messages import blocked
+from mqttdissect.analysis.facts import CLIENT_SIDE, CONNECTED, Client, Link, Message, Publish, Subscription, Will
+from mqttdissect.analysis.messages import any_as_published, blocked, key_of
 from mqttdissect.analysis.report import Report
+from mqttdissect.analysis.rule import Rule
 from mqttdissect.mqtt.packet import Packet
 
 SECOND: Final = 1_000_000_000
 LONGEST_DELAY: Final = 10 * 365 * 24 * 3600  # seconds of a will that anybody waits for
 LATEST_NS: Final = 1 << 62  # beyond that, times are nonsense and sums of them too large
+LONGEST: Final = 1 << 28  # bytes of a packet
 MOST_WILLS: Final = 512  # topics of wills of connections that have ended,
 MOST_ALIKE: Final = 512  # and wills of one topic
 
@@ -40,25 +42,29 @@ class Wills:
         self, broker: Broker, packet: Packet, facts: Publish, due: bool, link: Link, found: list[Subscription]
     ) -> Message | None:
         """The message of a will that the broker publishes now, on this connection for the subscriptions found, if this
-        is one. due: only one that is due, and that nobody has seen yet."""
+        is one. due: only one that is due, and that nobody has seen yet, since it may be another message."""
         of_topic = broker.wills.get(facts.topic)
-        if not due and facts.topic in broker.will_owners:
-            broker.unclaimed[facts.topic] = (facts.digest, int(facts.frame), int(facts.time_ns))
         if of_topic is None:
             return None
         dead: Link | None = None
         alike = 0
         old = may_be_old(link, facts, found)
+        promised = broker.may_be_promised(facts)
         for one in of_topic:
             if one.will is None or hash(one.will.payload) != facts.digest:
                 continue
-            if one.will.came_back and one.will.cancelled and packet.time_ns - one.will.due_ns > OWED_NS:
+            over = (one.will.came_back and one.will.cancelled) or (promised and not old)
+            if over and packet.time_ns - one.will.due_ns > OWED_NS:
                 continue
             alike += 1
-            if due and (one.will.fired or one.will.cancelled or not 0 <= packet.time_ns - one.will.due_ns < OWED_NS):
+            late = packet.time_ns - one.will.due_ns
+            early = late < 0 and not one.will.came_back and not one.will.unsure
+            if due and (one.will.fired or one.will.cancelled or late >= OWED_NS or early):
                 continue
-            if old and not one.will.fired and (one.will.cancelled or one.will.due_ns - packet.time_ns > SECOND):
+            if old and not one.will.fired and (one.will.cancelled or late < -SECOND):
                 continue  # another message that looks like it
+            if old and facts.retain and not one.will.retain:
+                continue
             dead = one
         if dead is None:
             if not due and not alike and not old:
@@ -66,48 +72,30 @@ class Wills:
             return None
         will = dead.will
         assert will is not None
-        related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
         if will.fired == 0:
             will.fired = packet.frame
             dead.will_frame = packet.frame
-            early = will.due_ns - packet.time_ns
-            if will.unsure or alike > 1:
-                pass
-            elif will.cancelled and will.came_back:
-                what = f"The will of {dead.client_id!r} is published, though it came back before the delay was over"
-                self.report.at(rules.WILL_EARLY, packet, what, related=related, stated="[MQTT-3.1.3-9]")
-            elif will.cancelled:
-                what = f"The will of {dead.client_id!r} is published, though its DISCONNECT cancelled it"
-                self.report.at(rules.WILL_AFTER_DISCONNECT, packet, what, related=related)
-            elif early > SECOND and not will.came_back:
-                what = f"The will of {dead.client_id!r} is published {milliseconds(early)} before its delay is over"
-                self.report.at(rules.WILL_EARLY, packet, what, related=related)
-        since = will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns
-        message = Message(will.topic, will.qos, will.retain, dead.connect_frame, since)
-        message.publisher = dead.client_id
-        message.link = dead.number
-        message.will = True
-        message.version = dead.version
-        message.properties = will.properties
-        message.alone = alike == 1 and not due
-        message.settled = True
-        message.size = facts.size
-        message.length = len(packet.data)
+            wrong = breaks(dead, will, packet.time_ns) if alike == 1 else None
+            if wrong is not None:
+                rule, what, stated = wrong
+                self.report.at(rule, packet, what, related=of_will(dead), stated=stated)
+                broker.comes_early(key_of(facts), link, facts)  # or it is another message
+        message = message_of(dead, will, will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns)
+        message.alone = alike == 1 and not due and not promised
         return message
 
     def _changed(self, broker: Broker, of_topic: list[Link], packet: Packet, facts: Publish) -> None:
         """A message on a will's topic, when the will is due, that nobody published: the will, changed; unless it may be
         the will of another, or come from somebody who is not known."""
-        if len(of_topic) > 1 or broker.will_owners.get(facts.topic, 0) or broker.strangers:
+        if len(of_topic) > 1 or facts.topic in broker.will_owners or broker.strangers:
             return
         for dead in of_topic:
             will = dead.will
             if will is None or will.fired or will.cancelled or facts.retain:
                 continue
             if 0 <= packet.time_ns - will.due_ns < SETTLING_NS and facts.time_ns - dead.end_ns < SETTLING_NS:
-                related = [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
                 what = f"A message on the will topic of {dead.client_id!r} that is not its will"
-                self.report.at(rules.WILL_CHANGED, packet, what, related=related)
+                self.report.at(rules.WILL_CHANGED, packet, what, related=of_will(dead))
                 will.fired = packet.frame
                 return
 
@@ -125,7 +113,7 @@ class Wills:
     def accepted(self, broker: Broker, link: Link) -> None:
         """A CONNACK with success."""
         if link.will is not None:
-            broker.will_owners[link.will.topic] = broker.will_owners.get(link.will.topic, 0) + 1
+            broker.promises(link.will)
         client = link.client
         dead = client.dead if client is not None else None
         if client is not None and dead is not None and dead.will is not None:
@@ -156,25 +144,28 @@ class Wills:
             if not of_topic:
                 del broker.wills[dead.will.topic]
 
-    def ended(self, broker: Broker, link: Link, cut: bool) -> None:
-        """The connection is over. cut: nobody knows what of its last packets the broker has read."""
+    def ended(self, broker: Broker, link: Link, cut: bool) -> list[tuple[Link, Publish]]:
+        """The connection is over. cut: nobody knows what of its last packets the broker has read. The deliveries of the
+        will, if it was published before the connection was seen to end."""
         client = link.client
         will = link.will
         if will is None or link.connack_frame == 0 or link.code != 0:
-            return
+            return []
         if cut and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
             will.unsure = True
         if link.rival_frame and link.version == 3:
             will.unsure = True
-        owners = broker.will_owners.pop(will.topic, 0)
-        if owners > 1:
-            broker.will_owners[will.topic] = owners - 1
+        broker.promised(will)
         if not link.captured_end:
-            return
-        delay = will.delay if link.expiry > will.delay else link.expiry
+            return []
+        delay = min(will.delay, link.expiry)
+        if link.expiry_least < delay:
+            will.unsure = True
         will.due_ns = link.end_ns
         if not will.cancelled and link.end_ns < LATEST_NS:
             will.due_ns += min(delay, LONGEST_DELAY) * SECOND
+        if link.rival_frame:
+            will.came_back = will.due_ns > link.end_ns
         if len(broker.wills) >= MOST_WILLS:
             del broker.wills[next(iter(broker.wills))]
         of_topic = broker.wills.setdefault(will.topic, [])
@@ -190,11 +181,22 @@ class Wills:
             client.dead = link
             if client.link is not None and client.link is not link:
                 self._comes_back(link, client.link)
-        seen = broker.unclaimed.pop(will.topic, None)
-        if seen is not None and seen[0] == hash(will.payload) and link.end_ns - seen[2] < SETTLING_NS:
-            will.fired = seen[1]  # before the broker closed the connection
+        key = hash((will.topic, hash(will.payload)))
+        seen = broker.came_early(key, link.end_ns - SETTLING_NS) if broker.early else []
+        seen = [one for one in seen if one[0] is not link]
+        if seen and will.cancelled and seen[0][1].time_ns < link.disconnect_ns:
+            return []  # a message that looks like it
+        if seen:
+            receiver, facts = seen[0]
+            self.report.withdraw(facts.frame)
+            will.fired = link.will_frame = facts.frame
+            wrong = breaks(link, will, facts.time_ns)
+            if wrong is not None and not facts.retain and key not in broker.recent:
+                rule, what, stated = wrong
+                self.report.of(rule, receiver, facts.frame, facts.time_ns, what, of_will(link), stated=stated)
         elif not will.cancelled and link.whole:
             self._owe(broker, link)
+        return seen
 
     def _owe(self, broker: Broker, link: Link) -> None:
         """Is there anybody who would see the will? Then that it does not come is noticed."""
@@ -220,6 +222,7 @@ class Wills:
 
     def settle(self, now_ns: i64) -> None:
         """Look at the wills whose time is over."""
+        self.report.settle(now_ns)
         if now_ns - self._first_ns <= OWED_NS:
             return
         waiting = self._due
@@ -245,6 +248,43 @@ class Wills:
         self.report.of(rules.WILL_NOT_PUBLISHED, link, link.end_frame, link.end_ns, what, related)
 
 
+def breaks(dead: Link, will: Will, now_ns: i64) -> tuple[Rule, str, str] | None:
+    """The rule that the broker breaks if it publishes the will now, how, and what states it; None if it may."""
+    early = will.due_ns - now_ns
+    if will.unsure:
+        return None
+    if will.cancelled and will.came_back:
+        what = f"The will of {dead.client_id!r} is published, though it came back before the delay was over"
+        return rules.WILL_EARLY, what, "[MQTT-3.1.3-9]"
+    if will.cancelled:
+        what = f"The will of {dead.client_id!r} is published, though its DISCONNECT cancelled it"
+        return rules.WILL_AFTER_DISCONNECT, what, ""
+    if early > SECOND and not will.came_back:
+        what = f"The will of {dead.client_id!r} is published {milliseconds(early)} before its delay is over"
+        return rules.WILL_EARLY, what, ""
+    return None
+
+
+def of_will(dead: Link) -> list[tuple[int, str]]:
+    """Where the will comes from."""
+    return [(int(dead.connect_frame), "the CONNECT with the will"), (int(dead.end_frame), "its end")]
+
+
+def message_of(dead: Link, will: Will, since_ns: i64) -> Message:
+    """The will as a message of then."""
+    message = Message(will.topic, will.qos, will.retain, dead.connect_frame, since_ns)
+    message.publisher = dead.client_id
+    message.link = dead.number
+    message.will = True
+    message.version = dead.version
+    message.properties = will.properties
+    message.expiry = will.expiry
+    message.settled = True
+    message.size = len(will.payload)
+    message.length = message.size + 4 * len(will.topic) if will.properties is None else LONGEST
+    return message
+
+
 def may_be_old(link: Link, facts: Publish, found: list[Subscription]) -> bool:
     """May this delivery be of a message from long ago: one that is sent again, that was retained, or that waited for
     its receiver? found: the subscriptions that it is for, as far as they are known."""
@@ -256,7 +296,7 @@ def may_be_old(link: Link, facts: Publish, found: list[Subscription]) -> bool:
         return True
     if not facts.retain:
         return False
-    if not any(one.retain_as_published for one in found):
+    if not any_as_published(found):
         return True
     return facts.time_ns - max([one.time_ns for one in found]) < OWED_NS
 

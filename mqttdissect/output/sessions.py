@@ -194,6 +194,7 @@ def as_json(link: Link, findings: list[Finding]) -> dict[str, object]:
         else None,
         "clean_start": link.clean if link.connect_frame else None,
         "session_expiry": int(link.expiry) if v5 and link.connect_frame else None,
+        "session_expiry_least": int(link.expiry_least) if v5 and link.connect_frame else None,
         "session_present": link.session_present if link.connack_frame else None,
         "code": int(link.code) if link.code >= 0 else None,
         "code_name": code_words(link) or None,
@@ -240,8 +241,7 @@ def page(link: Link, findings: list[Finding], first_ns: int, theme: Theme) -> st
         clean = ("clean start" if v5 else "clean session") if link.clean else ("resume" if v5 else "persistent session")
         parts = [f"MQTT {VERSIONS[int(link.version)]}", clean]
         if v5:
-            expiry = "never" if link.expiry == NEVER_EXPIRES else f"after {link.expiry} s"
-            parts.append(f"session expires {expiry}" if link.expiry else "session ends with the connection")
+            parts.append(expiry_words(link))
         keep = "off" if link.keep_alive == 0 else f"{link.keep_alive} s"
         if link.keep_alive != link.keep_alive_told:
             keep += f" (the broker's; the client said {link.keep_alive_told} s)"
@@ -283,6 +283,15 @@ def page(link: Link, findings: list[Finding], first_ns: int, theme: Theme) -> st
     if len(findings) > MOST_FINDINGS:
         line("", f"… and {len(findings) - MOST_FINDINGS} more findings; mqttdissect check lists all")
     return "\n".join(lines) + "\n"
+
+
+def expiry_words(link: Link) -> str:
+    """When its session is over, by the last that was said of it."""
+    if link.expiry == 0:
+        return "session ends with the connection"
+    most = "never" if link.expiry == NEVER_EXPIRES else f"after {link.expiry} s"
+    least = f"after {link.expiry_least} s (the broker's) or " if link.expiry_least < link.expiry else ""
+    return f"session expires {least}{most}"
 
 
 def limits_words(limits: Limits, broker: bool) -> str:
