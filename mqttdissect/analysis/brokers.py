@@ -33,7 +33,7 @@ class Broker:
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash
-        self.early: dict[int, list[tuple[Link, Publish]]] = {}  # what nobody has published yet, by topic and digest
+        self.early: dict[int, list[tuple[Link, Publish]]] = {}  # what may be one of these wills, by topic and digest
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
@@ -107,7 +107,7 @@ class Broker:
             self.topics.remove(topic)
 
     def comes_early(self, key: int, link: Link, facts: Publish) -> None:
-        """Perhaps the message is captured later, or its publisher dies later, than it is delivered."""
+        """Perhaps it is a will, and its client is seen to die later."""
         same = self.early.get(key)
         if same is None or facts.time_ns - same[0][1].time_ns > SETTLING_NS:
             if len(self.early) >= MOST_EARLY:

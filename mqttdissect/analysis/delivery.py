@@ -52,6 +52,7 @@ from mqttdissect.analysis.messages import (
     first_due,
     fits,
     had,
+    is_copy,
     is_over,
     key_of,
     over_by,
@@ -160,23 +161,14 @@ class Deliveries:
         if self.watching:
             self._watched.append(message)
         if found and link.state == CONNECTED and link.violation < 0:
-            self._owe(found, link, message)
+            self._owe(broker, found, link, message, facts)
         if facts.has_properties:
             message.properties = extract.properties(packet, False)
             message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
         self._keep(broker, key_of(facts), message, facts.time_ns)
-        if broker.early:
-            self._came_early(broker, message, facts.time_ns)
         if message.owes:
             self._owing.append(message)
         self.settle(facts.time_ns)
-
-    def _came_early(self, broker: Broker, message: Message, now_ns: i64) -> None:
-        """Some got it before it was known."""
-        for link, facts in broker.came_early(message.key, now_ns - SWAPPED_NS):
-            if facts.qos <= message.qos:
-                self._tie(broker, message, link, facts)
-                self.report.withdraw(facts.frame)
 
     def _keep(self, broker: Broker, key: int, message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
@@ -204,7 +196,9 @@ class Deliveries:
                 if not kept:
                     del recent[old.key]
 
-    def _owe(self, found: list[tuple[Client, Subscription]], link: Link, message: Message) -> None:
+    def _owe(
+        self, broker: Broker, found: list[tuple[Client, Subscription]], link: Link, message: Message, facts: Publish
+    ) -> None:
         """Who of those that have subscribed has to get it?"""
         for client, one in found:
             if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
@@ -219,6 +213,13 @@ class Deliveries:
                 continue
             if receiver.state != CONNECTED or (receiver.version < 4 and not receiver.clean):
                 continue  # in MQTT 3.1 a broker does not say that it has lost a session
+            stray = receiver.stray
+            if stray is not None and message.time_ns - stray.time_ns < SWAPPED_NS and is_copy(stray, facts):
+                receiver.stray = None
+                self._tie(broker, message, receiver, stray)
+                self.report.withdraw(stray.frame)
+            if message.deliveries and had(message, receiver):
+                continue
             if fits(message, receiver) and message.owe(client, receiver.number, MOST_OWED):
                 expect(receiver, client, message)
 
@@ -304,14 +305,16 @@ class Deliveries:
         """The will that this is, if nobody is known to have published it for this client; it may become known later.
         message: one that looks like it."""
         will: Message | None = None
-        if broker.wills:
+        if facts.topic in broker.wills:
             due = message is not None or broker.elsewhere(facts) > 0 or broker.is_blind(facts.time_ns)
             will = self.wills.published(broker, packet, facts, due, link, found)
         if will is not None:
             self._will(broker, facts, will)
             will.unkept = not broker.others and facts.topic not in broker.retained and brings_retained(found)
-        if (will is None or not will.alone) and (message is None or broker.may_be_promised(facts)):
-            if new and (not facts.retain or any_as_published(found)):
+        if new and (will is None or not will.alone) and (not facts.retain or any_as_published(found)):
+            if message is None:
+                link.stray = facts
+            if broker.will_owners and broker.may_be_promised(facts):
                 broker.comes_early(key_of(facts), link, facts)
         return will
 

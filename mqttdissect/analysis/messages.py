@@ -138,6 +138,12 @@ def had(message: Message, link: Link) -> bool:
     return False
 
 
+def is_copy(delivery: Publish, published: Publish) -> bool:
+    """Is it of that message, as far as its topic, payload and QoS tell?"""
+    same = delivery.topic == published.topic and delivery.qos <= published.qos
+    return same and delivery.digest == published.digest
+
+
 def key_of(facts: Publish) -> int:
     """Of messages that look alike: the hash of topic and digest."""
     return hash((facts.topic, facts.digest))

@@ -16,7 +16,7 @@ from mqttdissect.analysis import rules
 from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
 from mqttdissect.analysis.exchange import milliseconds
 from mqttdissect.analysis.facts import CLIENT_SIDE, CONNECTED, Client, Link, Message, Publish, Subscription, Will
-from mqttdissect.analysis.messages import any_as_published, blocked, key_of
+from mqttdissect.analysis.messages import any_as_published, blocked
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import Rule
 from mqttdissect.mqtt.packet import Packet
@@ -79,7 +79,7 @@ class Wills:
             if wrong is not None:
                 rule, what, stated = wrong
                 self.report.at(rule, packet, what, related=of_will(dead), stated=stated)
-                broker.comes_early(key_of(facts), link, facts)  # or it is another message
+                link.stray = facts  # or it is another message
         message = message_of(dead, will, will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns)
         message.alone = alike == 1 and not due and not promised
         return message
