@@ -562,7 +562,7 @@ class Deliveries:
             if link.end_ns - since_ns > 2 * SECOND:
                 what = f"The retained message on {topic!r} was not sent for the new subscription"
                 rule = rules.RETAINED_DISCARDED if may_go else rules.RETAINED_MISSING
-                self.report.of(rule, link, link.end_frame, link.end_ns, what, [(frame, "the retained PUBLISH")])
+                self.report.of(rule, link, link.end_frame, link.end_ns, what, [(frame, "the retained message")])
 
     # What is owed
 
