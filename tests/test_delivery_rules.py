@@ -8,6 +8,8 @@ import pytest
 from conversations import (
     CLOSE,
     DISCONNECT,
+    PINGREQ,
+    PINGRESP,
     C,
     S,
     Timed,
@@ -21,9 +23,10 @@ from conversations import (
     unsuback,
     unsubscribe,
 )
-from support import packet, text
+from support import CLIENT, Stream, packet, pcap, text
 
 from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.brokers import MOST_BROKERS
 from mqttdissect.analysis.rule import NOTE
 from mqttdissect.analysis.wills import MOST_ALIKE
 from mqttdissect.pipeline import Dissector
@@ -513,6 +516,31 @@ def test_the_retained_message_and_one_that_looks_like_it_are_two(level: int) -> 
     assert rules([*opened, *again, *live, *got(level, 0.6, "a", qos=2, number=3)]) == ["delivered-twice"]
 
 
+@pytest.mark.parametrize("ports", [1, 50])
+def test_brokers_are_bounded(ports: int) -> None:
+    """Somebody looks for brokers, at very many addresses; one to which clients connect now and then stays known."""
+    asked, granted = subscribing(4, ("a/#", 0))
+    reader = Stream().handshake().client(connect("r")).server(connack()).client(asked).server(granted)
+    frames = reader.frames.copy()
+    for number in range(MOST_BROKERS + 500):
+        address = bytes([20, *(number // ports).to_bytes(3, "big")])
+        found = Stream(destination=(address, 1000 + number % ports)).handshake().client(connect(f"s{number}"))
+        frames += found.server(connack()).client(DISCONNECT).fin().frames
+        if number % 1000 == 0:
+            frames += Stream(source=(CLIENT[0], 1000 + number)).handshake().client(connect(f"o{number}")).frames
+    writer = Stream(source=(CLIENT[0], 900)).handshake().client(connect("w")).server(connack())
+    frames += writer.client(publish("a/b", "lost")).client(PINGREQ).server(PINGRESP).frames
+    frames += reader.client(PINGREQ).server(PINGRESP).frames[-2:]
+    dissector = Dissector(ports=frozenset([1883, *range(1000, 1050)]))
+    analysis = dissector.analysis = Analysis()
+    dissector.feed(pcap(frames, pauses={len(frames) - 2: 10}))
+    brokers = list(analysis.deliveries.brokers)
+    assert len(brokers) <= MOST_BROKERS
+    assert max(len(one.others) for one in brokers) == min(ports - 1, 16)
+    dissector.close()
+    assert "delivery-missing" in {one.rule.id for one in analysis.take()}
+
+
 def test_wills_of_one_topic_are_bounded() -> None:
     """Clients with new identifiers, one after the other, that all leave the same will."""
     asked, granted = subscribing(4, ("gone", 0))
@@ -527,9 +555,7 @@ def test_wills_of_one_topic_are_bounded() -> None:
     dissector = Dissector()
     analysis = dissector.analysis = Analysis()
     dissector.feed(timed(sorted(events, key=lambda event: event.time)))
-    assert [len(links) for broker in analysis.deliveries.brokers.values() for links in broker.wills.values()] == [
-        MOST_ALIKE
-    ]
+    assert [len(links) for broker in analysis.deliveries.brokers for links in broker.wills.values()] == [MOST_ALIKE]
     dissector.close()
     assert {one.rule.id for one in analysis.take() if one.severity > NOTE} <= {"reconnect-storm"}
 

@@ -1,5 +1,6 @@
-"""What is known of one broker, and how much time it gets."""
+"""What is known of each broker, and how much time it gets."""
 
+from collections.abc import Iterator
 from typing import Final, final
 
 from mypy_extensions import i64
@@ -8,6 +9,8 @@ from mqttdissect.analysis.facts import Link, Message, Publish, Will
 from mqttdissect.analysis.matching import Filters, Topics
 
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
+MOST_BROKERS: Final = 4096
+MOST_PORTS: Final = 16  # of one address
 MOST_RETAINED: Final = 10_000  # messages of one broker
 MOST_DELETIONS: Final = 8  # of one topic that may come late
 NO_LINKS: Final[list[Link]] = []
@@ -128,3 +131,55 @@ class Broker:
     def looks_for(self, topic: str) -> bool:
         """May a message on this topic be taken for a will, or for that of somebody who is not known?"""
         return self.strangers > 0 or bool(self.others) or topic in self.will_owners or topic in self.wills
+
+
+@final
+class Brokers:
+    """All of them, by address and port. Of very many, those are forgotten to which no client has connected for longest:
+    then nothing is said of what they should know."""
+
+    def __init__(self) -> None:
+        self._all: dict[bytes, Broker] = {}
+        self._hosts: dict[bytes, list[Broker]] = {}  # by address
+
+    def __iter__(self) -> Iterator[Broker]:
+        return iter(self._all.values())
+
+    def get(self, key: bytes) -> Broker | None:
+        """None if nothing is known of it."""
+        return self._all.get(key)
+
+    def of(self, key: bytes) -> Broker:
+        """One that is new, if nothing is known of it."""
+        broker = self._all.get(key)
+        return broker if broker is not None else self._meet(key)
+
+    def connects(self, broker: Broker) -> None:
+        """A client connects to it."""
+        if len(self._all) > MOST_BROKERS // 2:
+            self._all.pop(broker.key, None)
+            self._all[broker.key] = broker
+
+    def _meet(self, key: bytes) -> Broker:
+        if len(self._all) >= MOST_BROKERS:
+            for old in list(self._all.values())[: MOST_BROKERS // 8]:
+                self._forget(old)
+        broker = self._all[key] = Broker(key)
+        neighbours = self._hosts.setdefault(key[:-2], [])
+        broker.others = neighbours.copy()
+        for other in neighbours:
+            if len(other.others) < MOST_PORTS:
+                other.others.append(broker)
+        if len(neighbours) < MOST_PORTS:
+            neighbours.append(broker)
+        return broker
+
+    def _forget(self, old: Broker) -> None:
+        del self._all[old.key]
+        neighbours = self._hosts.get(old.key[:-2])
+        if neighbours is not None and old in neighbours:
+            neighbours.remove(old)
+            if not neighbours:
+                del self._hosts[old.key[:-2]]
+        for other in old.others:
+            other.others = [one for one in other.others if one is not old]

@@ -20,7 +20,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import delivered, extract, rules
-from mqttdissect.analysis.brokers import MOST_RETAINED, OWED_NS, SETTLING_NS, Broker
+from mqttdissect.analysis.brokers import MOST_RETAINED, OWED_NS, SETTLING_NS, Broker, Brokers
 from mqttdissect.analysis.exchange import is_late
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
@@ -69,7 +69,6 @@ from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
-MOST_PORTS: Final = 16  # of one address
 SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
@@ -84,9 +83,8 @@ class Deliveries:
     def __init__(self, report: Report, opening: Opening) -> None:
         self.report = report
         self.opening = opening
-        self._at = Broker(b"")  # the one that was last looked at
-        self.brokers: dict[bytes, Broker] = {self._at.key: self._at}
-        self._hosts: dict[bytes, list[Broker]] = {}  # by address
+        self.brokers = Brokers()
+        self._at = self.brokers.of(b"")  # the one that was last looked at
         self._window: deque[Message] = deque()  # oldest first
         self._owing: deque[Message] = deque()  # those of them that are not settled
         self.wills = Wills(report)
@@ -106,15 +104,7 @@ class Deliveries:
             link.broker = key
         if key is self._at.key:
             return self._at
-        broker = self.brokers.get(key)
-        if broker is None:
-            broker = self.brokers[key] = Broker(key)
-            at_address = self._hosts.setdefault(key[:-2], [])
-            for other in at_address:
-                other.others.append(broker)
-                broker.others.append(other)
-            if len(at_address) < MOST_PORTS:
-                at_address.append(broker)
+        broker = self.brokers.of(key)
         self._at = broker
         return broker
 
@@ -172,22 +162,23 @@ class Deliveries:
 
     def _keep(self, broker: Broker, key: int, message: Message, now_ns: i64) -> None:
         """Remember a message, and forget those that are old or too many."""
-        message.broker = broker.key
+        recent = broker.recent
+        message.among = recent
         message.key = key
-        same = broker.recent.get(key)
+        same = recent.get(key)
         if same is None:
-            broker.recent[key] = message
+            recent[key] = message
         elif isinstance(same, list):
             same.append(message)
         else:
-            broker.recent[key] = [same, message]
+            recent[key] = [same, message]
         window = self._window
         window.append(message)
         while window and (len(window) > MOST_MESSAGES or now_ns - window[0].time_ns > WINDOW_NS):
             old = window.popleft()
             old.settled = True
             old.dropped = True
-            recent = self.brokers[old.broker].recent
+            recent = old.among
             kept = recent.get(old.key)
             if kept is old:
                 del recent[old.key]
@@ -357,6 +348,7 @@ class Deliveries:
     def connected(self, link: Link, packet: Packet) -> None:
         """A CONNECT."""
         broker = self._broker(link)
+        self.brokers.connects(broker)
         for other in broker.others:
             twin = self.opening.clients.get((other.key, link.client_id))
             if twin is not None:

@@ -224,6 +224,9 @@ class Delivery:
         self.took_ns = took_ns
 
 
+NO_RECENT: Final[dict[int, object]] = {}
+
+
 @final
 @mypyc_attr(acyclic=True)
 class Message:
@@ -234,14 +237,14 @@ class Message:
     size: bytes of its payload; length: of the packet that it came in. request: its handshake, of QoS 1 and 2. settled:
     what it owes has been looked at.
     cut: its connection was cut off right behind it. dropped: no delivery is tied to it any more. alone: of a will, no
-    other one looks like it; unkept: of a will, nothing was retained on its topic. broker, key: where it is kept, a
-    broker's address and port and a hash.
+    other one looks like it; unkept: of a will, nothing was retained on its topic. among, key: where it is kept,
+    the lately published messages of its broker, and a hash.
 
     Many are kept, and most are owed to one client: the first needs no table.
     """
 
     __slots__ = (
-        "_client", "_link", "_others", "alone", "broker", "cut", "deliveries", "dropped", "expiry", "first", "frame",
+        "_client", "_link", "_others", "alone", "among", "cut", "deliveries", "dropped", "expiry", "first", "frame",
         "key", "last", "length", "link", "order", "owes", "properties", "publisher", "qos", "request", "retain",
         "settled", "shares", "size", "time_ns", "topic", "unkept", "version", "will",
     )  # fmt: skip
@@ -256,7 +259,7 @@ class Message:
         self.unkept = False
         self.time_ns = time_ns
         self.key: int = 0
-        self.broker = b""
+        self.among = NO_RECENT
         self.link: i64 = UNKNOWN
         self.qos = qos
         self.order: i64 = 0
