@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,28 @@ import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
-from support import ACK, CONNACK, PINGREQ, PSH, RST, SYN, Stream, connect, dissect, names, packet, pcap, publish, text
+from support import (
+    ACK,
+    CONNACK,
+    PINGREQ,
+    PSH,
+    RST,
+    SYN,
+    Stream,
+    connect,
+    dissect,
+    names,
+    packet,
+    pcap,
+    publish,
+    text,
+    varint,
+)
 
+from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.mqtt.connection import ALIAS_COST, MOST_ALIAS_TEXT, Connection
-from mqttdissect.mqtt.registry import TOPIC_NAME, TOPIC_OF_ALIAS
+from mqttdissect.mqtt.cursor import MOST_ITEMS
+from mqttdissect.mqtt.registry import TOPIC_NAME, TOPIC_OF_ALIAS, UNDECODED_BYTES
 from mqttdissect.net.overlap import POLICIES
 from mqttdissect.net.stream import Stream as TcpStream
 from mqttdissect.pipeline import Dissector
@@ -291,3 +310,44 @@ def test_packets_at_the_end_of_long_chains_are_freed() -> None:
         chain = (chain, one)
     del chain
     assert len(dissect(pcap(Stream().handshake().client(connect(), *[PINGREQ] * 3000).frames))) == 3001
+
+
+@pytest.mark.parametrize("kind", ["SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PUBLISH"])
+def test_of_very_long_lists_the_end_is_left_alone(kind: str) -> None:
+    """Hundreds of thousands of items in one packet: fields take a hundred times as much as bytes of it."""
+    none = b"\0\1\0"
+    item, head, first = {
+        "SUBSCRIBE": (b"\0\1a\0", none, 0x82), "SUBACK": (b"\0", none, 0x90), "UNSUBSCRIBE": (b"\0\1a", none, 0xA2),
+        "UNSUBACK": (b"\0", none, 0xB0), "PUBLISH": (b"\x26\0\0\0\0", b"\0\1t", 0x30),
+    }[kind]  # fmt: skip
+    items = item * 3 * MOST_ITEMS
+    behind = varint(len(items)) + items + b"message" if kind == "PUBLISH" else items
+    data = packet(first, head + behind)
+    pieces = [data[at : at + 60000] for at in range(0, len(data), 60000)]
+    stream = Stream().handshake().client(connect(level=5)).server(packet(0x20, b"\0\0\0"))
+    stream = stream.server(*pieces) if kind.endswith("ACK") else stream.client(*pieces)
+    found = dissect(pcap(stream.frames))[-1]
+    assert (found.name, found.malformed) == (kind, None)
+    assert len(found.fields) < 6 * MOST_ITEMS + 10
+    assert sum(field.end - field.start for field in found.leaves()) == len(data)
+    left = [field for field in found.fields if field.spec is UNDECODED_BYTES]
+    assert [left[0].value] == ["behind 32,768 others, too many to look at"]
+    assert left[0].end - left[0].start == 2 * MOST_ITEMS * len(item)
+    if kind == "PUBLISH":
+        assert found.application_message == b"message"
+
+
+def test_filters_that_await_an_answer_are_bounded() -> None:
+    """Thousands in each SUBSCRIBE, none of which is answered; the next one is not judged."""
+    asked = [packet(0x82, struct.pack(">H", number) + b"\0\1a\0" * 3000) for number in range(1, 10)]
+    stream = Stream().handshake().client(connect()).server(CONNACK).client(*asked)
+    answers = [packet(0x90, struct.pack(">H", number) + b"\0" * count) for number, count in ((1, 3000), (9, 1))]
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+    dissector.feed(pcap(stream.server(*answers).frames))
+    (link,) = analysis.open_links
+    assert link.asking == 6000
+    held = [request for request in link.client_side.pending.values() if request.subscriptions is not None]
+    assert len(held) == 2
+    dissector.close()
+    assert "suback-count" not in {one.rule.id for one in analysis.take()}

@@ -280,7 +280,6 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
         link.of(side).reuse(int(number))
         forget(link, side, before)
     request = Request(packet.type, number, packet.frame, packet.time_ns)
-    request.names = extract.filters(packet)
     request.late = is_late(packet)
     link.of(side).orders += 1
     request.order = link.of(side).orders

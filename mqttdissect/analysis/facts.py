@@ -177,7 +177,7 @@ class Request:
     type: of the packet; stage: type of the last packet of its exchange. order: its number among those of its side.
     sent: how many times. carried: from an earlier connection of the session, and not seen again in this one yet.
     late: it was held back by a hole in the stream, its answer may have been seen before it.
-    confirmed: its number among those that had a PUBREC. names: the filters of a SUBSCRIBE or UNSUBSCRIBE.
+    confirmed: its number among those that had a PUBREC. names: the filters of an UNSUBSCRIBE.
     digest, topic: of a PUBLISH.
     """
 
@@ -563,6 +563,7 @@ class Link:
         self.violation_ns: i64 = 0
         self.rival_frame: i64 = 0  # CONNECT of another connection with the same client identifier
         self.rival_ns: i64 = 0
+        self.asking: i64 = 0  # filters of its requests that have no answer yet
         self.subscribed = NO_SUBSCRIPTIONS  # all that it asked for, at most `MOST_LISTED`
         self.will_frame: i64 = 0  # of the PUBLISH that its will became; 0: not seen
         self.captured_end = False

@@ -27,7 +27,7 @@ from mqttdissect.mqtt.codes import SUBACK_RETURN
 from mqttdissect.mqtt.packet import Packet
 
 FAILURE: Final = 0x80
-MOST_SUBSCRIPTIONS: Final = 10_000  # of one client that are kept
+MOST_SUBSCRIPTIONS: Final = 10_000  # of one client that are kept, and filters that await an answer
 
 
 def subscribe(report: Report, link: Link, packet: Packet, request: Request | None) -> None:
@@ -35,8 +35,10 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
     asked = extract.subscriptions(packet)
     if packet.version >= 5 and link.connack_frame:
         limits(report, link, packet, asked)
-    if request is not None:
+    fits = link.asking + len(asked) <= MOST_SUBSCRIPTIONS
+    if request is not None and fits:
         request.subscriptions = asked
+        link.asking += len(asked)
     if link.subscribed is NO_SUBSCRIPTIONS:
         link.subscribed = asked[:MOST_LISTED]
     elif len(link.subscribed) < MOST_LISTED:
@@ -45,6 +47,9 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
     if client is None or packet.hole_offset >= 0:
         return
     client.matched = NO_MATCHES
+    if not fits:
+        client.known = False
+        return
     if client.subscriptions is NO_FILTERS:
         client.subscriptions = {}
     for one in asked:
@@ -97,6 +102,7 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
     asked = request.subscriptions
     if asked is None:
         return
+    link.asking -= len(asked)
     codes = extract.codes(packet)
     related = [(int(request.frame), f"SUBSCRIBE {request.identifier}")]
     if codes and len(codes) != len(asked):  # none at all is malformed, and reported as that
@@ -132,10 +138,18 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
 
 def unsubscribe(link: Link, packet: Packet, request: Request | None) -> None:
     """An UNSUBSCRIBE."""
-    client = link.client
-    if client is None or request is None or request.names is None:
+    if request is None:
         return
-    for name in request.names:
+    names = extract.filters(packet)
+    client = link.client
+    if link.asking + len(names) <= MOST_SUBSCRIPTIONS:
+        request.names = names
+        link.asking += len(names)
+    elif client is not None:
+        client.known = False
+    if client is None:
+        return
+    for name in names:
         standing = client.subscriptions.get(name)
         if standing is not None:
             standing.left_frame = packet.frame
@@ -143,7 +157,10 @@ def unsubscribe(link: Link, packet: Packet, request: Request | None) -> None:
 
 def unsuback(report: Report, link: Link, packet: Packet, request: Request) -> None:
     """An UNSUBACK; in MQTT 5.0 with a code for each filter."""
-    names = request.names or []
+    names = request.names
+    if names is None:
+        return
+    link.asking -= len(names)
     related = [(int(request.frame), f"UNSUBSCRIBE {request.identifier}")]
     codes: list[int] = []
     if packet.version >= 5:

@@ -4,7 +4,7 @@ The types of value are those of MQTT 5.0, section 1.5. What cannot be read raise
 the packet keeps the fields read so far.
 """
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -19,15 +19,18 @@ class Broken(Exception):
     """The packet cannot be read on from here; what is wrong has been noted."""
 
 
+MOST_ITEMS: Final = 32_768  # topic filters, codes or properties of a packet
+
+
 @final
 @mypyc_attr(acyclic=True, free_list_len=1)
 class Cursor:
     """A place in a packet. position: of the next byte. end: behind the last byte that may be read.
 
-    seen: a bit for each property identifier met in the properties at hand.
+    seen: a bit for each property identifier met in the properties at hand. items: read of the list at hand.
     """
 
-    __slots__ = ("data", "end", "fields", "packet", "position", "seen")
+    __slots__ = ("data", "end", "fields", "items", "packet", "position", "seen")
 
     def __init__(self, packet: Packet) -> None:
         self.packet = packet
@@ -37,6 +40,7 @@ class Cursor:
         self.position: i64 = 0
         self.end: i64 = len(packet.data)
         self.seen: i64 = 0
+        self.items: i64 = 0
 
     def note(self, offset: i64, expected: str, clause: Clause) -> None:
         """Say that something is malformed, and go on."""
@@ -46,6 +50,16 @@ class Cursor:
             packet.notes = [note]
         else:
             packet.notes.append(note)
+
+    def more(self) -> bool:
+        """Is there another item in the list that goes on up to the end? What follows on very many is not looked at."""
+        if self.position >= self.end:
+            return False
+        if self.items == MOST_ITEMS:
+            self.undecoded(self.end, f"behind {MOST_ITEMS:,} others, too many to look at")
+            return False
+        self.items += 1
+        return True
 
     def breaks(self, spec: FieldSpec, needed: i64, clause: Clause) -> Broken:
         """The end comes before the `needed` bytes of `spec`."""
@@ -170,4 +184,5 @@ class Cursor:
 
     def payload(self) -> None:
         """What follows is the packet's payload."""
+        self.items = 0
         self.packet.payload = len(self.fields)

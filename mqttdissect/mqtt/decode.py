@@ -355,7 +355,7 @@ def subscribe(c: Cursor, packet: Packet) -> None:
     c.payload()
     if c.position == c.end:
         c.note(c.position, "at least one topic filter", clauses.SOME_FILTERS)
-    while c.position < c.end:
+    while c.more():
         topic_filter(c)
         at = c.position
         if v5:
@@ -381,7 +381,7 @@ def suback(c: Cursor, packet: Packet) -> None:
     c.payload()
     if c.position == c.end:
         c.note(c.position, "a code for each topic filter", clauses.SOME_CODES)
-    while c.position < c.end:
+    while c.more():
         if v5:
             code(c, SUBACK_REASON)
         else:
@@ -401,7 +401,7 @@ def unsubscribe(c: Cursor, packet: Packet) -> None:
     c.payload()
     if c.position == c.end:
         c.note(c.position, "at least one topic filter", clauses.SOME_FILTERS_UNSUBSCRIBE)
-    while c.position < c.end:
+    while c.more():
         topic_filter(c)
 
 
@@ -414,7 +414,7 @@ def unsuback(c: Cursor, packet: Packet) -> None:
     c.payload()
     if c.position == c.end:
         c.note(c.position, "a reason code for each topic filter", clauses.SOME_CODES)
-    while c.position < c.end:
+    while c.more():
         code(c, UNSUBACK_REASON)
 
 
@@ -471,8 +471,9 @@ def properties(c: Cursor, where: i64, needs_alias: bool) -> None:
         limit = end
     c.end = limit
     c.seen = 0
+    c.items = 0
     try:
-        while c.position < limit:
+        while c.more():
             one_property(c, where)
     except Broken:
         c.undecoded(limit, "behind a malformed property")
