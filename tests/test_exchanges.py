@@ -363,6 +363,22 @@ def test_an_answer_that_comes_before_its_request_is_to_nothing(version: int, sen
 
 @pytest.mark.parametrize("version", [3, 4, 5])
 @pytest.mark.parametrize("sender", [C, S])
+def test_a_handshake_of_qos_2_may_be_captured_in_another_order(version: int, sender: int) -> None:
+    start = begin(version, clean=1)
+    stream = Stream().handshake()
+    for event in (*start, Event(0, sender, message(version, 7, 2))):
+        stream.add(event.side, event.data)
+    before = list(stream.frames)
+    stream.frames.clear()
+    for side, kind in ((1 - sender, PUBREC), (sender, PUBREL), (1 - sender, PUBCOMP)):
+        stream.add(side, ack(kind, 7))
+    received, released, completed = stream.frames
+    assert judged(pcap([*before, received, completed, released])) == []
+    assert judged(pcap([*before, released, received, completed])) == []
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("sender", [C, S])
 def test_what_is_under_way_in_a_session_is_known_once_it_was_seen_to_begin(version: int, sender: int) -> None:
     known = begin(version, 2, clean=1, client="c") if version == 3 else []
     start = [*known, *([Event(2, C, CLOSE)] if known else []), *resumed(version, Event(0, sender, message(version, 7)))]

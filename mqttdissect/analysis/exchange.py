@@ -331,8 +331,11 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             if certain(link):
                 wrong(report, link, packet, request)
             link.of(asker).reuse(int(number))  # the PUBREC is still due, and so is a PUBCOMP
-    elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried and certain(link):
-        wrong(report, link, packet, request)
+    elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried:
+        if certain(link):
+            wrong(report, link, packet, request)
+        if not link.all_there:
+            link.of(asker).reuse(int(number))  # the PUBREL may have been sent before it, and be captured later
     took = packet.time_ns - request.stage_ns
     if took > LATE_NS and not request.carried and (kind != codes.PUBREL or stage == codes.PUBREC):
         late(report, link, packet, request, took)
