@@ -375,6 +375,39 @@ def test_a_handshake_of_qos_2_may_be_captured_in_another_order(version: int, sen
     received, released, completed = stream.frames
     assert judged(pcap([*before, received, completed, released])) == []
     assert judged(pcap([*before, released, received, completed])) == []
+    assert judged(pcap([*before[:-1], received, completed, before[-1], released])) == []
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("sender", [C, S])
+def test_an_answer_may_be_captured_first_in_a_session_that_goes_on(version: int, sender: int) -> None:
+    start = begin(version, present=1 if version > 3 else 0)
+    stream = Stream().handshake()
+    for event in (*start, Event(0, sender, message(version, 7)), Event(0, 1 - sender, ack(PUBACK, 7))):
+        stream.add(event.side, event.data)
+    *before, asked, answered = stream.frames
+    stream.add(C, PINGREQ).add(S, PINGRESP)
+    last = stream.frames[-2:]
+    assert judged(pcap([*before, answered, asked, *last], step_ns=1_000_000_000)) == []
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("sender", [C, S])
+def test_an_identifier_is_free_again_after_an_answer_that_the_capture_lacks(version: int, sender: int) -> None:
+    """Though the next segment of who answered, which shows that one is missing, is not there yet."""
+    start, most = begin(version, clean=1), b"\x21\0\x01" if version == 5 else b""
+    if version == 5:
+        start = begin(version, clean=1, properties=most, taken=most)
+    for first, answer, second in (
+        (message(version, 7), ack(PUBACK, 7), message(version, 7, payload="other")),
+        (message(version, 7), ack(PUBACK, 7), message(version, 8)),
+    ):
+        stream = Stream().handshake()
+        for event in (*start, Event(0, sender, first)):
+            stream.add(event.side, event.data)
+        stream.lose(1 - sender, len(answer))
+        stream.add(sender, second).add(1 - sender, answer)
+        assert [one for one in judged(pcap(stream.frames)) if one.rule.id != "capture-gap"] == []
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])

@@ -132,13 +132,13 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
             report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
         return True
     if before.carried and not facts.dup:
-        if link.whole:
+        if link.all_there:
             what = f"Packet identifier {number} is still in use by a message of the connection before"
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
     elif facts.dup and before.type == codes.PUBLISH:
         what = f"PUBLISH {number} is sent again with another topic, QoS or message"
         report.at(rules.REDELIVERY_CHANGED, packet, what, 0, 1, related)
-    elif link.whole:
+    elif link.all_there:
         what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
         report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
     link.of(side).reuse(int(number))
@@ -237,7 +237,7 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
     """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
     limit = link.of(1 - side).limits.receive_maximum
     count = link.of(side).flights - link.of(side).unsent
-    if count <= limit or not link.whole or (side == CLIENT_SIDE and not link.connack_frame):
+    if count <= limit or not link.all_there or (side == CLIENT_SIDE and not link.connack_frame):
         return
     report.at(
         rules.RECEIVE_MAXIMUM_EXCEEDED,
@@ -273,7 +273,7 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
     before = link.of(side).pending.get(int(number))
     if before is not None:
         repeated = packet.version == 3 and packet.flags & DUP != 0 and before.type == packet.type  # 2.1 of MQTT 3.1
-        if link.whole and not repeated:
+        if link.all_there and not repeated:
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
@@ -465,20 +465,20 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
     elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
         link.of(asker).surplus.discard(number)
         return
-    if not comes_from_nowhere(link, kind):
-        return
     if link.all_there:  # its segment acknowledges what its sender had then
         overdue(report, link, packet)
-        return
-    link.wait_early(packet)
-    if len(link.early) > MOST_EARLY:
-        overdue(report, link, link.early.pop(0))
+    elif complete(link):
+        link.wait_early(packet)
+        if len(link.early) > MOST_EARLY:
+            overdue(report, link, link.early.pop(0))
 
 
 def belated(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
     """A PUBLISH whose answer may have been seen already."""
-    early = take_early(link, packet, asker, number)
-    if early is not None:
+    while True:  # PUBCOMP too
+        early = take_early(link, packet, asker, number)
+        if early is None:
+            return
         answered(report, link, early, BROKER_SIDE if early.sender == codes.FROM_SERVER else CLIENT_SIDE)
 
 
@@ -503,7 +503,7 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
     """An answer to nothing."""
     number = extract.identifier(packet)
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if link.all_there and int(number) not in link.of(asker).reused:
+    if link.all_there and comes_from_nowhere(link, packet.type) and int(number) not in link.of(asker).reused:
         asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[ASKED[packet.type]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
