@@ -376,6 +376,7 @@ def test_a_handshake_of_qos_2_may_be_captured_in_another_order(version: int, sen
     assert judged(pcap([*before, received, completed, released])) == []
     assert judged(pcap([*before, released, received, completed])) == []
     assert judged(pcap([*before[:-1], received, completed, before[-1], released])) == []
+    assert judged(pcap([*before[:-1], received, completed, released, before[-1]])) == []
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])

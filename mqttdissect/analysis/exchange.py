@@ -351,6 +351,8 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             f"PUBLISH {number} is refused: {extract.code_name(packet)}",
             related=[(int(request.frame), f"PUBLISH {number}")],
         )
+    if kind == codes.PUBREL and link.early:
+        belated(report, link, packet, asker, int(number))
     if kind == codes.PUBREL or (kind == codes.PUBREC and not failed):
         return None
     mine = link.of(asker)
@@ -374,6 +376,9 @@ for _answer in (codes.PUBACK, codes.PUBREC, codes.PUBREL, codes.PUBCOMP):
     ASKED[_answer] = codes.PUBLISH
 ASKED[codes.SUBACK] = codes.SUBSCRIBE
 ASKED[codes.UNSUBACK] = codes.UNSUBSCRIBE
+FOLLOWS: Final = [*ASKED]  # the packet that it comes right behind
+FOLLOWS[codes.PUBREL] = codes.PUBREC
+FOLLOWS[codes.PUBCOMP] = codes.PUBREL
 
 
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
@@ -474,11 +479,9 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
 
 
 def belated(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
-    """A PUBLISH whose answer may have been seen already."""
-    while True:  # PUBCOMP too
-        early = take_early(link, packet, asker, number)
-        if early is None:
-            return
+    """A PUBLISH or PUBREL whose answer may have been seen already."""
+    early = take_early(link, packet, asker, number)
+    if early is not None:
         answered(report, link, early, BROKER_SIDE if early.sender == codes.FROM_SERVER else CLIENT_SIDE)
 
 
@@ -488,7 +491,7 @@ def take_early(link: Link, packet: Packet, asker: i64, number: int) -> Packet | 
     for at in range(len(link.early)):
         early = link.early[at]
         if extract.identifier(early) == number and (early.sender == sender) == (early.type != codes.PUBREL):
-            if ASKED[early.type] == packet.type and packet.time_ns - early.time_ns <= EARLY_NS:
+            if FOLLOWS[early.type] == packet.type and packet.time_ns - early.time_ns <= EARLY_NS:
                 return link.early.pop(at)
     return None
 
