@@ -17,7 +17,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, NO_PACKETS, Link, Publish, Request
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, NO_PACKETS, UNKNOWN, Link, Publish, Request
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import BROKER, CLIENT, Rule
 from mqttdissect.mqtt import codes
@@ -472,7 +472,7 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
         return
     if link.all_there:  # its segment acknowledges what its sender had then
         overdue(report, link, packet)
-    elif complete(link):
+    elif link.seen(CLIENT_SIDE) and link.seen(BROKER_SIDE):
         link.wait_early(packet)
         if len(link.early) > MOST_EARLY:
             overdue(report, link, link.early.pop(0))
@@ -513,8 +513,9 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
 
 
 def unasked(report: Report, link: Link) -> None:
-    """The connection has ended: answers that still wait for their request are to nothing."""
-    for early in link.early:
+    """The connection has ended: answers that still wait for their request are to nothing, unless that was captured behind
+    the DISCONNECT."""
+    for early in link.early if link.disconnect_side == UNKNOWN else NO_PACKETS:
         overdue(report, link, early)
     link.early = NO_PACKETS
 
