@@ -239,6 +239,19 @@ def test_the_retained_message_is_the_last_one(level: int) -> None:
 
 
 @LEVELS
+def test_a_retained_message_may_be_for_the_subscription_that_was_just_replaced(level: int) -> None:
+    """The broker has sent it before the new one came in, and before that another message."""
+    asked, granted = subscribing(level, ("a", 1))
+    late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]
+    first, second = sent(level, 0.3, "a", "1", 1, retain=1), sent(level, 6.5, "a", "2", 1, 8, retain=1)
+    old = [*got(level, 6.9, "a", "1", 1, retain=1), *got(level, 6.91, "a", "2", 1, 2)]
+    for time, expected in ((6.8, []), (9, ["retained-stale"])):
+        again = [Timed(time, READER, C, asked), Timed(time + 0.2, READER, S, granted)]
+        delivered = [one._replace(time=one.time + time - 6.8) for one in old]
+        assert rules([*late, *first, *second, *again, *delivered])[:1] == expected
+
+
+@LEVELS
 def test_an_empty_message_is_not_retained(level: int) -> None:
     asked, granted = subscribing(level, ("a", 1))
     late = [one._replace(time=one.time + 6) if 0.4 <= one.time < 1 else one for one in both(level, asked, granted)]

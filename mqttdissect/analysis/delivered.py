@@ -32,6 +32,7 @@ from mqttdissect.analysis.messages import (
     all_no_local,
     any_as_published,
     any_identified,
+    asked_since,
     blocked,
     had,
     is_due,
@@ -280,7 +281,7 @@ def stale(
     """Is it the retained message, which is the last one that was published with RETAIN 1 (3.3.1.3)?"""
     if any_as_published(standing):
         return
-    asked_ns = min([one.time_ns for one in standing])
+    asked_ns = asked_since(standing)
     if facts.size == 0 and over_by(message, broker.longest_ns) < asked_ns:
         what = f"The empty message of frame {message.frame} was kept as a retained one"
         report.at(rules.RETAINED_STALE, packet, what, 0, 1, origin(message), stated=EMPTY.get(packet.version, ""))

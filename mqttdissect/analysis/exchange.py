@@ -17,7 +17,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, NO_PACKETS, Link, Publish, Request
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, NO_PACKETS, UNKNOWN, Link, Publish, Request
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import BROKER, CLIENT, Rule
 from mqttdissect.mqtt import codes
@@ -132,13 +132,13 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
             report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
         return True
     if before.carried and not facts.dup:
-        if link.whole:
+        if link.all_there:
             what = f"Packet identifier {number} is still in use by a message of the connection before"
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
     elif facts.dup and before.type == codes.PUBLISH:
         what = f"PUBLISH {number} is sent again with another topic, QoS or message"
         report.at(rules.REDELIVERY_CHANGED, packet, what, 0, 1, related)
-    elif link.whole:
+    elif link.all_there:
         what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
         report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
     link.of(side).reuse(int(number))
@@ -237,7 +237,7 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
     """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
     limit = link.of(1 - side).limits.receive_maximum
     count = link.of(side).flights - link.of(side).unsent
-    if count <= limit or not link.whole or (side == CLIENT_SIDE and not link.connack_frame):
+    if count <= limit or not link.all_there or (side == CLIENT_SIDE and not link.connack_frame):
         return
     report.at(
         rules.RECEIVE_MAXIMUM_EXCEEDED,
@@ -273,7 +273,7 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
     before = link.of(side).pending.get(int(number))
     if before is not None:
         repeated = packet.version == 3 and packet.flags & DUP != 0 and before.type == packet.type  # 2.1 of MQTT 3.1
-        if link.whole and not repeated:
+        if link.all_there and not repeated:
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
@@ -330,8 +330,11 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             if certain(link):
                 wrong(report, link, packet, request)
             link.of(asker).reuse(int(number))  # the PUBREC is still due, and so is a PUBCOMP
-    elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried and certain(link):
-        wrong(report, link, packet, request)
+    elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried:
+        if certain(link):
+            wrong(report, link, packet, request)
+        if not link.all_there:
+            link.of(asker).reuse(int(number))  # the PUBREL may have been sent before it, and be captured later
     took = packet.time_ns - request.stage_ns
     if took > LATE_NS and not request.carried and (kind != codes.PUBREL or stage == codes.PUBREC):
         late(report, link, packet, request, took)
@@ -347,6 +350,8 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             f"PUBLISH {number} is refused: {extract.code_name(packet)}",
             related=[(int(request.frame), f"PUBLISH {number}")],
         )
+    if kind == codes.PUBREL and link.early:
+        belated(report, link, packet, asker, int(number))
     if kind == codes.PUBREL or (kind == codes.PUBREC and not failed):
         return None
     mine = link.of(asker)
@@ -370,6 +375,9 @@ for _answer in (codes.PUBACK, codes.PUBREC, codes.PUBREL, codes.PUBCOMP):
     ASKED[_answer] = codes.PUBLISH
 ASKED[codes.SUBACK] = codes.SUBSCRIBE
 ASKED[codes.UNSUBACK] = codes.UNSUBSCRIBE
+FOLLOWS: Final = [*ASKED]  # the packet that it comes right behind
+FOLLOWS[codes.PUBREL] = codes.PUBREC
+FOLLOWS[codes.PUBCOMP] = codes.PUBREL
 
 
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
@@ -461,18 +469,16 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
     elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
         link.of(asker).surplus.discard(number)
         return
-    if not comes_from_nowhere(link, kind):
-        return
     if link.all_there:  # its segment acknowledges what its sender had then
         overdue(report, link, packet)
-        return
-    link.wait_early(packet)
-    if len(link.early) > MOST_EARLY:
-        overdue(report, link, link.early.pop(0))
+    elif link.seen(CLIENT_SIDE) and link.seen(BROKER_SIDE):
+        link.wait_early(packet)
+        if len(link.early) > MOST_EARLY:
+            overdue(report, link, link.early.pop(0))
 
 
 def belated(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
-    """A PUBLISH whose answer may have been seen already."""
+    """A PUBLISH or PUBREL whose answer may have been seen already."""
     early = take_early(link, packet, asker, number)
     if early is not None:
         answered(report, link, early, BROKER_SIDE if early.sender == codes.FROM_SERVER else CLIENT_SIDE)
@@ -484,7 +490,7 @@ def take_early(link: Link, packet: Packet, asker: i64, number: int) -> Packet | 
     for at in range(len(link.early)):
         early = link.early[at]
         if extract.identifier(early) == number and (early.sender == sender) == (early.type != codes.PUBREL):
-            if ASKED[early.type] == packet.type and packet.time_ns - early.time_ns <= EARLY_NS:
+            if FOLLOWS[early.type] == packet.type and packet.time_ns - early.time_ns <= EARLY_NS:
                 return link.early.pop(at)
     return None
 
@@ -499,15 +505,16 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
     """An answer to nothing."""
     number = extract.identifier(packet)
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if link.all_there and int(number) not in link.of(asker).reused:
+    if link.all_there and comes_from_nowhere(link, packet.type) and int(number) not in link.of(asker).reused:
         asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[ASKED[packet.type]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
 
 
 def unasked(report: Report, link: Link) -> None:
-    """The connection has ended: answers that still wait for their request are to nothing."""
-    for early in link.early:
+    """The connection has ended: answers that still wait for their request are to nothing, unless that was captured behind
+    the DISCONNECT."""
+    for early in link.early if link.disconnect_side == UNKNOWN else NO_PACKETS:
         overdue(report, link, early)
     link.early = NO_PACKETS
 

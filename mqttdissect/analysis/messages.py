@@ -189,6 +189,15 @@ def stood_since(standing: list[Subscription]) -> i64:
     return first_ns
 
 
+def asked_since(standing: list[Subscription]) -> i64:
+    """The SUBSCRIBE that retained messages may still be sent for; of one that was replaced soon, that one."""
+    first_ns = NEVER_NS
+    for one in standing:
+        soon = one.renewed and one.time_ns - one.stood_ns < SETTLING_NS
+        first_ns = min(first_ns, one.asked_ns if soon else one.time_ns)
+    return first_ns
+
+
 def is_settled(standing: list[Subscription]) -> bool:
     """Is it known what was granted for all of them, and did none replace another one?"""
     for one in standing:

@@ -59,7 +59,7 @@ class Wills:
             alike += 1
             late = packet.time_ns - one.will.due_ns
             early = late < 0 and not one.will.came_back and not one.will.unsure
-            if due and (one.will.fired or one.will.cancelled or late >= OWED_NS or early):
+            if due and (one.will.fired or (one.will.cancelled and not one.will.unsure) or late >= OWED_NS or early):
                 continue
             if old and not one.will.fired and (one.will.cancelled or late < -SECOND):
                 continue  # another message that looks like it
