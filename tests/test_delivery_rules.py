@@ -8,6 +8,7 @@ import pytest
 from conversations import (
     CLOSE,
     DISCONNECT,
+    RESET,
     C,
     S,
     Timed,
@@ -596,6 +597,17 @@ def test_a_retained_will_is_replaced_and_deleted_as_any_other_message() -> None:
     assert rules([*opened, *later(9)], notes=True) == ["closed-without-disconnect", "retained-discarded"]
     quick = [*dying(0x2E), *got(5, 2.1, "gone", "dead", 1)]
     assert rules([*quick, *later(9)]) == ["retained-missing"]
+
+
+def test_a_will_may_be_published_where_the_broker_has_not_read_the_disconnect() -> None:
+    """Then it is not the retained one of before that looks like it."""
+    other = [
+        Timed(5, 9, C, connect("twin", 0x26, level=5, rest=GONE)), Timed(5.1, 9, S, connack(properties=b"")),
+        Timed(9.45, 9, C, DISCONNECT),
+    ]  # fmt: skip
+    opened = [*dying(0x26), *got(5, 2.1, "gone", "dead"), *other, *later(9, publish("gone", "dead", properties=b""))]
+    assert rules([*opened, Timed(9.46, 9, C, CLOSE)]) == ["retain-flag-missing"]
+    assert rules([*opened, Timed(9.46, 9, C, RESET)]) == []
 
 
 def test_a_retained_will_that_was_cancelled_hides_no_stale_message() -> None:

@@ -513,8 +513,8 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
 
 
 def unasked(report: Report, link: Link) -> None:
-    """The connection has ended: answers that still wait for their request are to nothing, unless it may have come behind
-    the DISCONNECT."""
+    """The connection has ended: answers that still wait for their request are to nothing, unless that may have come
+    behind the DISCONNECT."""
     for early in link.early if link.disconnect_side == UNKNOWN else NO_PACKETS:
         overdue(report, link, early)
     link.early = NO_PACKETS
