@@ -6,7 +6,7 @@ import struct
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
-from support import FIN, SERVER, Stream, packet, pcap, text, varint
+from support import FIN, RST, SERVER, Stream, packet, pcap, text, varint
 
 C, S = 0, 1
 
@@ -79,6 +79,7 @@ def ack(kind: int, identifier: int, code: int | None = None) -> bytes:
 
 
 CLOSE = b""
+RESET = b"RST"  # of `timed` only
 PINGREQ, PINGRESP, DISCONNECT = b"\xc0\x00", b"\xd0\x00", b"\xe0\x00"
 
 
@@ -139,6 +140,8 @@ def timed(events: Iterable[Timed], elsewhere: Container[int] = ()) -> bytes:
             stream.handshake()
         if event.data == CLOSE:
             stream.add(event.side, flags=FIN | 16).add(1 - event.side, flags=FIN | 16)
+        elif event.data == RESET:
+            stream.add(event.side, flags=RST | 16)
         else:
             stream.add(event.side, event.data)
         frames += [(event.time, frame) for frame in stream.frames]

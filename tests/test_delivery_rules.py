@@ -10,6 +10,7 @@ from conversations import (
     DISCONNECT,
     PINGREQ,
     PINGRESP,
+    RESET,
     C,
     S,
     Timed,
@@ -624,6 +625,17 @@ def test_a_retained_will_is_replaced_and_deleted_as_any_other_message() -> None:
     assert rules([*quick, *later(9)]) == ["retained-missing"]
 
 
+def test_a_will_may_be_published_where_the_broker_has_not_read_the_disconnect() -> None:
+    """Then it is not the retained one of before that looks like it."""
+    other = [
+        Timed(5, 9, C, connect("twin", 0x26, level=5, rest=GONE)), Timed(5.1, 9, S, connack(properties=b"")),
+        Timed(9.45, 9, C, DISCONNECT),
+    ]  # fmt: skip
+    opened = [*dying(0x26), *got(5, 2.1, "gone", "dead"), *other, *later(9, publish("gone", "dead", properties=b""))]
+    assert rules([*opened, Timed(9.46, 9, C, CLOSE)]) == ["retain-flag-missing"]
+    assert rules([*opened, Timed(9.46, 9, C, RESET)]) == []
+
+
 def test_a_retained_will_that_was_cancelled_hides_no_stale_message() -> None:
     polite = [*dying(0x26), Timed(1.9, OTHER, C, DISCONNECT)]
     first, second = sent(5, 0.5, "gone", "1", 1, retain=1), sent(5, 4, "gone", "2", 1, 8, retain=1)
@@ -777,3 +789,39 @@ def test_of_two_messages_that_look_alike_another_client_may_have_published_the_o
     own = [Timed(3, READER, C, publish("a", "x", properties=b""))]
     assert rules([*opened, *own, *sent(5, 3.1, "a", qos=1), *got(5, 3.2, "a", qos=1)]) == []
     assert rules([*opened, *own, *got(5, 3.2, "a")]) == ["delivery-no-local"]
+
+
+def test_a_connection_whose_connack_is_not_captured_may_leave_a_session() -> None:
+    events: list[Timed] = []
+    for time, flags, present in ((1, 2, 0), (3, 0, 0), (5, 0, 1)):
+        events += [
+            Timed(time, time, C, connect("c", flags)), Timed(time + 0.1, time, S, connack(0, present)),
+            Timed(time + 1, time, C, DISCONNECT), Timed(time + 1.1, time, C, CLOSE),
+        ]  # fmt: skip
+    assert rules(events) == []
+    assert lacking(events, lambda second, frame: second == 3 and from_broker(frame)) == []
+
+
+@LEVELS
+def test_a_message_that_the_capture_lacks_may_look_like_another_one(level: int) -> None:
+    opened = both(level, *subscribing(level, ("a", 1)))
+    first, second = sent(level, 0.6, "a", qos=1), [*sent(level, 4, "a"), *got(level, 4.5, "a")]
+    events = [*opened, *first, *second, *sent(level, 4.7, "b")]
+    assert rules([*opened, *first, *got(level, 4.5, "a")]) == ["delivery-below-granted"]
+    assert lacking(events, lambda second, frame: second == 4 and b"\0\1a" in frame and not from_broker(frame)) == []
+
+
+def from_broker(frame: bytes) -> bool:
+    """By its TCP port."""
+    return frame[34:36] == (1883).to_bytes(2, "big")
+
+
+def test_a_connection_whose_connect_is_not_captured_may_have_a_will() -> None:
+    """Which looks like a message that somebody else has published."""
+    unknown = [
+        Timed(0.01, OTHER, C, connect("other", 0x0E, level=5, rest=GONE)),
+        Timed(0.02, OTHER, S, connack(properties=b"")), Timed(9, OTHER, C, CLOSE),
+    ]  # fmt: skip
+    seen = [*sent(5, 8.9, "gone", "dead"), *got(5, 9.01, "gone", "dead", 1)]
+    events = [*both(5, *subscribing(5, ("gone", 1))), *unknown, *seen]
+    assert lacking(events, lambda second, frame: b"\0\5other" in frame) == []

@@ -246,7 +246,7 @@ def quality(
     if facts.qos > message.qos and facts.qos <= most:
         what = f"QoS {facts.qos}; it was published with QoS {message.qos}"
         rule = rules.WILL_CHANGED if message.will else rules.DELIVERY_ABOVE_GRANTED
-        report.at(rule, packet, what, 0, 1, origin(message))
+        report.at(rule, packet, what, 0, 1, origin(message), held=True)
     elif facts.qos < min(message.qos, due):
         what = f"QoS {facts.qos}; published with QoS {message.qos}, granted QoS {due}"
         if len(standing) == 1:

@@ -262,6 +262,8 @@ class Deliveries:
                 count += 1
         if broker.others:
             count += broker.elsewhere(facts)
+        if broker.blind_ns >= 0 and facts.time_ns - broker.blind_ns < OWED_NS:
+            count += 1
         if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
             broker.kept.add(facts.topic)
         if message is not None and facts.dup and not new:
@@ -483,6 +485,8 @@ class Deliveries:
             self._forget(broker, client)
         if link.strange:
             broker.strangers -= 1
+        if not link.connect_frame and link.captured_end:
+            broker.blind_ns = link.end_ns  # it may have had a will
         seen = self.wills.ended(broker, link, cut)
         if seen and link.will is not None:
             facts = seen[0][1]

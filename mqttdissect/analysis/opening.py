@@ -10,7 +10,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, keepalive, packets, rules
-from mqttdissect.analysis.exchange import PARTIES, WHO, milliseconds, slow
+from mqttdissect.analysis.exchange import PARTIES, WHO, complete, milliseconds, slow
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
     BY_CAPTURE_END,
@@ -443,7 +443,7 @@ class Opening:
             client.link = None
             client.ended_ns = link.end_ns
             client.ended = link.number
-            if not link.whole:
+            if not link.all_there:
                 client.known = False
                 client.carries_nothing()
             elif client.session:
@@ -452,6 +452,9 @@ class Opening:
             else:
                 client.carries_nothing()
                 client.forget_subscriptions()
+        elif client is not None and not link.connack_frame and not complete(link):
+            client.known = False  # the capture may lack the CONNACK
+            client.carries_nothing()
 
     def judge(self, link: Link) -> None:
         """What the end of a connection shows."""

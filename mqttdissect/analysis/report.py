@@ -20,7 +20,8 @@ CLOSES: Final = frozenset([  # rules besides those of malformed packets whose br
     "subscription-identifier-from-client", "dup-on-qos-0", "second-connack", "client-identifier-empty",
 ])  # fmt: skip
 HELD: Final = frozenset([  # rules that are not broken if the capture lacks what somebody else has published
-    "delivered-twice", "will-after-disconnect", "will-changed", "will-early",
+    "delivered-twice", "delivery-below-granted", "retain-flag-missing", "retained-stale", "will-after-disconnect",
+    "will-changed", "will-early",
 ])  # fmt: skip
 LOSSES_NS: Final = 60_000_000_000  # in which it becomes known that the capture lacks something
 BEFORE_NS: Final = 5_000_000_000  # before a delivery, in which its message may have been published
@@ -47,10 +48,10 @@ class Report:
     def at(
         self, rule: Rule, packet: Packet, what: str, start: i64 = -1, end: i64 = -1,
         related: list[tuple[int, str]] | None = None, fault: str = "", link: Link | None = None, stated: str = "",
-        closes: bool = True,
+        closes: bool = True, held: bool = False,
     ) -> None:  # fmt: skip
         """`packet` shows it, in its bytes from `start` to `end`. link: the packet's, if it is not the one at hand.
-        stated: as in `Finding`."""
+        stated: as in `Finding`. held: as rules of `HELD` are, here."""
         if closes and rule.id in CLOSES:
             self.closing += 1
         severity = self._severity(rule)
@@ -73,7 +74,7 @@ class Report:
         whose = link if link is not None else self.link
         if whose is not None and whose.number == finding.stream:
             finding.client = whose.client_id
-            self._hold(finding, whose)
+            self._hold(finding, whose, held)
         else:
             self._add(finding)
 
@@ -93,13 +94,13 @@ class Report:
         finding.stream = link.number
         finding.client = link.client_id
         finding.frames = [int(frame)]
-        self._hold(finding, link)
+        self._hold(finding, link, False)
 
     def _severity(self, rule: Rule) -> i64:
         return self.severities.get(rule.id, int(rule.severity)) if self.severities else rule.severity
 
-    def _hold(self, finding: Finding, link: Link) -> None:
-        if finding.rule.id in HELD:
+    def _hold(self, finding: Finding, link: Link, held: bool) -> None:
+        if held or finding.rule.id in HELD:
             self._held.append((finding, link))
         else:
             link.findings += 1
