@@ -18,6 +18,11 @@ MOST_EARLY: Final = 256  # deliveries of one broker that come before what they a
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
 
+def key_of(topic: str, digest: int) -> int:
+    """Of messages that look alike: the hash of topic and digest."""
+    return hash((topic, digest))
+
+
 @final
 class Broker:
     """What is known of one broker. key: its address and port. recent: messages by the hash of topic and digest, a list
@@ -44,16 +49,15 @@ class Broker:
 
     def is_blind(self, now_ns: i64) -> bool:
         """May anything be under way that came lately, and is not known?"""
-        for one in (self, *self.others):
+        if self.blind_ns >= 0 and now_ns - self.blind_ns < OWED_NS:
+            return True
+        for one in self.others:
             if one.blind_ns >= 0 and now_ns - one.blind_ns < OWED_NS:
                 return True
         return False
 
-    def elsewhere(self, facts: Publish) -> i64:
+    def elsewhere(self, topic: str, key: int) -> i64:
         """At how many other ports may what looks like this have come from?"""
-        if not self.others:
-            return 0
-        key, topic = hash((facts.topic, facts.digest)), facts.topic
         return sum([key in one.recent or topic in one.wills or topic in one.will_owners for one in self.others])
 
     def retain(self, topic: str, message: Message) -> None:

@@ -20,7 +20,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import delivered, extract, rules
-from mqttdissect.analysis.brokers import MOST_RETAINED, OWED_NS, SETTLING_NS, Broker, Brokers
+from mqttdissect.analysis.brokers import MOST_RETAINED, OWED_NS, SETTLING_NS, Broker, Brokers, key_of
 from mqttdissect.analysis.exchange import is_late
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
@@ -54,7 +54,6 @@ from mqttdissect.analysis.messages import (
     had,
     is_copy,
     is_over,
-    key_of,
     over_by,
     still_wants,
     stood_since,
@@ -155,7 +154,7 @@ class Deliveries:
         if facts.has_properties:
             message.properties = extract.properties(packet, False)
             message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
-        self._keep(broker, key_of(facts), message, facts.time_ns)
+        self._keep(broker, key_of(facts.topic, facts.digest), message, facts.time_ns)
         if message.owes:
             self._owing.append(message)
         self.settle(facts.time_ns)
@@ -241,7 +240,7 @@ class Deliveries:
             found = subscribed_to(client, facts.topic)
             if facts.retain:
                 self._retained(link, facts, found)
-        key = key_of(facts)
+        key = key_of(facts.topic, facts.digest)
         alike = broker.recent.get(key)
         message: Message | None = None
         count: i64 = 1
@@ -253,7 +252,7 @@ class Deliveries:
         if facts.retain and (message is None or not message.retain) and not any_as_published(found):
             message = broker.retained_like(facts, key, message)
         if message is None or ((broker.wills or facts.topic in broker.will_owners) and not wanted(message, link)):
-            will = self._unclaimed(broker, link, packet, facts, new, found, message)
+            will = self._unclaimed(broker, link, packet, facts, key, new, found, message)
             if will is not None:
                 will.unkept = known and will.unkept
                 message = will
@@ -261,8 +260,8 @@ class Deliveries:
             elif broker.may_be_promised(facts):
                 count += 1
         if broker.others:
-            count += broker.elsewhere(facts)
-        if broker.blind_ns >= 0 and facts.time_ns - broker.blind_ns < OWED_NS:
+            count += broker.elsewhere(facts.topic, key)
+        if broker.is_blind(facts.time_ns):
             count += 1
         if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
             broker.kept.add(facts.topic)
@@ -292,14 +291,14 @@ class Deliveries:
         self.settle(facts.time_ns)
 
     def _unclaimed(
-        self, broker: Broker, link: Link, packet: Packet, facts: Publish, new: bool, found: list[Subscription],
-        message: Message | None,
+        self, broker: Broker, link: Link, packet: Packet, facts: Publish, key: int, new: bool,
+        found: list[Subscription], message: Message | None,
     ) -> Message | None:  # fmt: skip
         """The will that this is, if nobody is known to have published it for this client; it may become known later.
         message: one that looks like it."""
         will: Message | None = None
         if facts.topic in broker.wills:
-            due = message is not None or broker.elsewhere(facts) > 0 or broker.is_blind(facts.time_ns)
+            due = message is not None or broker.elsewhere(facts.topic, key) > 0 or broker.is_blind(facts.time_ns)
             will = self.wills.published(broker, packet, facts, due, link, found)
         if will is not None:
             self._will(broker, facts, will)
@@ -308,7 +307,7 @@ class Deliveries:
             if message is None:
                 link.stray = facts
             if broker.will_owners and broker.may_be_promised(facts):
-                broker.comes_early(key_of(facts), link, facts)
+                broker.comes_early(key, link, facts)
         return will
 
     def _retained(self, link: Link, facts: Publish, found: list[Subscription]) -> None:
@@ -341,7 +340,7 @@ class Deliveries:
         """A will has become a message."""
         if self.watching:
             self._watched.append(message)
-        self._keep(broker, key_of(facts), message, facts.time_ns)
+        self._keep(broker, key_of(facts.topic, facts.digest), message, facts.time_ns)
         if message.retain:
             broker.retain(message.topic, message)
 

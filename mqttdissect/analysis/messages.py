@@ -144,11 +144,6 @@ def is_copy(delivery: Publish, published: Publish) -> bool:
     return same and delivery.digest == published.digest
 
 
-def key_of(facts: Publish) -> int:
-    """Of messages that look alike: the hash of topic and digest."""
-    return hash((facts.topic, facts.digest))
-
-
 def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i64, longest_ns: i64) -> Message | None:
     """The oldest of them that this connection has not had, of those published since its subscription, at `since_ns`:
     first of all one that its client still has to get, then one that it has not had on an earlier connection. If there

@@ -13,7 +13,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import rules
-from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker
+from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker, key_of
 from mqttdissect.analysis.exchange import milliseconds
 from mqttdissect.analysis.facts import CLIENT_SIDE, CONNECTED, Client, Link, Message, Publish, Subscription, Will
 from mqttdissect.analysis.messages import any_as_published, blocked
@@ -181,7 +181,7 @@ class Wills:
             client.dead = link
             if client.link is not None and client.link is not link:
                 self._comes_back(link, client.link)
-        key = hash((will.topic, hash(will.payload)))
+        key = key_of(will.topic, hash(will.payload))
         seen = broker.came_early(key, link.end_ns - SETTLING_NS) if broker.early else []
         seen = [one for one in seen if one[0] is not link]
         if seen and will.cancelled and seen[0][1].time_ns < link.disconnect_ns:

@@ -11,14 +11,13 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.codes import CONNECT, FROM_CLIENT, FROM_SERVER, PUBLISH, SENDERS
 from mqttdissect.mqtt.decode import decode, explain_alias
 from mqttdissect.mqtt.fields import number
-from mqttdissect.mqtt.glance import glance, remember
+from mqttdissect.mqtt.glance import ALIAS, glance, remember
 from mqttdissect.mqtt.packet import BY_CONNECT, BY_DEFAULT, BY_INFERENCE, BY_OPTION, Packet, variable_header
-from mqttdissect.mqtt.properties import BY_IDENTIFIER, TOPIC_ALIAS
+from mqttdissect.mqtt.properties import TOPIC_ALIAS
 from mqttdissect.mqtt.registry import PROPERTY_LENGTH, TOPIC_NAME
 from mqttdissect.net.stream import Stream
 
 ASSUMED_VERSION: Final = 4
-ALIAS: Final = BY_IDENTIFIER[TOPIC_ALIAS].value
 MOST_ALIAS_TEXT: Final = 4 * 1024 * 1024  # characters of the topics that the aliases of a connection stand for
 ALIAS_COST: Final = 128  # the same for an alias, whatever its topic
 
