@@ -63,8 +63,8 @@ def synthetic(request: pytest.FixtureRequest, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def large(folder: Path) -> Path:
-    """More than fits the buffers between processes."""
-    return generated(folder, "mixed", 40_000)
+    """More than fits the buffers between processes, and than the leader keeps of its own while a helper is slow."""
+    return generated(folder, "mixed", 120_000)
 
 
 def printed(arguments: list[str | Path], jobs: int, block: int = 2000) -> Printed:
