@@ -37,8 +37,12 @@ def dissect(source: Source, *, ports: frozenset[int] = frozenset([MQTT_PORT]), v
     dissector = Dissector(ports, version)
     dissector.mqtt.links = True
     for block in blocks_of(source):
-        yield from dissector.feed(block)
-    yield from dissector.close()
+        for packets in dissector.batches(dissector.reader.feed(block)):
+            yield from packets
+    for packets in dissector.batches(dissector.reader.close()):
+        yield from packets
+    for packets in dissector.last_batches():
+        yield from packets
 
 
 def decode(data: bytes, version: int = 4) -> Packet:

@@ -9,7 +9,7 @@ the time that decoding and writing them would. A block is a list of frames as th
 dealt out in turn. No process tells the others anything, and all of them come to the same state.
 
 The leader, which is the process that the user started, is one of them. Its helpers send their text through pipes: of
-each block a `HEAD`, and then parts, a `SIZE` before each, and one of 0 behind the last. The leader puts all of it in
+each block a `HEAD`, then parts, a `SIZE` before each, and one of 0 and `COUNTS` behind the last. The leader puts all of it in
 order, and it alone touches standard output and standard error. Parts are as small as they are made, so that they are in
 a core's cache all the way.
 A pipe bounds how far a helper can get ahead, `MOST_HELD` how much the leader keeps while it waits for one.
@@ -33,7 +33,8 @@ MOST_BY_DEFAULT = 8  # processes; more gain little, since each reads everything
 MOST_HELD = 4 * 1024 * 1024  # bytes of text that the leader keeps while an earlier block is not there
 PIPE = 1024 * 1024  # bytes in a helper's pipe, if the system grants that
 READ = 128 * 1024  # bytes at once
-HEAD = struct.Struct("=QQQ")  # of a block: number of its first frame, packets, malformed ones
+HEAD = struct.Struct("=Q")  # of a block: number of its first frame
+COUNTS = struct.Struct("=QQ")  # of a block: packets, malformed ones
 SIZE = struct.Struct("=Q")  # of a part, in bytes
 
 
@@ -88,11 +89,14 @@ class Place:
 
 
 class Sending:
-    """A block of a helper, on its way to the leader. number: of its first frame."""
+    """A block of a helper, on its way to the leader. number: of its first frame. packets, malformed: those in it, known
+    when it ends."""
 
-    def __init__(self, descriptor: int, number: int, packets: int, malformed: int) -> None:
+    def __init__(self, descriptor: int, number: int) -> None:
+        self.packets = 0
+        self.malformed = 0
         self._descriptor = descriptor
-        self._head = HEAD.pack(number, packets, malformed)
+        self._head = HEAD.pack(number)
 
     def write(self, part: bytes) -> None:
         """The next part."""
@@ -102,7 +106,7 @@ class Sending:
 
     def end(self) -> None:
         """That was all."""
-        self._write(self._head + SIZE.pack(0))
+        self._write(self._head + SIZE.pack(0) + COUNTS.pack(self.packets, self.malformed))
 
     def _write(self, head: bytes, part: bytes = b"") -> None:
         done = os.writev(self._descriptor, [head, part])
@@ -134,9 +138,9 @@ class Helper:
         self.turns = turns
         self._descriptor = descriptor
 
-    def send(self, number: int, packets: int, malformed: int) -> Sink:
+    def send(self, number: int) -> Sending:
         """What takes the text of the block of which `number` is the first frame's."""
-        return Sending(self._descriptor, number, packets, malformed)
+        return Sending(self._descriptor, number)
 
 
 class Leader:
@@ -240,19 +244,20 @@ class Leader:
 
     def _receive(self, helper: int, number: int) -> None:
         """The next block of a helper, piece by piece."""
-        found, packets, malformed = self._unpacked(helper, HEAD)
+        (found,) = self._unpacked(helper, HEAD)
         if found != number:
             raise HelperEnded("the captures have changed while they were read")
-        self.packets += packets
-        self.malformed += malformed
         while True:
             (left,) = self._unpacked(helper, SIZE)
             if not left:
-                return
+                break
             while left:
                 size = self._read(helper, self._buffer[:left])
                 left -= size
                 self._put(self._buffer[:size])
+        packets, malformed = self._unpacked(helper, COUNTS)
+        self.packets += packets
+        self.malformed += malformed
 
     def _unpacked(self, helper: int, form: struct.Struct) -> tuple[int, ...]:
         """The next numbers of a helper."""

@@ -3,7 +3,8 @@
 Sans-IO like the stages it joins: the result does not depend on how the input was cut.
 """
 
-from typing import final
+from collections.abc import Iterator
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -22,11 +23,15 @@ from mqttdissect.net.stream import Chunk
 from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Reassembler
 from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport
 
+AT_ONCE: Final = 8192  # packets in one of `batches`, about: one frame may bring all that waited behind a hole
+NO_BOUND: Final = 1 << 60
+
 
 @final
 class Dissector:
     """`feed` it a capture from its first byte on, `close` it at the end; both return packets as they complete. Or
-    `feed_frames`, and `flush` at the end. `notes` has the comments on frames. `analysis` looks at every packet,
+    `feed_frames`, and `flush` at the end; or `batches` and `last_batches`, which hand on many packets in several lists,
+    and are to be gone through to their end. `notes` has the comments on frames. `analysis` looks at every packet,
     if it is set.
 
     ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level to assume where
@@ -59,6 +64,10 @@ class Dissector:
         self.returns = True  # are packets returned? To an analysis they are shown all the same
         self._analysis: Analysis | None = None
         self._following = False
+        self._frames: list[Frame] = []  # at hand, and how many of them have been taken
+        self._taken: i64 = 0
+        self._pending: list[Chunk] = []  # that one of them brought, and how many of them have been taken
+        self._passed: i64 = 0
 
     @property
     def analysis(self) -> Analysis | None:
@@ -82,12 +91,15 @@ class Dissector:
 
     def flush(self) -> list[Packet]:
         """`close` for those who feed frames."""
-        packets: list[Packet] = []
+        return [packet for packets in self.last_batches() for packet in packets]
+
+    def last_batches(self) -> Iterator[list[Packet]]:
+        """The same in lists of about `AT_ONCE` at most."""
         self.unwrapper.close()
-        self._chunks(self.tcp.close(), packets)
+        self._pending.extend(self.tcp.close())
+        yield from self._lists()
         if self._analysis is not None:
             self._analysis.close()
-        return packets
 
     def follow_frames(self, frames: list[Frame]) -> None:
         """Come to the same state as with `feed_frames`, without the packets, which somebody else decodes: faster.
@@ -105,18 +117,45 @@ class Dissector:
     def feed_frames(self, frames: list[Frame]) -> list[Packet]:
         """The same as `feed`, from frames that somebody else has read, perhaps from several captures."""
         packets: list[Packet] = []
-        if not frames:
-            return packets
+        if frames:
+            self._begin(frames)
+            self._take(packets, NO_BOUND)
+        return packets
+
+    def batches(self, frames: list[Frame]) -> Iterator[list[Packet]]:
+        """The same in lists of about `AT_ONCE` at most, one at least."""
+        if frames:
+            self._begin(frames)
+        return self._lists()
+
+    def _begin(self, frames: list[Frame]) -> None:
         if self.first_ns < 0:
             self.first_ns = frames[0].time_ns
         self.frames += len(frames)
         self.last_ns = frames[-1].time_ns
+        self._frames = frames
+        self._taken = 0
+
+    def _lists(self) -> Iterator[list[Packet]]:
+        more = True
+        while more:
+            packets: list[Packet] = []
+            more = self._take(packets, AT_ONCE)
+            yield packets
+
+    def _take(self, packets: list[Packet], most: i64) -> bool:
+        """Add packets of what is at hand, until there are `most`. Is there more?"""
+        if self._pending and self._chunks(packets, most):
+            return True
         unwrapper = self.unwrapper
         tcp = self.tcp
         notes = self.notes
         file = notes.file
-        chunks: list[Chunk] = []
-        for frame in frames:
+        chunks = self._pending
+        frames = self._frames
+        count: i64 = len(frames)
+        for index in range(self._taken, count):
+            frame = frames[index]
             if frame.file != file or frame.comments is not None:
                 notes.take(frame)
                 file = frame.file
@@ -125,17 +164,27 @@ class Dissector:
                 chunk = tcp.take(segment, chunks)
                 if chunk is not None:
                     self._chunk(chunk, packets)
-                elif chunks:
-                    self._chunks(chunks, packets)
-                    chunks.clear()
                 if unwrapper.more:  # an A-MSDU has several
                     for other in unwrapper.more:
-                        self._chunks(tcp.feed(other), packets)
-        return packets
+                        chunks.extend(tcp.feed(other))
+                if (chunks and self._chunks(packets, most)) or len(packets) >= most:
+                    self._taken = index + 1
+                    return True
+        self._taken = count
+        return False
 
-    def _chunks(self, chunks: list[Chunk], packets: list[Packet]) -> None:
-        for chunk in chunks:
-            self._chunk(chunk, packets)
+    def _chunks(self, packets: list[Packet], most: i64) -> bool:
+        """Take those that are pending. Are some left, as there are enough packets?"""
+        chunks = self._pending
+        count: i64 = len(chunks)
+        for index in range(self._passed, count):
+            self._chunk(chunks[index], packets)
+            if len(packets) >= most:
+                self._passed = index + 1
+                return True
+        chunks.clear()
+        self._passed = 0
+        return False
 
     def _chunk(self, chunk: Chunk, packets: list[Packet]) -> None:
         if chunk.stream.transport is IS_MQTT:

@@ -16,6 +16,7 @@ from support import (
     ACK,
     CONNACK,
     PINGREQ,
+    PINGRESP,
     PSH,
     RST,
     SYN,
@@ -36,7 +37,7 @@ from mqttdissect.mqtt.cursor import MOST_ITEMS
 from mqttdissect.mqtt.registry import TOPIC_NAME, TOPIC_OF_ALIAS, UNDECODED_BYTES
 from mqttdissect.net.overlap import POLICIES
 from mqttdissect.net.stream import Stream as TcpStream
-from mqttdissect.pipeline import Dissector
+from mqttdissect.pipeline import AT_ONCE, Dissector
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -351,3 +352,46 @@ def test_filters_that_await_an_answer_are_bounded() -> None:
     assert len(held) == 2
     dissector.close()
     assert "suback-count" not in {one.rule.id for one in analysis.take()}
+
+
+def hole_filled(count: int) -> bytes:
+    """A capture in which `count` PINGREQs wait, 30,000 in a segment, for one that comes last."""
+    stream = Stream().handshake().client(connect()).server(CONNACK)
+    at = stream.sequence[0]
+    for start in range(0, count, 30_000):
+        stream.add(0, PINGREQ * min(30_000, count - start), PSH | ACK, at + 2 + 2 * start)
+    stream.add(0, PINGREQ, PSH | ACK, at)
+    return pcap(stream.frames)
+
+
+def test_what_waited_behind_a_hole_comes_in_parts() -> None:
+    """One frame may complete a million packets; they are not there all at once."""
+    dissector = Dissector()
+    sizes = [len(packets) for packets in dissector.batches(dissector.reader.feed(hole_filled(150_000)))]
+    sizes += [len(packets) for packets in dissector.last_batches()]
+    assert sum(sizes) == 150_003
+    assert max(sizes) < AT_ONCE + 30_000
+
+
+@pytest.mark.parametrize("form", ["-P", "-T json"])
+def test_parts_of_a_block_from_several_processes(mqttdissect: Run, tmp_path: Path, form: str) -> None:
+    """A block of frames whose packets come in several parts is printed once, by whichever process has it."""
+    path = tmp_path / "filled.pcap"
+    path.write_bytes(hole_filled(70_000))
+    one, *others = [mqttdissect(*form.split(), "--jobs", jobs, path) for jobs in (1, 2, 3)]
+    assert len(one.stdout.splitlines()) == 70_003
+    assert all(other.stdout == one.stdout for other in others)
+
+
+def test_very_many_pings_without_an_answer(mqttdissect: Run, tmp_path: Path) -> None:
+    """They are counted, and answers are still told from those that nobody asked for."""
+    stream = Stream().handshake().client(connect()).server(CONNACK)
+    for _ in range(3):
+        stream.client(PINGREQ * 5000)
+    stream.server(PINGRESP * 4000)
+    path = tmp_path / "pings.pcap"
+    path.write_bytes(pcap(stream.frames))
+    assert "pingresp-unasked" not in mqttdissect("check", path).stdout
+    stream.server(PINGRESP * 11_001)
+    path.write_bytes(pcap(stream.frames))
+    assert "1  pingresp-unasked" in mqttdissect("check", path).stdout

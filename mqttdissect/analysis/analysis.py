@@ -173,7 +173,7 @@ class Analysis:
             if packet.type == codes.PUBLISH:
                 mine.messages += 1
             elif packet.type == codes.PINGRESP:
-                link.pings = link.pings[1:]
+                link.answered_ping()
             elif exchange.ASKED[packet.type]:
                 asker = side if packet.type == codes.PUBREL else 1 - side
                 link.of(asker).pending.pop(int(extract.identifier(packet)), None)
@@ -346,8 +346,11 @@ class Analysis:
 
     def _pingresp(self, link: Link, packet: Packet) -> None:
         """The answer to the oldest PINGREQ."""
-        if link.pings:
-            frame, sent_ns = link.pings.pop(0)
+        if link.pings or link.more_pings:
+            asked = link.answered_ping()
+            if asked is None:
+                return
+            frame, sent_ns = asked
             took = packet.time_ns - sent_ns
             if took > exchange.LATE_NS and link.all_there:
                 what = f"PINGRESP came {exchange.milliseconds(took)} after the PINGREQ"

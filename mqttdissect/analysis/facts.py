@@ -406,6 +406,7 @@ NO_REQUESTS: Final[dict[int, Request]] = {}
 NO_NUMBERS: Final[set[int]] = set()
 NO_WORDS: Final[list[str]] = []
 NO_PACKETS: Final[list[Packet]] = []
+MOST_PINGS: Final = 1024  # without an answer, of which it is known when they were sent
 NO_PINGS: Final[list[tuple[int, int]]] = []
 NO_SUBSCRIPTIONS: Final[list[Subscription]] = []
 NO_FILTERS: Final[dict[str, Subscription]] = {}
@@ -536,6 +537,7 @@ class Link:
         self.expected = NO_MESSAGES  # what its client still has to get
         self.stray: Publish | None = None  # the last delivery of which no message was known
         self.pings = NO_PINGS  # (frame, time) of each PINGREQ without an answer
+        self.more_pings: i64 = 0  # those behind them, as there are very many
         self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
         self.first_frame = stream.opened_frame if stream.opened_frame else frame
         self.first_ns = stream.opened_ns if stream.opened_ns >= 0 else time_ns
@@ -607,7 +609,18 @@ class Link:
         """A PINGREQ waits for its answer."""
         if self.pings is NO_PINGS:
             self.pings = []
-        self.pings.append((int(frame), int(time_ns)))
+        if len(self.pings) < MOST_PINGS and not self.more_pings:
+            self.pings.append((int(frame), int(time_ns)))
+        else:
+            self.more_pings += 1
+
+    def answered_ping(self) -> tuple[int, int] | None:
+        """A PINGRESP was sent. The frame and time of the PINGREQ that has waited for longest, if they are known."""
+        if self.pings:
+            return self.pings.pop(0)
+        if self.more_pings:
+            self.more_pings -= 1
+        return None
 
     def wait_early(self, packet: Packet) -> None:
         """An answer waits for its request."""

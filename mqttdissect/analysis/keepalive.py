@@ -123,7 +123,7 @@ def pings(report: Report, link: Link, frame: i64, end_ns: i64) -> None:
         return
     if link.end == BY_CAPTURE_END and end_ns - first_ns < 2 * PING_NS:
         return
-    count = len(link.pings)
+    count = len(link.pings) + link.more_pings
     said = f"PINGREQ has no PINGRESP, in {milliseconds(end_ns - first_ns)} until the end"
     if count > 1:
         said = f"{count} PINGREQs have no PINGRESP, the first in {milliseconds(end_ns - first_ns)} until the end"

@@ -142,12 +142,14 @@ def again(inputs: Inputs, side: int, wanted: set[int], keep: set[int], payloads:
 
     try:
         for frames in inputs.source()(Silent()).frames():
-            take(dissector.feed_frames(frames))
+            for packets in dissector.batches(frames):
+                take(packets)
             if number > last:
                 return
-        take(dissector.flush())
     except CaptureError:
-        take(dissector.flush())
+        pass
+    for packets in dissector.last_batches():
+        take(packets)
 
 
 @click.command(short_help="What differs in meaning between two captures.")

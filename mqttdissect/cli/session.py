@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import click
@@ -140,7 +140,8 @@ class Session:
         try:
             self._all(captures)
         except Enough:
-            self._flush()
+            for _ in self._flush():
+                pass
         finally:
             self._progress.stop()
         captures.close()
@@ -169,16 +170,18 @@ class Session:
             pass
         except CaptureError as error:
             self.failed(captures.names[0], error)
-        self._hand_on(self._flush())
+        for packets in self._flush():
+            self._hand_on(packets)
 
-    def _flush(self) -> list[Packet]:
+    def _flush(self) -> Iterable[list[Packet]]:
         """What only the end completes, once."""
         flushed, self._flushed = self._flushed, True
-        return [] if flushed else self._dissector.flush()
+        return [] if flushed else self._dissector.last_batches()
 
     def _dissect(self, frames: list[Frame]) -> None:
         """Frames in the order of the source, none left out."""
-        self._hand_on(self._dissector.feed_frames(frames))
+        for packets in self._dissector.batches(frames):
+            self._hand_on(packets)
 
     def _record(self, recorder: Recorder, frames: list[Frame]) -> None:
         """Write frames down; that this cannot go on is said once, and the dissection goes on."""

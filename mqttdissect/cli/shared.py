@@ -19,11 +19,13 @@ from mqttdissect.pipeline import Dissector
 
 
 class Block:
-    """Packets of one block of frames, and what takes their text once it is known what answers them."""
+    """Packets of one block of frames, or some of them, and what takes their text once it is known what answers them.
+    last: does the block end with them?"""
 
-    def __init__(self, packets: list[Packet], sink: Sink) -> None:
+    def __init__(self, packets: list[Packet], sink: Sink, last: bool = True) -> None:
         self.packets = packets
         self.sink = sink
+        self.last = last
         self._at = 0  # all before it are settled
 
     def is_open(self, cost: int) -> bool:
@@ -69,11 +71,9 @@ class SharedSession(Session):
         self._dissector.mqtt.malformed += leader.malformed
 
     def _dissect(self, frames: list[Frame]) -> None:
-        leader, dissector = self._leader, self._dissector
-        if leader is None:
+        leader = self._leader
+        if leader is None or leader.turns.mine():
             super()._dissect(frames)
-        elif leader.turns.mine():
-            self._hand_on(dissector.feed_frames(frames))
         else:
             self._follow(frames)
             leader.expect(int(frames[0].number))
@@ -117,7 +117,8 @@ class SharedSession(Session):
             else:
                 for part in printer.texts(head.packets, dissector):
                     head.sink.write(part)
-                head.sink.end()
+                if head.last:
+                    head.sink.end()
             queue.popleft()
 
     def _help(self, captures: Captures, helper: Helper) -> None:
@@ -127,12 +128,16 @@ class SharedSession(Session):
         dissector, mqtt = self._dissector, self._dissector.mqtt
         for frames in captures.frames():
             if helper.turns.mine():
-                packets, malformed = int(mqtt.packets), int(mqtt.malformed)
-                found = dissector.feed_frames(frames)
-                counts = int(mqtt.packets) - packets, int(mqtt.malformed) - malformed
-                self._queue.append(Block(found, helper.send(int(frames[0].number), *counts)))
+                before = int(mqtt.packets), int(mqtt.malformed)
+                sink = helper.send(int(frames[0].number))
+                for packets in dissector.batches(frames):
+                    self._queue.append(Block(packets, sink, False))
+                    self._advance()
+                sink.packets, sink.malformed = int(mqtt.packets) - before[0], int(mqtt.malformed) - before[1]
+                self._queue.append(Block([], sink))
                 self._advance()
             else:
                 self._follow(frames)
-        dissector.flush()  # may have answers, for the leader to print
+        for _ in dissector.last_batches():  # may have answers, for the leader to print
+            pass
         self._advance(True)
