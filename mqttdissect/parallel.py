@@ -9,9 +9,9 @@ the time that decoding and writing them would. A block is a list of frames as th
 dealt out in turn. No process tells the others anything, and all of them come to the same state.
 
 The leader, which is the process that the user started, is one of them. Its helpers send their text through pipes: of
-each block a `HEAD`, then parts, a `SIZE` before each, and one of 0 and `COUNTS` behind the last. The leader puts all of it in
-order, and it alone touches standard output and standard error. Parts are as small as they are made, so that they are in
-a core's cache all the way.
+each block a `HEAD`, then parts, a `SIZE` before each, and one of 0 and `COUNTS` behind the last. The leader puts all of
+it in order, and it alone touches standard output and standard error. Parts are as small as they are made, so that they
+are in a core's cache all the way.
 A pipe bounds how far a helper can get ahead, `MOST_HELD` how much the leader keeps while it waits for one.
 
 A helper ends with its part of the capture, when the leader has gone (its pipe breaks), or when the leader ends it.

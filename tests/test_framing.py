@@ -246,9 +246,7 @@ def test_connect_that_arrives_byte_by_byte_on_an_odd_port() -> None:
     assert names(dissect(pcap(stream.frames))) == ["CONNECT", "PINGREQ"]
 
 
-@pytest.mark.parametrize(
-    ("first", "what"), [(b"\x16\x03\x01\x02\x00\x01", "TLS"), (b"GET /mqtt HTTP/1.1\r\n", "HTTP or WebSocket")]
-)
+@pytest.mark.parametrize(("first", "what"), [(b"\x16\x03\x01\x02\x00\x01", "TLS"), (b"GET /mqtt HTTP/1.1\r\n", "HTTP")])
 def test_other_protocols_on_the_port_of_mqtt(first: bytes, what: str) -> None:
     """They are named, not decoded as garbage."""
     dissector = Dissector()

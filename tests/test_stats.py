@@ -343,7 +343,7 @@ DECODE_AS = {
     "mosquitto-bridge.pcap": ["-d", "tcp.port==21884,mqtt"],
 }
 NOT_BY_TSHARK = {
-    "aedes-3.1.1-websocket.pcapng": "MQTT in WebSocket on a port that tshark does not look at",
+    "aedes-3.1.1-websocket.pcapng": "tshark takes each WebSocket message for a control packet",
     "mosquitto-5.0-tls.pcapng": "TLS",
 }
 

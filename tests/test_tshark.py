@@ -25,10 +25,8 @@ OPTIONS = {
     "mosquitto-3.1.1-ipv6-port-21883.pcapng": ["-d", "tcp.port==21883,mqtt"],
     "mosquitto-5.0-lossy-link.pcap": ["-o", "tcp.reassemble_out_of_order:TRUE"],
 }
-NOT_YET = {
-    "aedes-3.1.1-websocket.pcapng": "MQTT in WebSocket",
-    "mosquitto-5.0-tls.pcapng": "TLS with keys in the file",
-}
+NOT_YET = {"mosquitto-5.0-tls.pcapng": "TLS with keys in the file"}
+NOT_BY_TSHARK = {"aedes-3.1.1-websocket.pcapng": 47}  # packets: it takes each WebSocket message for one
 DIFFERENT: dict[tuple[str, str], str] = {
     ("*", "mqtt.unknown_version"): "tshark's own remark, a version is inferred here",
     ("*", "mqtt.unknown_topic_alias"): "a remark without a value in tshark, with an explanation here",
@@ -116,6 +114,10 @@ def test_every_field_of_every_packet(
         assert by_mqttdissect(mqttdissect, capture) == {}, "it is read now: take it out of NOT_YET"
         return
     theirs, ours = by_tshark(capture), by_mqttdissect(mqttdissect, capture)
+    if capture.name in NOT_BY_TSHARK:
+        assert sum(len(packets) for packets in ours.values()) == NOT_BY_TSHARK[capture.name]
+        assert not theirs
+        return
     assert theirs, "tshark finds nothing: the test would be of no use"
     if capture.name not in OTHER_FRAMES:
         assert {number: len(packets) for number, packets in ours.items()} == {

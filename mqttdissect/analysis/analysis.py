@@ -15,7 +15,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis import exchange, extract, keepalive, opening, packets, rules, subscribing
+from mqttdissect.analysis import carried, exchange, extract, keepalive, opening, packets, rules, subscribing
 from mqttdissect.analysis.brokers import OWED_NS
 from mqttdissect.analysis.delivery import Deliveries
 from mqttdissect.analysis.facts import (
@@ -389,6 +389,8 @@ class Analysis:
         self.opening.judge(link)
         self.deliveries.judge(link)
         self._network(link)
+        if link.stream.carrier:
+            carried.ended(report, link)
         link.state = ENDED
         link.stream.analysed = OVER
         link.client = None  # which may outlive it by far, as may who was handed it

@@ -197,7 +197,7 @@ class Opening:
             return True
         asked = [(int(link.connect_frame), "CONNECT")]
         took = packet.time_ns - link.connect_ns
-        if took > SECOND // 5:
+        if took > SECOND // 5 and link.all_there:
             slow(
                 report,
                 link,

@@ -513,6 +513,18 @@ HALF_OPEN: Final = Rule(
     "Both sides of a connection hear of each other within the keep alive, or close it.",
     "A NAT or firewall that forgot the connection, a lost radio link, or a host that went away without a word.",
 )
+WEBSOCKET_SUBPROTOCOL: Final = Rule(
+    "websocket-subprotocol", ERROR, CLIENT, "WebSocket without the subprotocol mqtt",
+    "The client offers the WebSocket subprotocol mqtt, and the broker selects it.",
+    "A WebSocket library that was not told of a subprotocol, or a proxy in between that drops the header.",
+    "", "[MQTT-6.0.0-3]", "[MQTT-6.0.0-3]",
+)
+WEBSOCKET_TEXT: Final = Rule(
+    "websocket-text", ERROR, SENDER, "Control packets in a WebSocket text message",
+    "Control packets are sent in binary data frames; who receives another one closes the connection.",
+    "A program that hands its bytes to the WebSocket library as a string.",
+    "", "[MQTT-6.0.0-1]", "[MQTT-6.0.0-1]",
+)
 
 # Keep alive
 
@@ -965,7 +977,7 @@ GROUPS: Final[list[tuple[str, list[Rule]]]] = [
         AUTH_UNASKED, AUTH_METHOD_CHANGED, AUTH_ORDER, PACKET_DURING_AUTH, WILL_ABOVE_LIMITS, VIOLATION_NOT_CLOSED,
         TAKEOVER_NOT_CLOSED, SESSION_TAKEN_OVER, PACKET_AFTER_DISCONNECT, OPEN_AFTER_DISCONNECT,
         DISCONNECTED_BY_BROKER, CLOSED_WITHOUT_DISCONNECT, CONNECTION_RESET, CLIENT_ID_FIGHT, RECONNECT_STORM,
-        HALF_OPEN,
+        HALF_OPEN, WEBSOCKET_SUBPROTOCOL, WEBSOCKET_TEXT,
     ]),
     ("Keep alive", [
         KEEP_ALIVE_BROKEN, KEEP_ALIVE_NOT_ENFORCED, PINGREQ_UNANSWERED, PINGRESP_UNASKED, KEEP_ALIVE_OVERSIZED,
@@ -1044,6 +1056,8 @@ SHARPER: Final[dict[tuple[str, str, int], str]] = {
     ("reserved-flags", "UNSUBSCRIBE", 5): "[MQTT-3.10.1-1]",
     ("response-topic-wildcard", "CONNECT", 5): "[MQTT-4.7.0-1]",
     ("topic-alias-exceeded", BROKER, 5): "[MQTT-3.3.2-11]",
+    ("websocket-subprotocol", BROKER, 4): "[MQTT-6.0.0-4]",
+    ("websocket-subprotocol", BROKER, 5): "[MQTT-6.0.0-4]",
     ("wildcard-in-topic-name", "CONNECT", 3): "3.1",
     ("wildcard-in-topic-name", "CONNECT", 4): "[MQTT-4.7.1-1]",
     ("wildcard-in-topic-name", "CONNECT", 5): "[MQTT-4.7.0-1]",

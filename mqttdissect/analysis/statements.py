@@ -11,7 +11,6 @@ NO_TRACE: Final = "what is not there cannot be told from what is: the bytes woul
 RIGHT: Final = "a right, not a duty"
 LAYOUT: Final = "the order of the fields: read otherwise, the packet breaks other rules"
 SIZE: Final = "nobody sees the text that would have made the packet too large; packet-too-large tells when it is"
-WEBSOCKET: Final = "of WebSocket, not of MQTT: no rule looks below the control packets"
 CONFORMANCE: Final = "about programs, not about packets"
 TRANSPORT: Final = "true of every TCP connection"
 AUTHORISATION: Final = "what a client may do is configured in the broker, and not in the capture"
@@ -184,10 +183,10 @@ V4: Final[list[tuple[str, tuple[str, ...] | str, str]]] = [
     ("4.7.3-4", ("delivery-unsubscribed", "delivery-missing"), "Matching does not normalise or substitute"),
     ("4.8.0-1", ("violation-not-closed",), "Who meets a violation of the protocol closes"),
     ("4.8.0-2", INSIDE, "Who meets a transient error while it handles a packet closes"),
-    ("6.0.0-1", WEBSOCKET, "Control packets are sent in binary frames"),
-    ("6.0.0-2", WEBSOCKET, "A frame may hold several packets, or parts of them"),
-    ("6.0.0-3", WEBSOCKET, "The client offers the subprotocol mqtt"),
-    ("6.0.0-4", WEBSOCKET, "The server selects the subprotocol mqtt"),
+    ("6.0.0-1", ("websocket-text",), "Control packets are sent in binary frames"),
+    ("6.0.0-2", INSIDE, "A frame may hold several packets, or parts of them"),
+    ("6.0.0-3", ("websocket-subprotocol",), "The client offers the subprotocol mqtt"),
+    ("6.0.0-4", ("websocket-subprotocol",), "The server selects the subprotocol mqtt"),
     ("7.0.0-1", CONFORMANCE, "A server that connects to other servers conforms as a client too"),
     ("7.0.0-2", CONFORMANCE, "Nothing outside the standard is needed to work together"),
     ("7.1.1-1", TRANSPORT, "A server supports an ordered, lossless transport"),
@@ -466,10 +465,10 @@ V5: Final[list[tuple[str, tuple[str, ...] | str, str]]] = [
     ("4.12.1-2", ("violation-not-closed",), "If it fails, the connection is closed"),
     ("4.13.1-1", ("violation-not-closed",), "Who finds a malformed packet or a protocol error closes"),
     ("4.13.2-1", ("open-after-refusal", "open-after-disconnect"), "After an error code of 0x80 or above, a close"),
-    ("6.0.0-1", WEBSOCKET, "Control packets are sent in binary frames"),
-    ("6.0.0-2", WEBSOCKET, "A frame may hold several packets, or parts of them"),
-    ("6.0.0-3", WEBSOCKET, "The client offers the subprotocol mqtt"),
-    ("6.0.0-4", WEBSOCKET, "The server selects the subprotocol mqtt"),
+    ("6.0.0-1", ("websocket-text",), "Control packets are sent in binary frames"),
+    ("6.0.0-2", INSIDE, "A frame may hold several packets, or parts of them"),
+    ("6.0.0-3", ("websocket-subprotocol",), "The client offers the subprotocol mqtt"),
+    ("6.0.0-4", ("websocket-subprotocol",), "The server selects the subprotocol mqtt"),
 ]
 # fmt: on
 

@@ -324,7 +324,7 @@ class Framer:
         self._rest = 0
         if not self._started:
             self._started = True
-        elif not self._lost and self._need and self._have + gap <= self._need:
+        elif not self._lost and self._need and self._have + gap <= self._need and not chunk.unsure:
             if self._hole_offset == -1:
                 self._hole_offset = self._have
             self._hole_bytes += gap

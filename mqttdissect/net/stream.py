@@ -31,9 +31,9 @@ class Stream:
     seen first). opened_ns, opened_frame: of its first segment. synack_ns: of the first SYN-ACK; established_ns: of the
     client's first segment after it; -1 for none. closed_by, closed_how, closed_ns, closed_frame: direction, kind
     (`FINISHED` or `RESET`), time and frame of the first FIN or RST; -1, `OPEN`, -1 and 0 for none.
-    transport, application, analysed, shown, shown_by: for the stages that follow; not touched here. analysed is where
-    the analysis has what it knows, -1 for nowhere. shown is what a writer has made of the addresses, shown_by says
-    which one.
+    transport, carrier, application, analysed, shown, shown_by: for the stages that follow; not touched here. carrier:
+    what its MQTT rides in, in words; empty for nothing. analysed is where the analysis has what it knows, -1 for
+    nowhere. shown is what a writer has made of the addresses, shown_by says which one.
     """
 
     __slots__ = (
@@ -41,6 +41,7 @@ class Stream:
         "_ports_differ",
         "analysed",
         "application",
+        "carrier",
         "closed_by",
         "closed_frame",
         "closed_how",
@@ -74,6 +75,7 @@ class Stream:
         self.analysed: i64 = -1
         self.flow = flow
         self.number = number
+        self.carrier = ""
         self.shown: list[bytes] | None = None
         self.shown_by: i64 = 0
         self.opened_frame = opened_frame
@@ -225,12 +227,12 @@ class Chunk:
     """In-order bytes of one direction, from one segment.
 
     frame: the one that carried them. arrival, time_ns: the frame with which they could be handed on, which is a later
-    one for bytes that waited behind a hole, and its time. gap: bytes missing immediately before `data`; before: the
-    frame that carried the bytes before them, 0 for none.
+    one for bytes that waited behind a hole, and its time. gap: bytes missing immediately before `data`; unsure: or
+    fewer, as some of them were not MQTT's; before: the frame that carried the bytes before them, 0 for none.
     ending: why nothing follows (`OPEN` while something may); an ending chunk has no data.
     """
 
-    __slots__ = ("arrival", "before", "data", "direction", "ending", "frame", "gap", "stream", "time_ns")
+    __slots__ = ("arrival", "before", "data", "direction", "ending", "frame", "gap", "stream", "time_ns", "unsure")
 
     def __init__(
         self, stream: Stream, direction: i64, data: bytes, frame: i64, arrival: i64, time_ns: i64, gap: i64, ending: i64
@@ -243,6 +245,7 @@ class Chunk:
         self.frame = frame
         self.time_ns = time_ns
         self.gap = gap
+        self.unsure = False
         self.ending = ending
 
     @property

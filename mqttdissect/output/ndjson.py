@@ -170,7 +170,8 @@ class JsonWriter(Writer):
     def _both(self, stream: Stream) -> list[bytes]:
         """Both directions' addresses."""
         one, other = quoted(endpoint(stream.flow, True)), quoted(endpoint(stream.flow, False))
-        known = [b',"src":%b,"dst":%b' % (one, other), b',"src":%b,"dst":%b' % (other, one)]
+        carrier = b',"carrier":%b' % quoted(stream.carrier) if stream.carrier else b""
+        known = [b',"src":%b,"dst":%b%b' % (one, other, carrier), b',"src":%b,"dst":%b%b' % (other, one, carrier)]
         self._hosts.keep(stream, known)
         return known
 

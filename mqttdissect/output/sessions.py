@@ -183,6 +183,7 @@ def as_json(link: Link, findings: list[Finding]) -> dict[str, object]:
         "client_id": link.client_id,
         "client": client,
         "broker": broker,
+        "carrier": stream.carrier or None,
         "version": VERSIONS[int(link.version)] if link.connect_frame else None,
         "frames": [int(link.first_frame), int(link.end_frame)],
         "start": seconds(int(link.first_ns), 9),
@@ -237,6 +238,7 @@ def page(link: Link, findings: list[Finding], first_ns: int, theme: Theme) -> st
         if text:
             lines.append(f"  {label:<{LABEL}}{text}")
 
+    line("carried by", link.stream.carrier)
     if link.connect_frame:
         clean = ("clean start" if v5 else "clean session") if link.clean else ("resume" if v5 else "persistent session")
         parts = [f"MQTT {VERSIONS[int(link.version)]}", clean]

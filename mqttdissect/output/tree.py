@@ -217,7 +217,8 @@ class TreeWriter(Writer):
         """Both directions' addresses, and what stands around them."""
         one = self.theme.paint(self.theme.address, self._hosts.endpoint(stream.flow, True))
         other = self.theme.paint(self.theme.address, self._hosts.endpoint(stream.flow, False))
-        known = [f"  {one} → {other}  stream ".encode(), f"  {other} → {one}  stream ".encode()]
+        stands = f"  {stream.carrier}  stream " if stream.carrier else "  stream "
+        known = [f"  {one} → {other}{stands}".encode(), f"  {other} → {one}{stands}".encode()]
         self._hosts.keep(stream, known)
         return known
 

@@ -1,10 +1,8 @@
 """Find MQTT in TCP streams: by the first bytes of a side, which are a CONNECT on any port, or by the port.
 
-Sources: MQTT 5.0, sections 3.1.1 and 3.1.2 (the first packet of a client is a CONNECT; its first bytes are fixed
-but for the length); the port is IANA's for mqtt.
-
-A stream on a known port is MQTT from its first byte, unless those bytes are the start of something else that is
-often put there (TLS, HTTP, PROXY): then it is named in `others` and left alone.
+A stream on a known port, which is IANA's for mqtt, is MQTT from its first byte, unless those bytes are the start of
+something else that is often put there (TLS, HTTP): then it is named in `others` and left alone. A PROXY header before
+it is taken off, and MQTT is taken out of WebSocket, on any port.
 """
 
 from typing import Final, final
@@ -12,6 +10,18 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.net.stream import OPEN, Chunk, Stream
+from mqttdissect.transport.beginnings import (
+    LONGEST_HEAD,
+    MORE,
+    NO,
+    YES,
+    foreign,
+    is_connect,
+    is_proxied,
+    proxied_for,
+    proxy_length,
+)
+from mqttdissect.transport.websocket import CLIENT_BEGINS, SERVER_BEGINS, WebSocket, is_joined
 
 MQTT_PORT: Final = 1883
 LIKELY_PORTS: Final = frozenset([1883, 1884, 8080, 8081, 8083, 8084, 8883, 8884, 9001])  # where brokers listen
@@ -20,64 +30,6 @@ UNDECIDED: Final = 0
 MQTT: Final = 1
 OTHER: Final = 2
 BOTH: Final = 3
-YES: Final = 0
-NO: Final = 1
-MORE: Final = 2
-
-FOREIGN: Final[dict[bytes, str]] = {  # how streams start that share MQTT's ports without being plain MQTT
-    b"\x16\x03": "TLS",
-    b"GET ": "HTTP or WebSocket",
-    b"HTTP/": "HTTP or WebSocket",
-    b"POST ": "HTTP",
-    b"PROXY ": "PROXY protocol",
-    b"\r\n\r\n\x00\r\nQUIT\n": "PROXY protocol",
-    b"SSH-": "SSH",
-    b"AMQP": "AMQP",
-}
-NAMES: Final[list[bytes]] = [b"\x00\x04MQTT", b"\x00\x06MQIsdp"]
-LONGEST_HEAD: Final = 13  # bytes that tell: a CONNECT's fixed header (5) and protocol name (8); the longest in FOREIGN
-
-
-def is_connect(data: bytes) -> i64:
-    """Are these the first bytes of a CONNECT? `YES`, `NO`, or `MORE` are needed to tell."""
-    size: i64 = len(data)
-    if size and data[0] != 0x10:
-        return NO
-    at: i64 = 1
-    length: i64 = 0
-    shift: i64 = 0
-    while True:
-        if at >= size:
-            return MORE
-        byte: i64 = data[at]
-        length |= (byte & 0x7F) << shift
-        at += 1
-        if byte < 0x80:
-            break
-        shift += 7
-        if shift > 21:
-            return NO
-    if length < 12:  # name, level, flags, keep alive and an empty client identifier
-        return NO
-    for name in NAMES:
-        part = data[at : at + len(name)]
-        if part == name:
-            return YES
-        if name.startswith(part):
-            return MORE
-    return NO
-
-
-def foreign(data: bytes) -> str | None:
-    """What these first bytes of a stream on a known port are, if they are not MQTT; empty if they may be MQTT, None
-    if more of them are needed to tell."""
-    more = False
-    for start, name in FOREIGN.items():
-        if data.startswith(start):
-            return name
-        if len(data) < len(start) and start.startswith(data):
-            more = True
-    return None if more else ""
 
 
 @final
@@ -100,7 +52,8 @@ IS_OTHER: Final = Probe(OTHER)
 
 @final
 class Transport:
-    """`feed` it chunks; it returns those that carry MQTT, held ones first once their stream is known to be MQTT."""
+    """`feed` it chunks; it returns those that carry MQTT, held ones first once their stream is known to be MQTT. What
+    they ride in is taken off, and named in `Stream.carrier`."""
 
     def __init__(self, ports: frozenset[int] = frozenset([MQTT_PORT])) -> None:
         self.ports = ports
@@ -111,6 +64,8 @@ class Transport:
         """The chunks of MQTT that `chunk` lets out."""
         stream = chunk.stream
         state = stream.transport
+        if isinstance(state, WebSocket):
+            return self._websocket(stream, state, chunk)
         if state is None:
             probe = Probe(UNDECIDED)
             stream.transport = probe
@@ -135,30 +90,88 @@ class Transport:
         if len(probe.head[direction]) < LONGEST_HEAD:
             probe.head[direction] += chunk.data[:LONGEST_HEAD]
         head = probe.head[direction]
+        proxied = is_proxied(head) if head else NO
+        if proxied == YES:
+            if not self._unproxied(stream, probe, direction) and probe.held_bytes <= HELD_BYTES:
+                return []
+            head = probe.head[direction]
         if not head:
             return []
-        if int(stream.port(0)) in self.ports or int(stream.port(1)) in self.ports:
+        known = int(stream.port(0)) in self.ports or int(stream.port(1)) in self.ports
+        for start, client in ((CLIENT_BEGINS, direction), (SERVER_BEGINS, 1 - direction)):
+            if head.startswith(start):
+                return self._begin(stream, probe, WebSocket(client))
+            if start.startswith(head) and chunk.ending == OPEN:
+                return []
+        if known:
             name = foreign(head)
-            if name is None and chunk.ending == OPEN:
+            if (name is None or proxied == MORE) and chunk.ending == OPEN:
                 return []
             if not name:
                 return self._decide(stream, probe, MQTT)
-            self.others[name] = self.others.get(name, 0) + 1
+            self._name(stream, name)
             return self._decide(stream, probe, OTHER)
         answer = is_connect(head)
         if answer == YES:
             return self._decide(stream, probe, MQTT)
+        if (not stream.handshake or chunk.gap) and is_joined(chunk.data):
+            masked = chunk.data[1] >= 0x80
+            websocket = WebSocket(direction if masked else 1 - direction)
+            websocket.join()
+            return self._begin(stream, probe, websocket)
         other = probe.head[1 - direction]
-        client_is_known = stream.handshake and direction == 0
+        client_is_known = stream.handshake and direction == 0 and proxied == NO
         if answer == NO and (client_is_known or (other and is_connect(other) == NO)):
-            if int(stream.port(0)) in LIKELY_PORTS or int(stream.port(1)) in LIKELY_PORTS:
-                name = foreign(head)
-                if name:
-                    self.others[name] = self.others.get(name, 0) + 1
+            self._name(stream, foreign(head))
             return self._decide(stream, probe, OTHER)
         if probe.held_bytes > HELD_BYTES or (chunk.ending != OPEN and direction == 0):
             return self._decide(stream, probe, OTHER)
         return []
+
+    def _unproxied(self, stream: Stream, probe: Probe, direction: i64) -> bool:
+        """Take off the PROXY header of one direction. Was it there as a whole, or is it none?"""
+        data = b"".join([one.data for one in probe.held if one.direction == direction])
+        length = proxy_length(data)
+        if length <= 0 or length > len(data):
+            return length < 0
+        left = length
+        for one in probe.held:
+            if one.direction == direction:
+                size: i64 = len(one.data)
+                one.data = one.data[left:]
+                left -= min(left, size)
+        probe.held = [one for one in probe.held if one.data or one.gap or one.ending != OPEN]
+        probe.head[direction] = data[length : length + LONGEST_HEAD]
+        address = proxied_for(data[:length])
+        stream.carrier = f"PROXY for {address}" if address else "PROXY"
+        return True
+
+    def _begin(self, stream: Stream, probe: Probe, websocket: WebSocket) -> list[Chunk]:
+        """A stream may carry MQTT in WebSocket."""
+        stream.transport = websocket
+        out: list[Chunk] = []
+        for held in probe.held:
+            out.extend(self._websocket(stream, websocket, held))
+            if stream.transport is not websocket:
+                return []
+        return out
+
+    def _websocket(self, stream: Stream, websocket: WebSocket, chunk: Chunk) -> list[Chunk]:
+        before = websocket.is_mqtt
+        out = websocket.feed(chunk)
+        if websocket.is_mqtt is False:
+            self._name(stream, websocket.name)
+            self._decide(stream, IS_OTHER, OTHER)
+        elif websocket.is_mqtt and not before:
+            stream.carrier += ", WebSocket" if stream.carrier else "WebSocket"
+            self.mqtt_streams += 1
+        return out
+
+    def _name(self, stream: Stream, name: str | None) -> None:
+        """A stream on a port of brokers carries something else."""
+        ports = int(stream.port(0)), int(stream.port(1))
+        if name and any(port in LIKELY_PORTS or port in self.ports for port in ports):
+            self.others[name] = self.others.get(name, 0) + 1
 
     def _decide(self, stream: Stream, probe: Probe, verdict: i64) -> list[Chunk]:
         if verdict != MQTT:
