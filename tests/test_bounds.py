@@ -15,6 +15,7 @@ from scapy.packet import Raw
 from support import (
     ACK,
     CONNACK,
+    DISCONNECT,
     PINGREQ,
     PINGRESP,
     PSH,
@@ -395,3 +396,32 @@ def test_very_many_pings_without_an_answer(mqttdissect: Run, tmp_path: Path) -> 
     stream.server(PINGRESP * 11_001)
     path.write_bytes(pcap(stream.frames))
     assert "1  pingresp-unasked" in mqttdissect("check", path).stdout
+
+
+def test_subscriptions_of_all_clients_are_bounded() -> None:
+    """What would be too much is not kept, and its clients are not judged; those that come when others have gone are."""
+    dissector = Dissector()
+    analysis = dissector.analysis = Analysis()
+
+    def subscribe(number: int, filters: int) -> Stream:
+        stream = Stream(host(number)).handshake().client(connect(f"c{number}")).server(CONNACK)
+        for start in range(0, filters, 3000):
+            names = b"".join(text(f"{number}/{at}") + b"\0" for at in range(start, start + 3000))
+            stream.client(packet(0x82, struct.pack(">H", start // 3000 + 1) + names))
+            stream.server(packet(0x90, struct.pack(">H", start // 3000 + 1) + bytes(3000)))
+        return stream
+
+    streams = [subscribe(number, 9000) for number in range(30)]
+    dissector.feed(pcap([frame for stream in streams for frame in stream.frames]))
+    assert 180_000 < sum(len(client.subscriptions) for client in analysis.clients.values()) <= 200_000
+    known = [client.known for client in analysis.clients.values()]
+    assert known == sorted(known, reverse=True)
+    assert set(known) == {True, False}
+    for stream in streams:
+        stream.frames.clear()
+        stream.client(DISCONNECT).fin()
+    dissector.feed(pcap([frame for stream in streams for frame in stream.frames])[24:])
+    dissector.feed(pcap(subscribe(99, 3000).frames + subscribe(100, 9000).frames + subscribe(101, 3000).frames)[24:])
+    *_, last = analysis.clients.values()
+    assert last.known
+    assert len(last.subscriptions) == 3000

@@ -60,6 +60,7 @@ class Analysis:
         self.deliveries = Deliveries(self.report, self.opening)
         self.links: i64 = 0
         self._open: dict[int, Link] = {}  # by number of the stream
+        self._room = subscribing.Room(self.opening.clients, self._open)
         self._places: list[Link | None] = []  # the same, by `Stream.analysed`: found with less than a dictionary takes
         self._free: list[int] = []  # places where nothing is
         self._half_closed: dict[int, Link] = {}  # those that have ended, while one side may still send
@@ -311,7 +312,7 @@ class Analysis:
                 self.deliveries.accepted(link, packet)
         elif kind == codes.SUBSCRIBE:
             asked = exchange.sends_request(report, link, packet, side)
-            subscribing.subscribe(report, link, packet, asked)
+            subscribing.subscribe(report, link, packet, asked, self._room)
             if asked is not None:
                 self.deliveries.asked(link, asked)
             self._belated(link, packet, side)

@@ -5,7 +5,7 @@ after that. One that was unsubscribed is kept until the same filter comes again,
 can be told from what nobody ever asked for.
 """
 
-from typing import Final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -17,6 +17,7 @@ from mqttdissect.analysis.facts import (
     NO_FILTERS,
     NO_MATCHES,
     NO_SUBSCRIPTIONS,
+    Client,
     Limits,
     Link,
     Request,
@@ -28,14 +29,43 @@ from mqttdissect.mqtt.packet import Packet
 
 FAILURE: Final = 0x80
 MOST_SUBSCRIPTIONS: Final = 10_000  # of one client that are kept, and filters that await an answer
+MOST_OF_ALL: Final = 200_000  # of both of all clients
+SOME: Final = 10_000  # filters between two counts, at least
 
 
-def subscribe(report: Report, link: Link, packet: Packet, request: Request | None) -> None:
+@final
+class Room:
+    """For the subscriptions of all clients together, and filters that await an answer. Nobody says when some have gone:
+    they are counted when there seem to be too many."""
+
+    def __init__(self, clients: dict[tuple[bytes, str], Client], links: dict[int, Link]) -> None:
+        self._clients = clients
+        self._links = links
+        self._left: i64 = MOST_OF_ALL
+        self._since: i64 = 0  # filters since they were counted
+
+    def take(self, count: i64) -> bool:
+        """For so many more. Is there room?"""
+        self._since += count
+        if self._left < count and self._since >= SOME:
+            self._since = 0
+            self._left = MOST_OF_ALL
+            for client in self._clients.values():
+                self._left -= len(client.subscriptions)
+            for link in self._links.values():
+                self._left -= link.asking
+        if self._left < count:
+            return False
+        self._left -= count
+        return True
+
+
+def subscribe(report: Report, link: Link, packet: Packet, request: Request | None, room: Room) -> None:
     """A SUBSCRIBE."""
     asked = extract.subscriptions(packet)
     if packet.version >= 5 and link.connack_frame:
         limits(report, link, packet, asked)
-    fits = link.asking + len(asked) <= MOST_SUBSCRIPTIONS
+    fits = link.asking + len(asked) <= MOST_SUBSCRIPTIONS and room.take(len(asked))
     if request is not None and fits:
         request.subscriptions = asked
         link.asking += len(asked)
@@ -61,7 +91,7 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
         if before is not None and before.left_frame == 0 and before.granted >= 0:
             one.stood_ns = before.stood_ns
             one.before = before.granted
-        if len(client.subscriptions) < MOST_SUBSCRIPTIONS or before is not None:
+        if before is not None or len(client.subscriptions) < MOST_SUBSCRIPTIONS:
             client.subscriptions[one.filter] = one
         else:
             client.known = False

@@ -152,7 +152,7 @@ class Transport:
         out: list[Chunk] = []
         for held in probe.held:
             out.extend(self._websocket(stream, websocket, held))
-            if stream.transport is not websocket:
+            if websocket.is_mqtt is False:
                 return []
         return out
 
