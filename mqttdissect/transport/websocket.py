@@ -18,7 +18,8 @@ from mqttdissect.transport.beginnings import LONGEST_HEAD, NO, YES, is_connect
 
 CLIENT_BEGINS: Final = b"GET "
 SERVER_BEGINS: Final = b"HTTP/1.1 101"
-LONGEST_UPGRADE: Final = 16384  # bytes of a head
+LONGEST_UPGRADE: Final = 8192  # bytes of a head
+HELD_BYTES: Final = 65536  # of a stream of which it is not known yet whether MQTT is in it
 LONGEST_FRAME: Final = 1 << 32  # bytes; what says more is no frame
 PIECE: Final = 65536  # bytes of one chunk out of compressed ones
 MOST_INFLATED: Final = 16 * 1024 * 1024  # bytes that one segment may grow to
@@ -38,6 +39,7 @@ MASKED: Final = 0x80
 MORE: Final = 0  # instead of a length
 BAD: Final = -1
 
+FIELDS: Final = frozenset(["upgrade", "sec-websocket-protocol", "sec-websocket-extensions"])
 SUBPROTOCOL: Final = "mqtt"  # that of MQTT 3.1 is mqttv3.1
 
 
@@ -98,19 +100,19 @@ def is_frame(data: bytes, masked: bool) -> bool:
 
 
 class Upgrade:
-    """What an HTTP head says. begin: its first line. fields: values by name in small letters, those of a name that
+    """What an HTTP head says. agrees: does it switch protocols? fields: values of `FIELDS` by name, those of one that
     comes several times joined by commas (RFC 9110, section 5.3). frame, time_ns: of its end."""
 
     def __init__(self, head: bytes, frame: i64, time_ns: i64) -> None:
         self.frame = frame
         self.time_ns = time_ns
         lines = head.decode("latin-1").split("\r\n")
-        self.begin = lines[0]
+        self.agrees = head.startswith(SERVER_BEGINS)
         self.fields: dict[str, str] = {}
         for line in lines[1:]:
             name, colon, value = line.partition(":")
-            if colon:
-                name, value = name.strip().lower(), value.strip()
+            name, value = name.strip().lower(), value.strip()
+            if colon and name in FIELDS:
                 before = self.fields.get(name)
                 self.fields[name] = value if before is None else f"{before}, {value}"
 
@@ -349,7 +351,7 @@ class WebSocket:
     """A stream in which MQTT may come in WebSocket: `feed` it chunks, it returns those of MQTT inside. client: the
     direction of the side that asks for WebSocket. is_mqtt: None until it is known. name: what it is, if not MQTT."""
 
-    __slots__ = ("_held", "_start", "client", "is_mqtt", "name", "sides")
+    __slots__ = ("_held", "_held_bytes", "_promised", "_start", "client", "is_mqtt", "name", "sides")
 
     def __init__(self, client: i64) -> None:
         self.client = client
@@ -357,7 +359,9 @@ class WebSocket:
         self.name = "HTTP"
         self.sides = [Side(), Side()]
         self.sides[client].masked = True
+        self._promised = False  # did a head say that it is?
         self._held: list[Chunk] = []  # until it is known
+        self._held_bytes: i64 = 0
         self._start = b""  # of what the client sends
 
     def feed(self, chunk: Chunk) -> list[Chunk]:
@@ -380,12 +384,7 @@ class WebSocket:
             side.take(data, chunk, out)
         if self.is_mqtt is None:
             return self._undecided(chunk, out)
-        if not self.is_mqtt:
-            return []
-        if self._held:
-            out = self._held + out
-            self._held = []
-        return out
+        return out if self.is_mqtt else []
 
     def join(self) -> None:
         """The capture has joined it in the middle, and knows MQTT in it."""
@@ -395,31 +394,36 @@ class WebSocket:
 
     def _undecided(self, chunk: Chunk, out: list[Chunk]) -> list[Chunk]:
         self._held.extend(out)
-        if chunk.direction == self.client:
-            for one in out:
+        for one in out:
+            self._held_bytes += len(one.data)
+            if chunk.direction == self.client:
                 self._start += one.data[:LONGEST_HEAD]
         answer = is_connect(self._start)
-        if answer == YES:
+        if answer == YES or (self._promised and self._held_bytes):
             self.is_mqtt = True
             held, self._held = self._held, []
             return held
-        if (answer == NO and self._start) or chunk.ending != OPEN:
+        if (answer == NO and self._start) or chunk.ending != OPEN or self._held_bytes > HELD_BYTES:
             self.is_mqtt = False
+            self._held = []
         return []
 
     def _upgraded(self, direction: i64, side: Side) -> None:
         """The head of a side is there."""
         upgrade = side.upgrade
         assert upgrade is not None
-        agreed = upgrade.is_websocket and (direction == self.client or upgrade.begin.startswith("HTTP/1.1 101"))
+        agreed = upgrade.is_websocket and (direction == self.client or upgrade.agrees)
         if not agreed:
             self.is_mqtt = False
             if self.name != "HTTP":
                 self.name = "WebSocket that was refused"
             return
         self.name = "WebSocket without MQTT"
-        if any(one.lower().startswith(SUBPROTOCOL) for one in upgrade.subprotocols) and self.is_mqtt is None:
-            self.is_mqtt = True
+        names = upgrade.subprotocols
+        if any(one.lower().startswith(SUBPROTOCOL) for one in names):
+            self._promised = True
+        elif names and direction != self.client:  # the broker has selected something else
+            self._promised = False
         if direction != self.client and "permessage-deflate" in upgrade.extensions:
             self.sides[self.client].alone = "client_no_context_takeover" in upgrade.extensions
             side.alone = "server_no_context_takeover" in upgrade.extensions
