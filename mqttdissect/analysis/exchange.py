@@ -6,10 +6,9 @@ Each side has a table of its requests by packet identifier (MQTT 5.0, sections 2
 their handshake is complete, SUBSCRIBE and UNSUBSCRIBE until they are confirmed. Every packet of a handshake moves its
 request to the next stage, or does not fit.
 
-What the capture cannot decide is not reported. An answer to nothing waits a little (`EARLY_NS`) for its request, which
-a capture may have seen later; and neither it nor an identifier in use counts on a connection of which something is
-missing. That an answer is missing counts only if everything was captured that its sender sent since the request
-(`Link.sure_since`), and if it had time, or has answered later requests.
+What the capture cannot decide is not reported. Neither an answer to nothing nor an identifier in use counts on a
+connection of which something is missing. That an answer is missing counts only if everything was captured that its
+sender sent since the request (`Link.sure_since`), and if it had time, or has answered later requests.
 """
 
 from typing import Final
@@ -17,15 +16,13 @@ from typing import Final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, NO_PACKETS, UNKNOWN, Link, Publish, Request
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, Link, Publish, Request
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import BROKER, CLIENT, Rule
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.registry import PACKET_IDENTIFIER
 
-EARLY_NS: Final = 1_000_000_000
-MOST_EARLY: Final = 64
 PATIENCE_NS: Final = 1_000_000_000  # that an answer may take
 SLOW_NS: Final = 1_000_000_000
 LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
@@ -79,8 +76,6 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     count = mine.flights
     if count >= QUEUE and count & (count - 1) == 0:
         queue(report, link, packet, side, count)
-    if link.early:
-        belated(report, link, packet, side, number)
     return True
 
 
@@ -350,8 +345,6 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             f"PUBLISH {number} is refused: {extract.code_name(packet)}",
             related=[(int(request.frame), f"PUBLISH {number}")],
         )
-    if kind == codes.PUBREL and link.early:
-        belated(report, link, packet, asker, int(number))
     if kind == codes.PUBREL or (kind == codes.PUBREC and not failed):
         return None
     mine = link.of(asker)
@@ -375,9 +368,6 @@ for _answer in (codes.PUBACK, codes.PUBREC, codes.PUBREL, codes.PUBCOMP):
     ASKED[_answer] = codes.PUBLISH
 ASKED[codes.SUBACK] = codes.SUBSCRIBE
 ASKED[codes.UNSUBACK] = codes.UNSUBSCRIBE
-FOLLOWS: Final = [*ASKED]  # the packet that it comes right behind
-FOLLOWS[codes.PUBREL] = codes.PUBREC
-FOLLOWS[codes.PUBCOMP] = codes.PUBREL
 
 
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
@@ -462,61 +452,17 @@ def slow(
 
 
 def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
-    """An answer without a request: the capture may have seen it first."""
+    """An answer without a request."""
     kind = packet.type
     if kind == codes.PUBREL:
         link.of(asker).exceed(number)
     elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
         link.of(asker).surplus.discard(number)
         return
-    if link.all_there:  # its segment acknowledges what its sender had then
-        overdue(report, link, packet)
-    elif link.seen(CLIENT_SIDE) and link.seen(BROKER_SIDE):
-        link.wait_early(packet)
-        if len(link.early) > MOST_EARLY:
-            overdue(report, link, link.early.pop(0))
-
-
-def belated(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
-    """A PUBLISH or PUBREL whose answer may have been seen already."""
-    early = take_early(link, packet, asker, number)
-    if early is not None:
-        answered(report, link, early, BROKER_SIDE if early.sender == codes.FROM_SERVER else CLIENT_SIDE)
-
-
-def take_early(link: Link, packet: Packet, asker: i64, number: int) -> Packet | None:
-    """The answer to this request, if it was seen before it."""
-    sender = codes.FROM_CLIENT if asker == BROKER_SIDE else codes.FROM_SERVER
-    for at in range(len(link.early)):
-        early = link.early[at]
-        if extract.identifier(early) == number and (early.sender == sender) == (early.type != codes.PUBREL):
-            if FOLLOWS[early.type] == packet.type and packet.time_ns - early.time_ns <= EARLY_NS:
-                return link.early.pop(at)
-    return None
-
-
-def flush(report: Report, link: Link, now_ns: i64) -> None:
-    """Report the answers to nothing that have waited long enough."""
-    while link.early and now_ns - link.early[0].time_ns > EARLY_NS:
-        overdue(report, link, link.early.pop(0))
-
-
-def overdue(report: Report, link: Link, packet: Packet) -> None:
-    """An answer to nothing."""
-    number = extract.identifier(packet)
-    asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if link.all_there and comes_from_nowhere(link, packet.type) and int(number) not in link.of(asker).reused:
-        asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[ASKED[packet.type]]
+    if link.all_there and comes_from_nowhere(link, kind) and number not in link.of(asker).reused:
+        asked = "PUBREC" if kind == codes.PUBREL else codes.PACKET_TYPES[ASKED[kind]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
-
-
-def unasked(report: Report, link: Link) -> None:
-    """The connection has ended: answers that still wait for their request are to nothing, unless it may have been
-    captured behind a DISCONNECT."""
-    for early in link.early if link.disconnect_side == UNKNOWN else NO_PACKETS:
-        overdue(report, link, early)
-    link.early = NO_PACKETS
 
 
 def ended(report: Report, link: Link) -> None:

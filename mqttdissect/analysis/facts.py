@@ -405,7 +405,6 @@ class Losses:
 NO_REQUESTS: Final[dict[int, Request]] = {}
 NO_NUMBERS: Final[set[int]] = set()
 NO_WORDS: Final[list[str]] = []
-NO_PACKETS: Final[list[Packet]] = []
 NO_PINGS: Final[list[tuple[int, int]]] = []
 NO_SUBSCRIPTIONS: Final[list[Subscription]] = []
 NO_FILTERS: Final[dict[str, Subscription]] = {}
@@ -515,7 +514,6 @@ class Link:
         self.stream = stream
         self.losses = losses
         self.partial = NO_WORDS
-        self.early = NO_PACKETS  # answers whose request was not seen yet
         self.violation: i64 = UNKNOWN  # side that broke the protocol such that the other must close the connection
         self.begun = False  # is it said already that its first packet is no CONNECT?
         self.connect_frame: i64 = 0  # 0: not seen
@@ -556,7 +554,6 @@ class Link:
         self.connack_ns: i64 = 0
         self.code: i64 = UNKNOWN
         # traffic
-        self.ping_answers: i64 = 0  # PINGRESPs whose PINGREQ was not seen yet
         self.findings: i64 = 0
         # what went wrong
         self.violation_frame: i64 = 0
@@ -608,12 +605,6 @@ class Link:
         if self.pings is NO_PINGS:
             self.pings = []
         self.pings.append((int(frame), int(time_ns)))
-
-    def wait_early(self, packet: Packet) -> None:
-        """An answer waits for its request."""
-        if self.early is NO_PACKETS:
-            self.early = []
-        self.early.append(packet)
 
     def side(self, direction: i64) -> i64:
         """Who sends in this direction of the stream; `UNKNOWN` while nothing has told."""

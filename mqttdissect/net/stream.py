@@ -116,10 +116,11 @@ class Stream:
 class Waiting:
     """A segment's payload that lies behind a hole."""
 
-    __slots__ = ("count", "data", "frame", "length", "time_ns")
+    __slots__ = ("acknowledgement", "count", "data", "frame", "length", "time_ns")
 
     def __init__(self, segment: Segment, count: i64) -> None:
         self.count = count  # segments of the stream before it, since there are holes
+        self.acknowledgement = segment.acknowledgement
         self.data = segment.data
         self.length = segment.length
         self.frame = segment.frame
@@ -226,11 +227,15 @@ class Chunk:
 
     frame: the one that carried them. arrival, time_ns: the frame with which they could be handed on, which is a later
     one for bytes that waited behind a hole, and its time. gap: bytes missing immediately before `data`; before: the
-    frame that carried the bytes before them, 0 for none.
+    frame that carried the bytes before them, 0 for none. end: the position behind the bytes. acknowledgement: the
+    sequence number of the other direction up to which its sender had received all when it sent them.
     ending: why nothing follows (`OPEN` while something may); an ending chunk has no data.
     """
 
-    __slots__ = ("arrival", "before", "data", "direction", "ending", "frame", "gap", "stream", "time_ns")
+    __slots__ = (
+        "acknowledgement", "arrival", "before", "data", "direction", "end", "ending", "frame", "gap", "stream",
+        "time_ns",
+    )  # fmt: skip
 
     def __init__(
         self, stream: Stream, direction: i64, data: bytes, frame: i64, arrival: i64, time_ns: i64, gap: i64, ending: i64
@@ -244,6 +249,8 @@ class Chunk:
         self.time_ns = time_ns
         self.gap = gap
         self.ending = ending
+        self.end: i64 = 0
+        self.acknowledgement: i64 = 0
 
     @property
     def frames(self) -> list[tuple[int, int]]:

@@ -125,7 +125,11 @@ class Reassembler:
         if stream.established_ns == -1:
             watch_handshake(stream, half, segment)
         if flags & ACK:
-            acknowledge(stream.half(1 - half.direction), segment)
+            back = stream.half(1 - half.direction)
+            if flags & SYN and not back.known:  # the client's SYN is captured later: what it sends starts there
+                back.known = True
+                back.next = segment.acknowledgement
+            acknowledge(back, segment)
         chunk: Chunk | None = None
         if flags & RST:
             self._reset(stream, half, segment, out)
@@ -211,7 +215,7 @@ class Reassembler:
                     half.retransmitted_ns = segment.time_ns
                 return None
             data = data[half.next - position :]
-        chunk = self._deliver(stream, half, end, data, segment.frame, segment.time_ns)
+        chunk = self._deliver(stream, half, end, data, segment.frame, segment.time_ns, segment.acknowledgement)
         beyond = half.beyond
         if beyond is None:
             return chunk
@@ -221,7 +225,9 @@ class Reassembler:
         self._drain(stream, half, beyond, out)
         return None
 
-    def _deliver(self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64) -> Chunk | None:
+    def _deliver(
+        self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64, acknowledgement: i64
+    ) -> Chunk | None:
         """Hand on `data`, which was captured of the bytes from `half.next` to `end`; None if none were."""
         captured: i64 = len(data)
         chunk: Chunk | None = None
@@ -236,6 +242,8 @@ class Reassembler:
                 arrival = frame
             chunk = Chunk(stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN)
             chunk.before = half.carried
+            chunk.end = end
+            chunk.acknowledgement = acknowledgement
             half.carried = frame
             half.carried_ns = time_ns
             half.missing = 0
@@ -311,7 +319,7 @@ class Reassembler:
             end = position + held.length
             if end > half.next:
                 data = held.data[half.next - position :] if position < half.next else held.data
-                chunk = self._deliver(stream, half, end, data, held.frame, held.time_ns)
+                chunk = self._deliver(stream, half, end, data, held.frame, held.time_ns, held.acknowledgement)
                 if chunk is not None:
                     out.append(chunk)
         if not order:
@@ -413,7 +421,10 @@ class Reassembler:
             if len(self._ended) > ENDED_KEPT:
                 self._forget(self._ended.popleft())
         last = half.frame
-        out.append(Chunk(stream, half.direction, b"", last, last, half.time_ns, half.missing, ending))
+        chunk = Chunk(stream, half.direction, b"", last, last, half.time_ns, half.missing, ending)
+        chunk.end = half.next + 1
+        chunk.acknowledgement = stream.half(1 - half.direction).acknowledged & 0xFFFFFFFF
+        out.append(chunk)
         half.missing = 0
 
     def _end_ignored(self, stream: Stream) -> None:
