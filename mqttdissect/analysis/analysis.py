@@ -188,6 +188,8 @@ class Analysis:
             elif exchange.ASKED[packet.type]:
                 asker = side if packet.type == codes.PUBREL else 1 - side
                 link.of(asker).pending.pop(int(extract.identifier(packet)), None)
+        if chunk.ending == RESET:
+            self.deliveries.wills.reset(link)
         if chunk.ending != OPEN and chunk.ending != CAPTURE_ENDED:  # then `close` does it, when all gaps are known
             del self._half_closed[int(link.number)]
             self._judge(link)

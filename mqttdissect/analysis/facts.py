@@ -532,7 +532,6 @@ class Link:
         self.delivered = NO_ORDERS  # the last messages had, by topic
         self.orders: i64 = 0  # of them
         self.expected = NO_MESSAGES  # what its client still has to get
-        self.stray: Publish | None = None  # the last delivery of which no message was known
         self.pings = NO_PINGS  # (frame, time) of each PINGREQ without an answer
         self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
         self.first_frame = stream.opened_frame if stream.opened_frame else frame

@@ -52,7 +52,10 @@ class Turns:
             number, early = next(iter(self._streams.items()))
             if now_ns - early.chunks[0][1][0].time_ns <= EARLY_NS and self.waiting < MOST_WAITING:
                 break
-            self._given_up[number, int(early.direction)] = max(position for position, _ in early.chunks)
+            seen = early.chunks[0][1][0].stream.half(1 - early.direction).seen
+            self._given_up[number, int(early.direction)] = (
+                max(position for position, _ in early.chunks) if seen else ALL  # that side is not captured at all
+            )
             self._let_go(number, ALL, out)
         number = int(chunk.stream.number)
         direction = chunk.direction

@@ -217,7 +217,9 @@ class Half:
     def behind(self) -> bool:
         """Has more been sent than could be handed on so far? Segments wait behind a hole, or the other side has
         acknowledged what was not captured, were it only a FIN."""
-        return self.beyond is not None or self.acknowledged > self.next + (1 if self.finish != -1 else 0)
+        if self.beyond is not None:
+            return True
+        return self.seen and self.acknowledged > self.next + (1 if self.finish != -1 else 0)
 
 
 @final

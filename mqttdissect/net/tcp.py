@@ -126,8 +126,8 @@ class Reassembler:
             watch_handshake(stream, half, segment)
         if flags & ACK:
             back = stream.half(1 - half.direction)
-            if flags & SYN and not back.known:  # the client's SYN is captured later: what it sends starts there
-                back.known = True
+            if not back.known and (flags & SYN or (half.initial != -1 and not half.delivered and not segment.length)):
+                back.known = True  # of a handshake: its SYN is captured later, and what it sends starts there
                 back.next = segment.acknowledgement
             acknowledge(back, segment)
         chunk: Chunk | None = None
