@@ -416,8 +416,8 @@ class Analysis:
 
 def crosses_reset(chunk: Chunk) -> bool:
     """Was it sent by the side that was reset, which did not know yet? Nobody has read it."""
-    stream = chunk.stream
-    return stream.closed_how == RESET and stream.closed_by >= 0 and chunk.direction != stream.closed_by
+    reset_by = chunk.stream.reset_by
+    return reset_by >= 0 and chunk.direction != reset_by
 
 
 def wrong_way(packet: Packet) -> bool:

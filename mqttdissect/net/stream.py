@@ -30,7 +30,8 @@ class Stream:
     flow: that of direction 0, from the client (the side that sent the SYN; if none was captured, the side that was
     seen first). opened_ns, opened_frame: of its first segment. synack_ns: of the first SYN-ACK; established_ns: of the
     client's first segment after it; -1 for none. closed_by, closed_how, closed_ns, closed_frame: direction, kind
-    (`FINISHED` or `RESET`), time and frame of the first FIN or RST; -1, `OPEN`, -1 and 0 for none.
+    (`FINISHED` or `RESET`), time and frame of the first FIN or RST; -1, `OPEN`, -1 and 0 for none. reset_by: direction
+    of the last RST; -1 for none.
     transport, application, analysed, shown, shown_by: for the stages that follow; not touched here. analysed is where
     the analysis has what it knows, -1 for nowhere. shown is what a writer has made of the addresses, shown_by says
     which one.
@@ -53,6 +54,7 @@ class Stream:
         "number",
         "opened_frame",
         "opened_ns",
+        "reset_by",
         "shown",
         "shown_by",
         "source",
@@ -83,6 +85,7 @@ class Stream:
         self.closed_how: i64 = OPEN
         self.closed_ns: i64 = -1
         self.closed_frame: i64 = 0
+        self.reset_by: i64 = -1
         if len(flow) >= 4:
             self._port = self.port(0)
             self._ports_differ = self._port != self.port(1)
@@ -171,9 +174,11 @@ class Half:
         "next",
         "recent",
         "recent_start",
+        "reset",
         "retransmissions",
         "retransmitted_ns",
         "scale",
+        "start",
         "time_ns",
         "window",
         "zero_ns",
@@ -204,6 +209,8 @@ class Half:
         self.retransmissions: i64 = 0
         self.initial: i64 = -1  # the initial sequence number, if its SYN was captured
         self.retransmitted_ns: i64 = -1
+        self.start: i64 = -1  # the first position of all
+        self.reset: Segment | None = None  # a RST that was captured before what had been sent by then
         self.zero_windows: i64 = 0
         self.zero_ns: i64 = 0
         self.scale: i64 = -1

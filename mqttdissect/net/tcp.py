@@ -19,6 +19,9 @@ The table of streams is bounded too: those that have ended are forgotten after `
 `MOST_STREAMS` a quarter goes, first those without data, then those that no later stage wants, then the rest, each the
 longest idle first.
 
+A RST that was captured before bytes that were sent earlier, of its own direction or of the other one, waits for them,
+for `GRACE_NS` at most.
+
 A SYN with another initial sequence number, or a segment far from everything expected, is a new stream on the same
 ports. A stream whose SYN was not captured starts with its first segment.
 
@@ -128,7 +131,7 @@ class Reassembler:
             back = stream.half(1 - half.direction)
             if not back.known and (flags & SYN or (half.initial != -1 and not half.delivered and not segment.length)):
                 back.known = True  # of a handshake: its SYN is captured later, and what it sends starts there
-                back.next = segment.acknowledgement
+                back.start = back.next = segment.acknowledgement
             acknowledge(back, segment)
         chunk: Chunk | None = None
         if flags & RST:
@@ -154,7 +157,7 @@ class Reassembler:
             half.scale = segment.scale
         if not half.known:
             half.known = True
-            half.next = position
+            half.start = half.next = position
         chunk: Chunk | None = None
         if segment.length:
             chunk = self._data(stream, half, position, segment, out)
@@ -324,7 +327,8 @@ class Reassembler:
                     out.append(chunk)
         if not order:
             half.beyond = None
-            self._holes.pop(half, None)
+            if half.reset is None:
+                self._holes.pop(half, None)
         if half.finish == half.next and half.ending == OPEN:
             self._end(stream, half, FINISHED, out)
 
@@ -366,6 +370,7 @@ class Reassembler:
             beyond = one.beyond
             if beyond is not None:
                 beyond.segments += 1
+            if beyond is not None or one.reset is not None:
                 self._skip_overdue(stream, one, segment.time_ns, out)
         self._unswept += 1
         since = segment.time_ns - self._swept_ns
@@ -378,6 +383,10 @@ class Reassembler:
                 self._skip_overdue(stream, one, segment.time_ns, out)
 
     def _skip_overdue(self, stream: Stream, half: Half, now_ns: i64, out: list[Chunk]) -> None:
+        reset = half.reset
+        if reset is not None and (now_ns - reset.time_ns > GRACE_NS or not is_early(stream, half, reset)):
+            self._finish_stream(stream, RESET, out)
+            return
         while True:
             beyond = half.beyond
             if beyond is None or not self._overdue(stream, half, beyond, now_ns):
@@ -392,10 +401,23 @@ class Reassembler:
             position = unfold(segment.sequence, half.next)
             if not half.next - 1 <= position <= half.next + FAR_BACK and segment.sequence != 0:
                 return
+            if is_early(stream, half, segment) and segment.sequence != 0:
+                if half.reset is None:
+                    half.reset = segment
+                    self._holes[half] = stream
+                return
         closes(stream, half, segment)
         self._finish_stream(stream, RESET, out)
 
     def _finish_stream(self, stream: Stream, ending: i64, out: list[Chunk]) -> None:
+        for half in (stream.source, stream.destination):
+            reset = half.reset
+            if reset is not None:
+                half.reset = None
+                self._holes.pop(half, None)
+                ending = RESET
+                closes(stream, half, reset)
+                half.finish = max(half.finish, unfold(reset.sequence, half.next) - 1)
         for half in (stream.source, stream.destination):
             while True:
                 beyond = half.beyond
@@ -467,13 +489,19 @@ def same_stream(half: Half, segment: Segment) -> bool:
     if segment.flags & SYN:
         if half.initial == segment.sequence:
             return True
-        # or the SYN was captured after the first acknowledgement
-        return half.initial == -1 and not half.delivered and position + 1 == half.next
+        # or the SYN was captured after the first acknowledgement, or the first data
+        return half.initial == -1 and position + 1 == half.start
     if segment.flags & RST or not segment.length:
         return True
     if half.ending != OPEN:
         return half.next - FAR_BACK <= position <= half.next
     return half.next - FAR_BACK <= position <= half.next + FAR_AHEAD
+
+
+def is_early(stream: Stream, half: Half, reset: Segment) -> bool:
+    """Were bytes sent before this RST that were not captured yet? One more may be a FIN."""
+    other = stream.half(1 - half.direction)
+    return unfold(reset.sequence, half.next) > half.next + 1 or (other.known and other.acknowledged > other.next + 1)
 
 
 def acknowledge(half: Half, segment: Segment) -> None:
@@ -538,6 +566,8 @@ def watch_handshake(stream: Stream, half: Half, segment: Segment) -> None:
 
 def closes(stream: Stream, half: Half, segment: Segment) -> None:
     """A FIN, or a RST that counts: the first of a stream says who ended it, and how."""
+    if segment.flags & RST:
+        stream.reset_by = half.direction
     if stream.closed_by == -1:
         stream.closed_by = half.direction
         stream.closed_how = RESET if segment.flags & RST else FINISHED
