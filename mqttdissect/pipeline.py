@@ -20,7 +20,7 @@ from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.overlap import FIRST
 from mqttdissect.net.stream import Chunk
 from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Reassembler
-from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport
+from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport, in_turn
 
 
 @final
@@ -134,6 +134,13 @@ class Dissector:
         return packets
 
     def _chunks(self, chunks: list[Chunk], packets: list[Packet]) -> None:
+        """What one segment has completed, of its own stream or of others."""
+        streams = {chunk.stream for chunk in chunks}
+        if len(streams) == 1 and chunks[0].stream.transport is not IS_MQTT:
+            held = [one for chunk in chunks for one in self.transport.feed(chunk)]
+            for chunk in in_turn(held):
+                self._mqtt(chunk, packets)
+            return
         for chunk in chunks:
             self._chunk(chunk, packets)
 
@@ -141,7 +148,7 @@ class Dissector:
         if chunk.stream.transport is IS_MQTT:
             self._mqtt(chunk, packets)
         else:
-            for held in self.transport.feed(chunk):
+            for held in in_turn(self.transport.feed(chunk)):
                 self._mqtt(held, packets)
 
     def _mqtt(self, chunk: Chunk, packets: list[Packet]) -> None:

@@ -124,6 +124,10 @@ class Analysis:
         if self._turns.waiting or other.acknowledged > other.next:
             for one, packets_of_one in self._turns.take(chunk, found, self._now_ns):
                 self._take(one, packets_of_one)
+            while self._turns.overdue:
+                late = self._open.get(self._turns.overdue.pop())
+                if late is not None and late.seen(CLIENT_SIDE) and late.seen(BROKER_SIDE):
+                    late.say_partial("the capture lacks bytes of it that were acknowledged")
         else:
             self._take(chunk, found)
 
@@ -349,10 +353,10 @@ class Analysis:
         if link.pings:
             frame, sent_ns = link.pings.pop(0)
             took = packet.time_ns - sent_ns
-            if took > exchange.LATE_NS and link.all_there:
+            if took > exchange.LATE_NS and link.all_before:
                 what = f"PINGRESP came {exchange.milliseconds(took)} after the PINGREQ"
                 exchange.slow(self.report, link, packet, what, [(frame, "PINGREQ")], sent_ns, took)
-        elif link.whole and not link.behind(CLIENT_SIDE):
+        elif link.all_before:
             self.report.at(rules.PINGRESP_UNASKED, packet, "PINGRESP answers no PINGREQ", 0, 1)
 
     def _leave(self, link: Link, frame: i64, captured: bool) -> None:

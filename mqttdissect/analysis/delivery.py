@@ -248,7 +248,7 @@ class Deliveries:
             return
         broker = self._broker(link)
         client = link.client
-        known = client is not None and client.link is link and client.is_known(link) and link.all_there
+        known = client is not None and client.link is link and client.is_known(link) and link.all_before
         known = known and link.state == CONNECTED
         found: list[Subscription] = []
         if client is not None and known:

@@ -127,13 +127,13 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
             report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
         return True
     if before.carried and not facts.dup:
-        if link.all_there:
+        if link.all_before:
             what = f"Packet identifier {number} is still in use by a message of the connection before"
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
     elif facts.dup and before.type == codes.PUBLISH:
         what = f"PUBLISH {number} is sent again with another topic, QoS or message"
         report.at(rules.REDELIVERY_CHANGED, packet, what, 0, 1, related)
-    elif link.all_there:
+    elif link.all_before:
         what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
         report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
     link.of(side).reuse(int(number))
@@ -232,7 +232,7 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
     """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
     limit = link.of(1 - side).limits.receive_maximum
     count = link.of(side).flights - link.of(side).unsent
-    if count <= limit or not link.all_there or (side == CLIENT_SIDE and not link.connack_frame):
+    if count <= limit or not link.all_before or (side == CLIENT_SIDE and not link.connack_frame):
         return
     report.at(
         rules.RECEIVE_MAXIMUM_EXCEEDED,
@@ -268,7 +268,7 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
     before = link.of(side).pending.get(int(number))
     if before is not None:
         repeated = packet.version == 3 and packet.flags & DUP != 0 and before.type == packet.type  # 2.1 of MQTT 3.1
-        if link.all_there and not repeated:
+        if link.all_before and not repeated:
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
@@ -328,7 +328,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
     elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried:
         if certain(link):
             wrong(report, link, packet, request)
-        if not link.all_there:
+        if not link.all_before:
             link.of(asker).reuse(int(number))  # the PUBREL may have been sent before it, and be captured later
     took = packet.time_ns - request.stage_ns
     if took > LATE_NS and not request.carried and (kind != codes.PUBREL or stage == codes.PUBREC):
@@ -373,7 +373,7 @@ ASKED[codes.UNSUBACK] = codes.UNSUBSCRIBE
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
     """An answer that the request does not wait for."""
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if not link.all_there or int(request.identifier) in link.of(asker).reused:
+    if not link.all_before or int(request.identifier) in link.of(asker).reused:
         return
     last = codes.PACKET_TYPES[int(request.stage)]
     what = f"{packet.name} {request.identifier} does not follow on {last}"
@@ -400,7 +400,7 @@ def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Re
         request.confirmed = mine.confirmed
     if place < mine.last_order(kind):
         by_broker = packet.sender == codes.FROM_SERVER
-        if link.all_there and (not by_broker or (kind == codes.PUBREL and packet.version < 5)):
+        if link.all_before and (not by_broker or (kind == codes.PUBREL and packet.version < 5)):
             later = "PUBREC" if kind == codes.PUBREL else "PUBLISH"
             what = f"{packet.name} {request.identifier} comes after that of a later {later}"
             related = [(int(request.frame), f"PUBLISH {request.identifier}")]
@@ -416,7 +416,7 @@ def late(report: Report, link: Link, packet: Packet, request: Request, took: i64
         return
     if took <= SLOW_NS and not sent_again(link, request.stage_ns):
         return
-    if not link.all_there:
+    if not link.all_before:
         return
     what = f"{packet.name} {request.identifier} came {milliseconds(took)} after what it answers"
     related = [(int(request.frame), f"{codes.PACKET_TYPES[int(request.type)]} {request.identifier}")]
@@ -459,7 +459,7 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
     elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
         link.of(asker).surplus.discard(number)
         return
-    if link.all_there and comes_from_nowhere(link, kind) and number not in link.of(asker).reused:
+    if link.all_before and comes_from_nowhere(link, kind) and number not in link.of(asker).reused:
         asked = "PUBREC" if kind == codes.PUBREL else codes.PACKET_TYPES[ASKED[kind]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)

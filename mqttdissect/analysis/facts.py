@@ -634,6 +634,14 @@ class Link:
         return self.seen(side) and self.losses.last_ns <= since_ns and not self.behind(side)
 
     @property
+    def all_before(self) -> bool:
+        """Is it whole, up to the packet at hand? Others may wait for their turn."""
+        source, destination = self.stream.source, self.stream.destination
+        return not self.partial and source.lost + destination.lost == (
+            self.client_side.gap_bytes + self.broker_side.gap_bytes
+        )
+
+    @property
     def all_there(self) -> bool:
         """Is it whole, up to now?"""
         return not self.partial and not self.behind(CLIENT_SIDE) and not self.behind(BROKER_SIDE)

@@ -114,7 +114,7 @@ class Opening:
         if rival is not None and rival is not link and rival.end == OPEN and rival.state in (CONNECTING, CONNECTED):
             rival.rival_frame = packet.frame
             rival.rival_ns = packet.time_ns
-            if rival.state == CONNECTED and rival.all_there:
+            if rival.state == CONNECTED and rival.all_before:
                 self.taken_over(client, link, rival, packet)
 
     def make_room(self) -> None:
@@ -452,7 +452,7 @@ class Opening:
             else:
                 client.carries_nothing()
                 client.forget_subscriptions()
-        elif client is not None and not link.connack_frame and not complete(link):
+        elif client is not None and not link.connack_frame and not (complete(link) and link.all_there):
             client.known = False  # the capture may lack the CONNACK
             client.carries_nothing()
 
@@ -634,7 +634,7 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
             side == BROKER_SIDE
             and kind not in (codes.CONNACK, codes.AUTH)
             and (kind != codes.DISCONNECT or packet.version >= 5)
-            and link.all_there
+            and link.all_before
         ):
             first = link.of(BROKER_SIDE).packets == 0
             report.at(
@@ -648,7 +648,7 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
         elif (
             side == CLIENT_SIDE
             and link.auth_method
-            and link.all_there
+            and link.all_before
             and kind not in (codes.AUTH, codes.DISCONNECT, codes.CONNECT)
         ):
             report.at(

@@ -38,10 +38,12 @@ class Early:
 
 @final
 class Turns:
-    """`take` the chunks whose turn it is. waiting: how many there are that wait."""
+    """`take` the chunks whose turn it is. waiting: how many there are that wait. overdue: numbers of streams that have
+    waited in vain, for who looks at them."""
 
     def __init__(self) -> None:
         self.waiting: i64 = 0
+        self.overdue: list[int] = []
         self._streams: dict[int, Early] = {}  # by number, those that wait longest first
         self._given_up: dict[tuple[int, int], int] = {}  # by stream and direction, the position that came too late
 
@@ -57,6 +59,7 @@ class Turns:
                 max(position for position, _ in early.chunks) if seen else ALL  # that side is not captured at all
             )
             self._let_go(number, ALL, out)
+            self.overdue.append(number)
         number = int(chunk.stream.number)
         direction = chunk.direction
         waits = self._streams.get(number)

@@ -168,12 +168,12 @@ class Transport:
             return []
         stream.transport = IS_MQTT
         self.mqtt_streams += 1
-        return in_turn(probe.held)
+        return probe.held
 
 
 def in_turn(held: list[Chunk]) -> list[Chunk]:
-    """Chunks of both directions in the order in which they were sent: behind what they acknowledge, else in that of the
-    capture."""
+    """Chunks of one stream, of both directions, in the order in which they were sent: behind what they acknowledge,
+    else in that of the capture."""
     source = [chunk for chunk in held if chunk.direction == 0]
     destination = [chunk for chunk in held if chunk.direction != 0]
     out: list[Chunk] = []
