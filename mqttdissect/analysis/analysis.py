@@ -122,12 +122,13 @@ class Analysis:
             self._frame = chunk.arrival
         other = chunk.stream.half(1 - chunk.direction)
         if self._turns.waiting or other.acknowledged > other.next:
-            for one, packets_of_one in self._turns.take(chunk, found, self._now_ns):
-                self._take(one, packets_of_one)
+            due = self._turns.take(chunk, found, self._now_ns)
             while self._turns.overdue:
                 late = self._open.get(self._turns.overdue.pop())
                 if late is not None and late.seen(CLIENT_SIDE) and late.seen(BROKER_SIDE):
                     late.say_partial("the capture lacks bytes of it that were acknowledged")
+            for one, packets_of_one in due:
+                self._take(one, packets_of_one)
         else:
             self._take(chunk, found)
 

@@ -124,18 +124,16 @@ class Broker:
         elif len(same) < MOST_EARLY:
             same.append((link, facts))
 
-    def came_early(self, key: int, since_ns: i64, message: Message | None = None) -> list[tuple[Link, Publish]]:
-        """The deliveries since then of a message, or a will, that is known only now: of a message, one for each
-        connection."""
+    def came_early(self, key: int, since_ns: i64, once: bool = False) -> list[tuple[Link, Publish]]:
+        """The deliveries since then of a message that is known only now. once: one for each connection."""
         came: list[tuple[Link, Publish]] = []
         rest: list[tuple[Link, Publish]] = []
         receivers: set[int] = set()
         for link, facts in self.early.pop(key, []):
-            due = message is None or (facts.qos <= message.qos and int(link.number) not in receivers)
-            if due and facts.time_ns > since_ns:
+            if facts.time_ns > since_ns and not (once and int(link.number) in receivers):
                 receivers.add(int(link.number))
                 came.append((link, facts))
-            elif message is not None:
+            elif once:
                 rest.append((link, facts))
         if rest:
             self.early[key] = rest

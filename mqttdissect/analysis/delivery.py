@@ -192,7 +192,7 @@ class Deliveries:
         """It may have been captured behind deliveries of it: what these showed is explained. The connections that got
         what was taken for another message, which looks like it."""
         since_ns = message.time_ns - SWAPPED_NS
-        for receiver, early in broker.came_early(key, since_ns, message) if broker.early else ():
+        for receiver, early in broker.came_early(key, since_ns, True) if broker.early else ():
             self._tie(broker, message, receiver, early)
             self.report.withdraw(early.frame)
         perhaps: set[int] = set()
@@ -200,7 +200,7 @@ class Deliveries:
         for other in same[-MOST_ALIKE:] if isinstance(same, list) else [same]:
             if isinstance(other, Message) and other.last is not None and other.time_ns + other.last.took_ns > since_ns:
                 for one in other.delivered():
-                    if other.time_ns + one.took_ns > since_ns and one.qos <= message.qos:
+                    if other.time_ns + one.took_ns > since_ns:
                         perhaps.add(int(one.link))
                         self.report.withdraw(one.frame)
         return perhaps

@@ -16,7 +16,7 @@ from mypy_extensions import i64
 
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.sequence import unfold
-from mqttdissect.net.stream import FINISHED, OPEN, Chunk
+from mqttdissect.net.stream import FINISHED, OPEN, Chunk, Half
 
 EARLY_NS: Final = 1_000_000_000  # by which a capture may have packets before those that they answer
 MOST_WAITING: Final = 4096  # chunks, of all connections
@@ -59,7 +59,6 @@ class Turns:
                 max(position for position, _ in early.chunks) if seen else ALL  # that side is not captured at all
             )
             self._let_go(number, ALL, out)
-            self.overdue.append(number)
         number = int(chunk.stream.number)
         direction = chunk.direction
         waits = self._streams.get(number)
@@ -75,7 +74,7 @@ class Turns:
             return out
         other = chunk.stream.half(1 - direction)
         position = unfold(chunk.acknowledgement, other.next)
-        limit = other.next if other.finish == -1 else other.next + 1
+        limit = captured(other)
         if waits is None:
             if not other.known or position <= max(limit, self._given_up.get((number, int(direction)), limit)):
                 out.append((chunk, found))
@@ -90,6 +89,8 @@ class Turns:
         early = self._streams.get(number)
         if early is None:
             return
+        if early.chunks[-1][0] > captured(early.chunks[0][1][0].stream.half(1 - early.direction)) and end == ALL:
+            self.overdue.append(number)
         due = 0
         while due < len(early.chunks) and early.chunks[due][0] <= end:
             out.append(early.chunks[due][1])
@@ -98,3 +99,8 @@ class Turns:
         self.waiting -= due
         if not early.chunks:
             del self._streams[number]
+
+
+def captured(half: Half) -> i64:
+    """The position up to which all of a direction was captured, its FIN included."""
+    return half.next if half.finish == -1 else half.next + 1

@@ -129,8 +129,8 @@ class Reassembler:
             watch_handshake(stream, half, segment)
         if flags & ACK:
             back = stream.half(1 - half.direction)
-            if not back.known and (flags & SYN or (half.initial != -1 and not half.delivered and not segment.length)):
-                back.known = True  # of a handshake: its SYN is captured later, and what it sends starts there
+            if not back.known and opens(half, segment):
+                back.known = True  # its SYN is captured later, and what it sends starts there
                 back.start = back.next = segment.acknowledgement
             acknowledge(back, segment)
         chunk: Chunk | None = None
@@ -502,6 +502,11 @@ def is_early(stream: Stream, half: Half, reset: Segment) -> bool:
     """Were bytes sent before this RST that were not captured yet? One more may be a FIN."""
     other = stream.half(1 - half.direction)
     return unfold(reset.sequence, half.next) > half.next + 1 or (other.known and other.acknowledged > other.next + 1)
+
+
+def opens(half: Half, segment: Segment) -> bool:
+    """Is this the SYN-ACK, or the client's first answer to it? Then it acknowledges nothing but a SYN."""
+    return segment.flags & SYN != 0 or (half.initial != -1 and segment.sequence == (half.initial + 1) & 0xFFFFFFFF)
 
 
 def acknowledge(half: Half, segment: Segment) -> None:
