@@ -116,11 +116,15 @@ class Broker:
 
     def comes_early(self, key: int, link: Link, facts: Publish) -> None:
         """Perhaps it is a will, whose client is seen to die later, or a message that is captured later."""
-        same = self.early.get(key)
-        if same is None or facts.time_ns - same[0][1].time_ns > SETTLING_NS:
-            if same is None and len(self.early) >= MOST_EARLY:
-                del self.early[next(iter(self.early))]
-            self.early[key] = [(link, facts)]
+        early = self.early
+        while early:
+            oldest = next(iter(early))
+            if len(early) < MOST_EARLY and facts.time_ns - early[oldest][0][1].time_ns <= SETTLING_NS:
+                break
+            del early[oldest]
+        same = early.get(key)
+        if same is None:
+            early[key] = [(link, facts)]
         elif len(same) < MOST_EARLY:
             same.append((link, facts))
 

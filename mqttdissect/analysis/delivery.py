@@ -197,12 +197,17 @@ class Deliveries:
             self.report.withdraw(early.frame)
         perhaps: set[int] = set()
         same = broker.recent.get(key)
-        for other in same[-MOST_ALIKE:] if isinstance(same, list) else [same]:
-            if isinstance(other, Message) and other.last is not None and other.time_ns + other.last.took_ns > since_ns:
-                for one in other.delivered():
-                    if other.time_ns + one.took_ns > since_ns:
-                        perhaps.add(int(one.link))
-                        self.report.withdraw(one.frame)
+        alike = same if isinstance(same, list) else [same]
+        for at in range(len(alike) - 1, max(len(alike) - MOST_ALIKE, 0) - 1, -1):
+            other = alike[at]
+            if not isinstance(other, Message) or other.last is None:
+                continue
+            if other.time_ns + other.last.took_ns <= since_ns:
+                break  # those before it were delivered earlier
+            for one in other.delivered():
+                if other.time_ns + one.took_ns > since_ns:
+                    perhaps.add(int(one.link))
+                    self.report.withdraw(one.frame)
         return perhaps
 
     def _owe(
