@@ -89,6 +89,7 @@ ORDERS = {
     f"{name}, {by_ns // 1_000_000} ms, {'kept' if kept else 'anew'}": late(by_ns, 1, kept, whole)
     for name, whole in (("frames", lambda frame: b""), ("sides", side), ("connections", ends))
     for by_ns, kept in ((1_000_000, True), (5_000_000, True), (1_000_000, False))
+    if name != "frames" or by_ns == 1_000_000  # 5 ms are longer than it takes to connect on one machine
 }
 
 

@@ -137,6 +137,8 @@ class Opening:
         client.seen_ns = now
         if client.links == 1:
             return
+        if now < before:
+            client.known = False  # the capture swapped its connections: which of them is the last?
         if client.connects is NO_TIMES:
             client.connects = [int(before)]
         times = client.connects
