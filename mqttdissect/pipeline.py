@@ -21,7 +21,7 @@ from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.overlap import FIRST
 from mqttdissect.net.stream import Chunk
 from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Reassembler
-from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport
+from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport, in_turn
 
 AT_ONCE: Final = 8192  # packets in one of `batches`, about: one frame may bring all that waited behind a hole
 NO_BOUND: Final = 1 << 60
@@ -66,7 +66,7 @@ class Dissector:
         self._following = False
         self._frames: list[Frame] = []  # at hand, and how many of them have been taken
         self._taken: i64 = 0
-        self._pending: list[Chunk] = []  # that one of them brought, and how many of them have been taken
+        self._pending: list[Chunk] = []  # of MQTT, that one of them brought; and how many of them have been taken
         self._passed: i64 = 0
 
     @property
@@ -95,8 +95,10 @@ class Dissector:
 
     def last_batches(self) -> Iterator[list[Packet]]:
         """The same in lists of about `AT_ONCE` at most."""
+        yield from self._lists()
         self.unwrapper.close()
         self._pending.extend(self.tcp.close())
+        self._unwrap()
         yield from self._lists()
         if self._analysis is not None:
             self._analysis.close()
@@ -167,7 +169,10 @@ class Dissector:
                 if unwrapper.more:  # an A-MSDU has several
                     for other in unwrapper.more:
                         chunks.extend(tcp.feed(other))
-                if (chunks and self._chunks(packets, most)) or len(packets) >= most:
+                if chunks:
+                    self._unwrap()
+                    self._chunks(packets, most)
+                if chunks or len(packets) >= most:
                     self._taken = index + 1
                     return True
         self._taken = count
@@ -178,7 +183,7 @@ class Dissector:
         chunks = self._pending
         count: i64 = len(chunks)
         for index in range(self._passed, count):
-            self._chunk(chunks[index], packets)
+            self._mqtt(chunks[index], packets)
             if len(packets) >= most:
                 self._passed = index + 1
                 return True
@@ -186,11 +191,20 @@ class Dissector:
         self._passed = 0
         return False
 
+    def _unwrap(self) -> None:
+        """Of what one segment has completed, of its own stream or of others, keep the chunks of MQTT pending."""
+        chunks = self._pending
+        feed = self.transport.feed
+        if len({chunk.stream for chunk in chunks}) == 1:
+            chunks[:] = in_turn([one for chunk in chunks for one in feed(chunk)])
+        else:
+            chunks[:] = [one for chunk in chunks for one in in_turn(feed(chunk))]
+
     def _chunk(self, chunk: Chunk, packets: list[Packet]) -> None:
         if chunk.stream.transport is IS_MQTT:
             self._mqtt(chunk, packets)
         else:
-            for held in self.transport.feed(chunk):
+            for held in in_turn(self.transport.feed(chunk)):
                 self._mqtt(held, packets)
 
     def _mqtt(self, chunk: Chunk, packets: list[Packet]) -> None:

@@ -689,6 +689,30 @@ def test_a_delivery_may_be_captured_before_what_was_published(level: int) -> Non
         assert rules([*opened, *swapped, *sent(level, 8, "a", qos=qos)]) == ["delivery-missing"]
 
 
+@LEVELS
+def test_several_deliveries_may_be_captured_before_what_was_published(level: int) -> None:
+    opened = both(level, *subscribing(level, ("a", 2), ("b", 2)))
+    early = [*got(level, 5, "a"), *got(level, 5.001, "b")]
+    assert rules([*opened, *early, *sent(level, 5.003, "a"), *sent(level, 5.004, "b")]) == []
+
+
+@LEVELS
+def test_a_delivery_may_look_like_that_of_an_earlier_message(level: int) -> None:
+    """Which nobody got: the one that it is of is captured later, by a little."""
+    opened = both(level, *subscribing(level, ("a", 1)))
+    first = sent(level, 4.9, "a", qos=1)
+    assert rules([*opened, *first, *got(level, 5, "a"), *sent(level, 5.004, "a")]) == []
+    assert rules([*opened, *first, *got(level, 5, "a"), *sent(level, 5.1, "a")]) != []
+
+
+@LEVELS
+def test_a_message_that_is_captured_just_behind_a_suback_may_have_come_before(level: int) -> None:
+    opened = both(level, *subscribing(level, ("a", 1)))
+    since = next(one.time for one in opened if one.data[:1] == b"\x90")
+    assert rules([*opened, *sent(level, since + 0.004, "a")]) == []
+    assert rules([*opened, *sent(level, since + 0.4, "a")]) == ["delivery-missing"]
+
+
 def test_a_message_of_qos_2_may_be_captured_after_its_delivery() -> None:
     opened = both(4, *subscribing(4, ("a", 2)))
 

@@ -330,6 +330,7 @@ def test_a_keep_alive_that_the_connack_says_counts_from_there() -> None:
 # --- answers to nothing ----------------------------------------------------------------------------------------------
 
 SUBACK, UNSUBACK = b"\x90\x03\0\x63\x01", b"\xb0\x02\0\x63"
+SUBSCRIBE_5 = b"\x82\x07\0\x63\0\0\x01t\x01"
 SUBACK_5, UNSUBACK_5 = b"\x90\x04\0\x63\0\x01", b"\xb0\x04\0\x63\0\0"
 
 
@@ -446,6 +447,42 @@ def test_an_answer_that_is_captured_first_is_that_of_its_request(asked: bytes, a
         stream.add(event.side, event.data)
     *before, request, answered = stream.add(0, DISCONNECT).frames[:-1]
     assert judged(pcap([*before, answered, request, stream.frames[-1]])) == []
+
+
+@pytest.mark.parametrize("port", [1883, 31883])
+def test_whatever_is_captured_first_is_the_answer(port: int) -> None:
+    """Two interfaces, one of which is late by all that there is: an answer acknowledges what it is for."""
+    stream = Stream(destination=(bytes([10, 0, 0, 2]), port))
+    events = [*begin(5, clean=1), Event(0, C, SUBSCRIBE_5), Event(0, S, SUBACK_5), Event(0, C, PINGREQ)]
+    events += [Event(0, S, PINGRESP), Event(0, C, message(5, 7, 2)), Event(0, S, ack(PUBREC, 7))]
+    events += [Event(0, C, ack(PUBREL, 7)), Event(0, S, ack(PUBCOMP, 7)), Event(0, C, DISCONNECT)]
+    stream.handshake()
+    for event in events:
+        stream.add(event.side, event.data)
+    stream.fin()
+    from_client = [frame for frame in stream.frames if frame[36:38] == port.to_bytes(2, "big")]
+    from_broker = [frame for frame in stream.frames if frame not in from_client]
+    assert judged(pcap([*from_broker, *from_client])) == judged(pcap([*from_client, *from_broker])) == []
+
+
+def test_what_is_wrong_is_found_though_the_capture_swapped_it() -> None:
+    stream = Stream().handshake()
+    for event in (*begin(4, clean=1), Event(0, C, SUBSCRIBE), Event(0, S, b"\x90\x04\0\x63\x01\x02")):
+        stream.add(event.side, event.data)
+    *before, asked, answered = stream.frames
+    after = Stream.fin(stream).frames[-3:]
+    assert [one.rule.id for one in judged(pcap([*before, answered, asked, *after]))] == ["suback-count"]
+
+
+def test_an_acknowledgement_that_is_captured_early_hides_nothing() -> None:
+    """It is of what comes later."""
+    stream = Stream().handshake()
+    for event in (*begin(4, clean=1), Event(0, S, ack(PUBACK, 7)), Event(0, C, PINGREQ)):
+        stream.add(event.side, event.data)
+    early = stream.add(1).frames.pop()
+    *before, wrong, ping = stream.frames
+    after = stream.add(1, PINGRESP).fin().frames[-4:]
+    assert [one.rule.id for one in judged(pcap([*before, early, wrong, ping, *after]))] == ["answer-unexpected"]
 
 
 # --- one rule each ---------------------------------------------------------------------------------------------------

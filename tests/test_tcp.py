@@ -289,6 +289,30 @@ def lost(wire: Wire) -> Wire:
     return wire
 
 
+def test_a_reset_waits_for_what_was_sent_before_it() -> None:
+    """Of its own direction and of the other one; if that does not come, the capture lacks it."""
+    wire = Wire().handshake()
+    assert wire.client(3, flags=RST) == []
+    assert ends(wire.client(0, b"abc")) == [(CLIENT, RESET), (SERVER, RESET)]
+    wire = Wire().handshake()
+    assert wire.client(0, ack=3) == wire.client(0, flags=RST) == []
+    assert ends(wire.server(0, b"abc")) == [(CLIENT, RESET), (SERVER, RESET)]
+    wire = Wire().handshake()
+    assert wire.client(3, flags=RST) == wire.server(0, ack=0) == []
+    assert told(wire.server(0, ack=0, after=tcp.GRACE_NS + MS)) == [(2, b""), (0, b"")]  # the third may be a FIN
+
+
+def test_a_syn_that_is_captured_behind_data() -> None:
+    wire = Wire()
+    assert told(wire.client(0, b"abc", ack=0)) == [(0, b"abc")]
+    assert wire.server(-1, flags=SYN, ack=0) == wire.client(-1, flags=SYN) == []
+    assert told(wire.client(3, b"def")) == [(0, b"def")]
+    assert wire.reassembler.streams == 1
+    wire = Wire()
+    assert wire.server(-1, flags=SYN, ack=0) == wire.client(3, b"def") == []  # where it starts is known
+    assert told(wire.client(0, b"abc")) == [(0, b"abc"), (0, b"def")]
+
+
 def test_a_gap_that_was_acknowledged() -> None:
     """The receiver has the bytes, so only the capture lacks them. A short grace, for captures that swap frames."""
     wire = lost(Wire().handshake())
@@ -419,7 +443,8 @@ def test_closing_hands_on_what_waits() -> None:
 @pytest.mark.parametrize("flags", [RST, SYN])
 def test_a_stream_that_ends_hands_on_what_waits(flags: int) -> None:
     """By a reset, or by a new stream on its ports."""
-    assert told(lost(Wire().handshake()).client(9999, flags=flags))[:2] == [(3, b"ghi"), (0, b"")]
+    wire = lost(Wire().handshake())
+    assert told(wire.client(9999, flags=flags) + wire.close())[:2] == [(3, b"ghi"), (9989 if flags == RST else 0, b"")]
 
 
 def test_bytes_that_were_acknowledged_and_never_seen() -> None:

@@ -32,6 +32,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
 from mqttdissect.analysis.report import Report
+from mqttdissect.analysis.turns import Turns
 from mqttdissect.analysis.wills import LATEST_NS, MOST_WILLS, due_ns
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
@@ -59,6 +60,7 @@ class Analysis:
         self.opening = Opening(self.report)
         self.deliveries = Deliveries(self.report, self.opening)
         self.links: i64 = 0
+        self._turns = Turns()
         self._open: dict[int, Link] = {}  # by number of the stream
         self._room = subscribing.Room(self.opening.clients, self._open)
         self._places: list[Link | None] = []  # the same, by `Stream.analysed`: found with less than a dictionary takes
@@ -119,6 +121,20 @@ class Analysis:
                 self._now_ns = now
         if chunk.arrival > self._frame:
             self._frame = chunk.arrival
+        other = chunk.stream.half(1 - chunk.direction)
+        if self._turns.waiting or other.acknowledged > other.next:
+            due = self._turns.take(chunk, found, self._now_ns)
+            while self._turns.overdue:
+                late = self._open.get(self._turns.overdue.pop())
+                if late is not None and late.seen(CLIENT_SIDE) and late.seen(BROKER_SIDE):
+                    late.say_partial("the capture lacks bytes of it that were acknowledged")
+            for one, packets_of_one in due:
+                self._take(one, packets_of_one)
+        else:
+            self._take(chunk, found)
+
+    def _take(self, chunk: Chunk, found: list[Packet]) -> None:
+        """A chunk whose turn it is."""
         place = chunk.stream.analysed
         link = self._places[place] if place >= 0 else None
         if link is None:
@@ -178,6 +194,8 @@ class Analysis:
             elif exchange.ASKED[packet.type]:
                 asker = side if packet.type == codes.PUBREL else 1 - side
                 link.of(asker).pending.pop(int(extract.identifier(packet)), None)
+        if chunk.ending == RESET:
+            self.deliveries.wills.reset(link)
         if chunk.ending != OPEN and chunk.ending != CAPTURE_ENDED:  # then `close` does it, when all gaps are known
             del self._half_closed[int(link.number)]
             self._judge(link)
@@ -254,8 +272,6 @@ class Analysis:
         before = report.closing
         link.version = packet.version
         packets.check(report, link, packet)
-        if link.early:
-            exchange.flush(report, link, packet.time_ns)
         if opening.in_time(report, link, packet, side):
             if side == CLIENT_SIDE:
                 keepalive.speaks(report, link, packet)
@@ -298,9 +314,7 @@ class Analysis:
         elif wrong_way(packet):
             return
         elif kind == codes.PINGREQ:
-            if link.ping_answers:
-                link.ping_answers -= 1
-            elif not exchange.is_late(packet):
+            if not exchange.is_late(packet):
                 link.pinged(packet.frame, packet.time_ns)
         elif kind == codes.PINGRESP:
             self._pingresp(link, packet)
@@ -315,10 +329,8 @@ class Analysis:
             subscribing.subscribe(report, link, packet, asked, self._room)
             if asked is not None:
                 self.deliveries.asked(link, asked)
-            self._belated(link, packet, side)
         elif kind == codes.UNSUBSCRIBE:
             subscribing.unsubscribe(link, packet, exchange.sends_request(report, link, packet, side))
-            self._belated(link, packet, side)
         elif kind == codes.SUBACK:
             request = exchange.answered(report, link, packet, side)
             if request is not None:
@@ -338,13 +350,6 @@ class Analysis:
         if packet.version >= 5 and side == BROKER_SIDE and not link.problem_information:
             packets.unwanted(report, link, packet, extract.properties(packet, False))
 
-    def _belated(self, link: Link, packet: Packet, side: i64) -> None:
-        """A SUBSCRIBE or UNSUBSCRIBE whose answer may have been seen already."""
-        if link.early:
-            early = exchange.take_early(link, packet, side, int(extract.identifier(packet)))
-            if early is not None:
-                self._by_type(link, early, 1 - side)
-
     def _pingresp(self, link: Link, packet: Packet) -> None:
         """The answer to the oldest PINGREQ."""
         if link.pings or link.more_pings:
@@ -353,14 +358,11 @@ class Analysis:
                 return
             frame, sent_ns = asked
             took = packet.time_ns - sent_ns
-            if took > exchange.LATE_NS and link.all_there:
+            if took > exchange.LATE_NS and link.all_before:
                 what = f"PINGRESP came {exchange.milliseconds(took)} after the PINGREQ"
                 exchange.slow(self.report, link, packet, what, [(frame, "PINGREQ")], sent_ns, took)
-        elif link.whole:
-            if link.behind(CLIENT_SIDE):
-                link.ping_answers += 1  # its PINGREQ may wait behind a hole
-            else:
-                self.report.at(rules.PINGRESP_UNASKED, packet, "PINGRESP answers no PINGREQ", 0, 1)
+        elif link.all_before:
+            self.report.at(rules.PINGRESP_UNASKED, packet, "PINGRESP answers no PINGREQ", 0, 1)
 
     def _leave(self, link: Link, frame: i64, captured: bool) -> None:
         """A connection is over, as far as its client is concerned, or the capture is."""
@@ -383,7 +385,6 @@ class Analysis:
             elif link.behind(side):
                 link.say_partial(f"the capture lacks bytes that {exchange.WHO[side]} sent at the end")
                 self._losses.last_ns = self._now_ns
-        exchange.unasked(report, link)
         if link.connect_frame and link.state in (CONNECTED, CLOSING):
             keepalive.ended(report, link)
             exchange.ended(report, link)
@@ -426,8 +427,8 @@ class Analysis:
 
 def crosses_reset(chunk: Chunk) -> bool:
     """Was it sent by the side that was reset, which did not know yet? Nobody has read it."""
-    stream = chunk.stream
-    return stream.closed_how == RESET and stream.closed_by >= 0 and chunk.direction != stream.closed_by
+    reset_by = chunk.stream.reset_by
+    return reset_by >= 0 and chunk.direction != reset_by
 
 
 def wrong_way(packet: Packet) -> bool:

@@ -15,6 +15,7 @@ MOST_RETAINED: Final = 10_000  # messages of one broker
 MOST_DELETIONS: Final = 8  # of one topic that may come late
 NO_LINKS: Final[list[Link]] = []
 MOST_EARLY: Final = 256  # deliveries of one broker that come before what they are of
+SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
 
@@ -41,7 +42,7 @@ class Broker:
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash
-        self.early: dict[int, list[tuple[Link, Publish]]] = {}  # what may be one of these wills, by topic and digest
+        self.early: dict[int, list[tuple[Link, Publish]]] = {}  # what nobody was seen to send, by topic and digest
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
@@ -114,18 +115,33 @@ class Broker:
             self.topics.remove(topic)
 
     def comes_early(self, key: int, link: Link, facts: Publish) -> None:
-        """Perhaps it is a will, and its client is seen to die later."""
-        same = self.early.get(key)
-        if same is None or facts.time_ns - same[0][1].time_ns > SETTLING_NS:
-            if len(self.early) >= MOST_EARLY:
-                self.early.clear()
-            self.early[key] = [(link, facts)]
+        """Perhaps it is a will, whose client is seen to die later, or a message that is captured later."""
+        early = self.early
+        while early:
+            oldest = next(iter(early))
+            if len(early) < MOST_EARLY and facts.time_ns - early[oldest][0][1].time_ns <= SETTLING_NS:
+                break
+            del early[oldest]
+        same = early.get(key)
+        if same is None:
+            early[key] = [(link, facts)]
         elif len(same) < MOST_EARLY:
             same.append((link, facts))
 
-    def came_early(self, key: int, since_ns: i64) -> list[tuple[Link, Publish]]:
-        """The deliveries since then of a message that is known only now."""
-        return [one for one in self.early.pop(key, []) if one[1].time_ns > since_ns]
+    def came_early(self, key: int, since_ns: i64, once: bool = False) -> list[tuple[Link, Publish]]:
+        """The deliveries since then of a message that is known only now. once: one for each connection."""
+        came: list[tuple[Link, Publish]] = []
+        rest: list[tuple[Link, Publish]] = []
+        receivers: set[int] = set()
+        for link, facts in self.early.pop(key, []):
+            if facts.time_ns > since_ns and not (once and int(link.number) in receivers):
+                receivers.add(int(link.number))
+                came.append((link, facts))
+            elif once:
+                rest.append((link, facts))
+        if rest:
+            self.early[key] = rest
+        return came
 
     def alike(self, message: Message) -> list[Message]:
         """Those of the same topic and payload."""

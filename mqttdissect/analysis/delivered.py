@@ -199,7 +199,7 @@ def by_message(
     if had(message, link):
         if facts.dup or len(standing) > 1 or (facts.retain and not any_as_published(standing)):
             return
-        link.stray = facts  # it may be of another one
+        broker.comes_early(message.key, link, facts)  # it may be of another one
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
         if facts.qos == 2 and first and alike <= len(broker.alike(message)):
             what = f"The message of frame {message.frame} is delivered a second time"

@@ -20,7 +20,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import delivered, extract, rules
-from mqttdissect.analysis.brokers import MOST_RETAINED, OWED_NS, SETTLING_NS, Broker, Brokers, key_of
+from mqttdissect.analysis.brokers import MOST_RETAINED, OWED_NS, SETTLING_NS, SWAPPED_NS, Broker, Brokers, key_of
 from mqttdissect.analysis.exchange import is_late
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
@@ -52,7 +52,6 @@ from mqttdissect.analysis.messages import (
     first_due,
     fits,
     had,
-    is_copy,
     is_over,
     over_by,
     still_wants,
@@ -68,10 +67,11 @@ from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
-SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 MOST_MESSAGES: Final = 10_000  # of all brokers
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
+MOST_ALIKE: Final = 64  # of them that look alike and are looked at
 MOST_DELIVERIES: Final = 256  # of one message that are remembered
+NOBODY: Final[set[int]] = set()
 MOST_EXPECTED: Final = 16  # messages owed to one connection that are looked at when it ends
 
 
@@ -149,12 +149,14 @@ class Deliveries:
                 broker.forget(facts.topic)
         if self.watching:
             self._watched.append(message)
+        key = key_of(facts.topic, facts.digest)
+        perhaps = self._came_early(broker, key, message, facts) if broker.early or key in broker.recent else NOBODY
         if found and link.state == CONNECTED and link.violation < 0:
-            self._owe(broker, found, link, message, facts)
+            self._owe(broker, found, link, message, perhaps)
         if facts.has_properties:
             message.properties = extract.properties(packet, False)
             message.expiry = extract.integer(message.properties, extract.MESSAGE_EXPIRY, UNKNOWN)
-        self._keep(broker, key_of(facts.topic, facts.digest), message, facts.time_ns)
+        self._keep(broker, key, message, facts.time_ns)
         if message.owes:
             self._owing.append(message)
         self.settle(facts.time_ns)
@@ -186,12 +188,34 @@ class Deliveries:
                 if not kept:
                     del recent[old.key]
 
+    def _came_early(self, broker: Broker, key: int, message: Message, facts: Publish) -> set[int]:
+        """It may have been captured behind deliveries of it: what these showed is explained. The connections that got
+        what was taken for another message, which looks like it."""
+        since_ns = message.time_ns - SWAPPED_NS
+        for receiver, early in broker.came_early(key, since_ns, True) if broker.early else ():
+            self._tie(broker, message, receiver, early)
+            self.report.withdraw(early.frame)
+        perhaps: set[int] = set()
+        same = broker.recent.get(key)
+        alike = same if isinstance(same, list) else [same]
+        for at in range(len(alike) - 1, max(len(alike) - MOST_ALIKE, 0) - 1, -1):
+            other = alike[at]
+            if not isinstance(other, Message) or other.last is None:
+                continue
+            if other.time_ns + other.last.took_ns <= since_ns:
+                break  # those before it were delivered earlier
+            for one in other.delivered():
+                if other.time_ns + one.took_ns > since_ns:
+                    perhaps.add(int(one.link))
+                    self.report.withdraw(one.frame)
+        return perhaps
+
     def _owe(
-        self, broker: Broker, found: list[tuple[Client, Subscription]], link: Link, message: Message, facts: Publish
+        self, broker: Broker, found: list[tuple[Client, Subscription]], link: Link, message: Message, perhaps: set[int]
     ) -> None:
-        """Who of those that have subscribed has to get it?"""
+        """Who of those that have subscribed has to get it? perhaps: the connections that may have had it."""
         for client, one in found:
-            if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns:
+            if one.granted < 0 or one.share or one.left_frame or one.granted_ns > message.time_ns - SWAPPED_NS:
                 continue
             if client is link.client and (one.no_local or link.bridge):
                 continue
@@ -203,12 +227,7 @@ class Deliveries:
                 continue
             if receiver.state != CONNECTED or (receiver.version < 4 and not receiver.clean):
                 continue  # in MQTT 3.1 a broker does not say that it has lost a session
-            stray = receiver.stray
-            if stray is not None and message.time_ns - stray.time_ns < SWAPPED_NS and is_copy(stray, facts):
-                receiver.stray = None
-                self._tie(broker, message, receiver, stray)
-                self.report.withdraw(stray.frame)
-            if message.deliveries and had(message, receiver):
+            if (message.deliveries and had(message, receiver)) or int(receiver.number) in perhaps:
                 continue
             if fits(message, receiver) and message.owe(client, receiver.number, MOST_OWED):
                 expect(receiver, client, message)
@@ -234,7 +253,8 @@ class Deliveries:
             return
         broker = self._broker(link)
         client = link.client
-        known = client is not None and client.is_known(link) and link.all_there and link.state == CONNECTED
+        known = client is not None and client.link is link and client.is_known(link) and link.all_before
+        known = known and link.state == CONNECTED
         found: list[Subscription] = []
         if client is not None and known:
             found = subscribed_to(client, facts.topic)
@@ -304,9 +324,7 @@ class Deliveries:
             self._will(broker, facts, will)
             will.unkept = not broker.others and facts.topic not in broker.retained and brings_retained(found)
         if new and (will is None or not will.alone) and (not facts.retain or any_as_published(found)):
-            if message is None:
-                link.stray = facts
-            if broker.will_owners and broker.may_be_promised(facts):
+            if message is None or (broker.will_owners and broker.may_be_promised(facts)):
                 broker.comes_early(key, link, facts)
         return will
 

@@ -6,10 +6,9 @@ Each side has a table of its requests by packet identifier (MQTT 5.0, sections 2
 their handshake is complete, SUBSCRIBE and UNSUBSCRIBE until they are confirmed. Every packet of a handshake moves its
 request to the next stage, or does not fit.
 
-What the capture cannot decide is not reported. An answer to nothing waits a little (`EARLY_NS`) for its request, which
-a capture may have seen later; and neither it nor an identifier in use counts on a connection of which something is
-missing. That an answer is missing counts only if everything was captured that its sender sent since the request
-(`Link.sure_since`), and if it had time, or has answered later requests.
+What the capture cannot decide is not reported. Neither an answer to nothing nor an identifier in use counts on a
+connection of which something is missing. That an answer is missing counts only if everything was captured that its
+sender sent since the request (`Link.sure_since`), and if it had time, or has answered later requests.
 """
 
 from typing import Final
@@ -17,15 +16,13 @@ from typing import Final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, rules
-from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, NO_PACKETS, UNKNOWN, Link, Publish, Request
+from mqttdissect.analysis.facts import BROKER_SIDE, CLIENT_SIDE, CONNECTED, Link, Publish, Request
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import BROKER, CLIENT, Rule
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.registry import PACKET_IDENTIFIER
 
-EARLY_NS: Final = 1_000_000_000
-MOST_EARLY: Final = 64
 PATIENCE_NS: Final = 1_000_000_000  # that an answer may take
 SLOW_NS: Final = 1_000_000_000
 LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
@@ -79,8 +76,6 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     count = mine.flights
     if count >= QUEUE and count & (count - 1) == 0:
         queue(report, link, packet, side, count)
-    if link.early:
-        belated(report, link, packet, side, number)
     return True
 
 
@@ -132,13 +127,13 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
             report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, related)
         return True
     if before.carried and not facts.dup:
-        if link.all_there:
+        if link.all_before:
             what = f"Packet identifier {number} is still in use by a message of the connection before"
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
     elif facts.dup and before.type == codes.PUBLISH:
         what = f"PUBLISH {number} is sent again with another topic, QoS or message"
         report.at(rules.REDELIVERY_CHANGED, packet, what, 0, 1, related)
-    elif link.all_there:
+    elif link.all_before:
         what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
         report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
     link.of(side).reuse(int(number))
@@ -237,7 +232,7 @@ def receive_maximum(report: Report, link: Link, packet: Packet, side: i64) -> No
     """4.9 of MQTT 5.0; a message carried from the connection before counts only once it is sent again."""
     limit = link.of(1 - side).limits.receive_maximum
     count = link.of(side).flights - link.of(side).unsent
-    if count <= limit or not link.all_there or (side == CLIENT_SIDE and not link.connack_frame):
+    if count <= limit or not link.all_before or (side == CLIENT_SIDE and not link.connack_frame):
         return
     report.at(
         rules.RECEIVE_MAXIMUM_EXCEEDED,
@@ -273,7 +268,7 @@ def sends_request(report: Report, link: Link, packet: Packet, side: i64) -> Requ
     before = link.of(side).pending.get(int(number))
     if before is not None:
         repeated = packet.version == 3 and packet.flags & DUP != 0 and before.type == packet.type  # 2.1 of MQTT 3.1
-        if link.all_there and not repeated:
+        if link.all_before and not repeated:
             what = f"Packet identifier {number} is used again before the handshake of frame {before.frame} is complete"
             related = [(int(before.frame), f"{codes.PACKET_TYPES[int(before.type)]} {number}")]
             report.at(rules.IDENTIFIER_IN_USE, packet, what, *identifier_bytes(packet), related)
@@ -333,7 +328,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
     elif kind == codes.PUBCOMP and stage != codes.PUBREL and not request.carried:
         if certain(link):
             wrong(report, link, packet, request)
-        if not link.all_there:
+        if not link.all_before:
             link.of(asker).reuse(int(number))  # the PUBREL may have been sent before it, and be captured later
     took = packet.time_ns - request.stage_ns
     if took > LATE_NS and not request.carried and (kind != codes.PUBREL or stage == codes.PUBREC):
@@ -350,8 +345,6 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
             f"PUBLISH {number} is refused: {extract.code_name(packet)}",
             related=[(int(request.frame), f"PUBLISH {number}")],
         )
-    if kind == codes.PUBREL and link.early:
-        belated(report, link, packet, asker, int(number))
     if kind == codes.PUBREL or (kind == codes.PUBREC and not failed):
         return None
     mine = link.of(asker)
@@ -375,15 +368,12 @@ for _answer in (codes.PUBACK, codes.PUBREC, codes.PUBREL, codes.PUBCOMP):
     ASKED[_answer] = codes.PUBLISH
 ASKED[codes.SUBACK] = codes.SUBSCRIBE
 ASKED[codes.UNSUBACK] = codes.UNSUBSCRIBE
-FOLLOWS: Final = [*ASKED]  # the packet that it comes right behind
-FOLLOWS[codes.PUBREL] = codes.PUBREC
-FOLLOWS[codes.PUBCOMP] = codes.PUBREL
 
 
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
     """An answer that the request does not wait for."""
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if not link.all_there or int(request.identifier) in link.of(asker).reused:
+    if not link.all_before or int(request.identifier) in link.of(asker).reused:
         return
     last = codes.PACKET_TYPES[int(request.stage)]
     what = f"{packet.name} {request.identifier} does not follow on {last}"
@@ -410,7 +400,7 @@ def in_order(report: Report, link: Link, packet: Packet, asker: i64, request: Re
         request.confirmed = mine.confirmed
     if place < mine.last_order(kind):
         by_broker = packet.sender == codes.FROM_SERVER
-        if link.all_there and (not by_broker or (kind == codes.PUBREL and packet.version < 5)):
+        if link.all_before and (not by_broker or (kind == codes.PUBREL and packet.version < 5)):
             later = "PUBREC" if kind == codes.PUBREL else "PUBLISH"
             what = f"{packet.name} {request.identifier} comes after that of a later {later}"
             related = [(int(request.frame), f"PUBLISH {request.identifier}")]
@@ -426,7 +416,7 @@ def late(report: Report, link: Link, packet: Packet, request: Request, took: i64
         return
     if took <= SLOW_NS and not sent_again(link, request.stage_ns):
         return
-    if not link.all_there:
+    if not link.all_before:
         return
     what = f"{packet.name} {request.identifier} came {milliseconds(took)} after what it answers"
     related = [(int(request.frame), f"{codes.PACKET_TYPES[int(request.type)]} {request.identifier}")]
@@ -462,61 +452,17 @@ def slow(
 
 
 def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
-    """An answer without a request: the capture may have seen it first."""
+    """An answer without a request."""
     kind = packet.type
     if kind == codes.PUBREL:
         link.of(asker).exceed(number)
     elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
         link.of(asker).surplus.discard(number)
         return
-    if link.all_there:  # its segment acknowledges what its sender had then
-        overdue(report, link, packet)
-    elif link.seen(CLIENT_SIDE) and link.seen(BROKER_SIDE):
-        link.wait_early(packet)
-        if len(link.early) > MOST_EARLY:
-            overdue(report, link, link.early.pop(0))
-
-
-def belated(report: Report, link: Link, packet: Packet, asker: i64, number: int) -> None:
-    """A PUBLISH or PUBREL whose answer may have been seen already."""
-    early = take_early(link, packet, asker, number)
-    if early is not None:
-        answered(report, link, early, BROKER_SIDE if early.sender == codes.FROM_SERVER else CLIENT_SIDE)
-
-
-def take_early(link: Link, packet: Packet, asker: i64, number: int) -> Packet | None:
-    """The answer to this request, if it was seen before it."""
-    sender = codes.FROM_CLIENT if asker == BROKER_SIDE else codes.FROM_SERVER
-    for at in range(len(link.early)):
-        early = link.early[at]
-        if extract.identifier(early) == number and (early.sender == sender) == (early.type != codes.PUBREL):
-            if FOLLOWS[early.type] == packet.type and packet.time_ns - early.time_ns <= EARLY_NS:
-                return link.early.pop(at)
-    return None
-
-
-def flush(report: Report, link: Link, now_ns: i64) -> None:
-    """Report the answers to nothing that have waited long enough."""
-    while link.early and now_ns - link.early[0].time_ns > EARLY_NS:
-        overdue(report, link, link.early.pop(0))
-
-
-def overdue(report: Report, link: Link, packet: Packet) -> None:
-    """An answer to nothing."""
-    number = extract.identifier(packet)
-    asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if link.all_there and comes_from_nowhere(link, packet.type) and int(number) not in link.of(asker).reused:
-        asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[ASKED[packet.type]]
+    if link.all_before and comes_from_nowhere(link, kind) and number not in link.of(asker).reused:
+        asked = "PUBREC" if kind == codes.PUBREL else codes.PACKET_TYPES[ASKED[kind]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
-
-
-def unasked(report: Report, link: Link) -> None:
-    """The connection has ended: answers that still wait for their request are to nothing, unless it may have been
-    captured behind a DISCONNECT."""
-    for early in link.early if link.disconnect_side == UNKNOWN else NO_PACKETS:
-        overdue(report, link, early)
-    link.early = NO_PACKETS
 
 
 def ended(report: Report, link: Link) -> None:

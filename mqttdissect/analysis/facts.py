@@ -405,7 +405,6 @@ class Losses:
 NO_REQUESTS: Final[dict[int, Request]] = {}
 NO_NUMBERS: Final[set[int]] = set()
 NO_WORDS: Final[list[str]] = []
-NO_PACKETS: Final[list[Packet]] = []
 MOST_PINGS: Final = 1024  # without an answer, of which it is known when they were sent
 NO_PINGS: Final[list[tuple[int, int]]] = []
 NO_SUBSCRIPTIONS: Final[list[Subscription]] = []
@@ -516,7 +515,6 @@ class Link:
         self.stream = stream
         self.losses = losses
         self.partial = NO_WORDS
-        self.early = NO_PACKETS  # answers whose request was not seen yet
         self.violation: i64 = UNKNOWN  # side that broke the protocol such that the other must close the connection
         self.begun = False  # is it said already that its first packet is no CONNECT?
         self.connect_frame: i64 = 0  # 0: not seen
@@ -535,7 +533,6 @@ class Link:
         self.delivered = NO_ORDERS  # the last messages had, by topic
         self.orders: i64 = 0  # of them
         self.expected = NO_MESSAGES  # what its client still has to get
-        self.stray: Publish | None = None  # the last delivery of which no message was known
         self.pings = NO_PINGS  # (frame, time) of each PINGREQ without an answer
         self.more_pings: i64 = 0  # those behind them, as there are very many
         self.slow_ns: i64 = UNKNOWN  # when a slow answer was last reported
@@ -558,7 +555,6 @@ class Link:
         self.connack_ns: i64 = 0
         self.code: i64 = UNKNOWN
         # traffic
-        self.ping_answers: i64 = 0  # PINGRESPs whose PINGREQ was not seen yet
         self.findings: i64 = 0
         # what went wrong
         self.violation_frame: i64 = 0
@@ -622,12 +618,6 @@ class Link:
             self.more_pings -= 1
         return None
 
-    def wait_early(self, packet: Packet) -> None:
-        """An answer waits for its request."""
-        if self.early is NO_PACKETS:
-            self.early = []
-        self.early.append(packet)
-
     def side(self, direction: i64) -> i64:
         """Who sends in this direction of the stream; `UNKNOWN` while nothing has told."""
         if self.client_direction == UNKNOWN:
@@ -655,6 +645,14 @@ class Link:
     def sure_since(self, side: i64, since_ns: i64) -> bool:
         """Has everything that this side sent since then been captured?"""
         return self.seen(side) and self.losses.last_ns <= since_ns and not self.behind(side)
+
+    @property
+    def all_before(self) -> bool:
+        """Is it whole, up to the packet at hand? Others may wait for their turn."""
+        source, destination = self.stream.source, self.stream.destination
+        return not self.partial and source.lost + destination.lost == (
+            self.client_side.gap_bytes + self.broker_side.gap_bytes
+        )
 
     @property
     def all_there(self) -> bool:

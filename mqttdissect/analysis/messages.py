@@ -4,7 +4,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.brokers import SETTLING_NS
+from mqttdissect.analysis.brokers import SETTLING_NS, SWAPPED_NS
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
     CLIENT_SIDE,
@@ -138,12 +138,6 @@ def had(message: Message, link: Link) -> bool:
     return False
 
 
-def is_copy(delivery: Publish, published: Publish) -> bool:
-    """Is it of that message, as far as its topic, payload and QoS tell?"""
-    same = delivery.topic == published.topic and delivery.qos <= published.qos
-    return same and delivery.digest == published.digest
-
-
 def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i64, longest_ns: i64) -> Message | None:
     """The oldest of them that this connection has not had, of those published since its subscription, at `since_ns`:
     first of all one that its client still has to get, then one that it has not had on an earlier connection. If there
@@ -154,7 +148,7 @@ def first_due(candidates: list[Message], link: Link, facts: Publish, since_ns: i
     due: Message | None = None
     under_way: Message | None = None
     for message in candidates:
-        if message.time_ns > facts.time_ns or had(message, link):
+        if message.time_ns > facts.time_ns + SWAPPED_NS or had(message, link):
             continue
         if message.time_ns >= since_ns:
             if client is None or message.owed_to(client) != UNKNOWN:

@@ -43,6 +43,7 @@ from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
+SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 MOST_CLIENTS: Final = 10_000
 FEW_CLIENTS: Final = 1_000  # that go when there are more
 STORM: Final = 10  # CONNECTs of one client identifier
@@ -114,8 +115,8 @@ class Opening:
         if rival is not None and rival is not link and rival.end == OPEN and rival.state in (CONNECTING, CONNECTED):
             rival.rival_frame = packet.frame
             rival.rival_ns = packet.time_ns
-            if rival.state == CONNECTED and rival.all_there:
-                self.taken_over(client, link, rival, packet)
+            if rival.state == CONNECTED and rival.all_before:
+                self.taken_over(link, rival, packet)
 
     def make_room(self) -> None:
         """A tenth of the clients that are not connected go, those away longest first."""
@@ -136,6 +137,8 @@ class Opening:
         client.seen_ns = now
         if client.links == 1:
             return
+        if now < before:
+            client.known = False  # the capture swapped its connections: which of them is the last?
         if client.connects is NO_TIMES:
             client.connects = [int(before)]
         times = client.connects
@@ -150,9 +153,8 @@ class Opening:
             )
         del times[0]
 
-    def taken_over(self, client: Client, link: Link, rival: Link, packet: Packet) -> None:
+    def taken_over(self, link: Link, rival: Link, packet: Packet) -> None:
         """A client identifier connects while it is connected."""
-        now = packet.time_ns
         others = f"stream {rival.number}"
         self.report.at(
             rules.SESSION_TAKEN_OVER,
@@ -161,6 +163,13 @@ class Opening:
             related=[(int(rival.connect_frame), f"the CONNECT of {others}")],
             link=link,
         )
+
+    def count_takeovers(self, client: Client, link: Link, by: i64) -> None:
+        """A connection has ended that another one took over, or that ended by itself just before."""
+        by_itself = by == CLIENT_SIDE or link.disconnect_side == CLIENT_SIDE or link.violation == CLIENT_SIDE
+        if by_itself and link.end_ns - link.rival_ns < SWAPPED_NS:
+            return
+        now = link.rival_ns
         if client.takeovers is NO_TIMES:
             client.takeovers = []
         times = client.takeovers
@@ -171,7 +180,9 @@ class Opening:
         if 0 <= since < FIGHT_NS and (client.fight_ns < 0 or now - client.fight_ns > FIGHT_NS):
             client.fight_ns = now
             what = f"Connections with this client identifier took over from one another {FIGHT} times"
-            self.report.at(rules.CLIENT_ID_FIGHT, packet, f"{what} within {milliseconds(since)}", link=link)
+            related = [(int(link.rival_frame), "the last CONNECT")]
+            what = f"{what} within {milliseconds(since)}"
+            self.report.of(rules.CLIENT_ID_FIGHT, link, link.end_frame, link.end_ns, what, related)
         del times[0]
 
     def connack(self, link: Link, packet: Packet) -> bool:
@@ -329,7 +340,7 @@ class Opening:
             client.carries_nothing()
             client.known = link.whole
             client.known_ns = packet.time_ns
-        elif not link.whole:
+        elif not link.whole or (rival is not None and not rival.all_there):
             client.known = False
         link.inherits = goes_on and client.session and client.is_known(link) and client.link is None
         self.expires(link, client, link.expiry, link.expiry)
@@ -439,6 +450,8 @@ class Opening:
         if link.end == BY_DISCONNECT:
             link.end_side = link.disconnect_side
         client = link.client
+        if client is not None and link.rival_frame and captured and link.all_there:
+            self.count_takeovers(client, link, by)
         if client is not None and client.link is link:
             client.link = None
             client.ended_ns = link.end_ns
@@ -452,7 +465,7 @@ class Opening:
             else:
                 client.carries_nothing()
                 client.forget_subscriptions()
-        elif client is not None and not link.connack_frame and not complete(link):
+        elif client is not None and not link.connack_frame and not (complete(link) and link.all_there):
             client.known = False  # the capture may lack the CONNACK
             client.carries_nothing()
 
@@ -634,7 +647,7 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
             side == BROKER_SIDE
             and kind not in (codes.CONNACK, codes.AUTH)
             and (kind != codes.DISCONNECT or packet.version >= 5)
-            and link.all_there
+            and link.all_before
         ):
             first = link.of(BROKER_SIDE).packets == 0
             report.at(
@@ -648,7 +661,7 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
         elif (
             side == CLIENT_SIDE
             and link.auth_method
-            and link.all_there
+            and link.all_before
             and kind not in (codes.AUTH, codes.DISCONNECT, codes.CONNECT)
         ):
             report.at(

@@ -120,7 +120,8 @@ class Report:
 
     def withdraw(self, frame: i64) -> None:
         """What was held back of this frame is explained."""
-        self._held = deque([one for one in self._held if one[0].frame != frame])
+        if self._held:
+            self._held = deque([one for one in self._held if one[0].frame != frame])
 
     def named(self, link: Link) -> None:
         """The connection's client identifier has become known: what was found in its CONNECT is that client's."""

@@ -79,7 +79,7 @@ class Wills:
             if wrong is not None:
                 rule, what, stated = wrong
                 self.report.at(rule, packet, what, related=of_will(dead), stated=stated)
-                link.stray = facts  # or it is another message
+                broker.comes_early(key_of(facts.topic, facts.digest), link, facts)  # or it is another message
         message = message_of(dead, will, will.due_ns if will.due_ns <= packet.time_ns else packet.time_ns)
         message.alone = alike == 1 and not due and not promised
         return message
@@ -197,6 +197,13 @@ class Wills:
         elif not will.cancelled and link.whole:
             self._owe(broker, link)
         return seen
+
+    def reset(self, link: Link) -> None:
+        """A client that had closed its direction resets the connection: what the broker had not read then is lost."""
+        will = link.will
+        if will is not None and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
+            will.unsure = True
+            self.report.withdraw(will.fired)
 
     def _owe(self, broker: Broker, link: Link) -> None:
         """Is there anybody who would see the will? Then that it does not come is noticed."""

@@ -30,7 +30,8 @@ class Stream:
     flow: that of direction 0, from the client (the side that sent the SYN; if none was captured, the side that was
     seen first). opened_ns, opened_frame: of its first segment. synack_ns: of the first SYN-ACK; established_ns: of the
     client's first segment after it; -1 for none. closed_by, closed_how, closed_ns, closed_frame: direction, kind
-    (`FINISHED` or `RESET`), time and frame of the first FIN or RST; -1, `OPEN`, -1 and 0 for none.
+    (`FINISHED` or `RESET`), time and frame of the first FIN or RST; -1, `OPEN`, -1 and 0 for none. reset_by: direction
+    of the last RST; -1 for none.
     transport, carrier, application, analysed, shown, shown_by: for the stages that follow; not touched here. carrier:
     what its MQTT rides in, in words; empty for nothing. analysed is where the analysis has what it knows, -1 for
     nowhere. shown is what a writer has made of the addresses, shown_by says which one.
@@ -54,6 +55,7 @@ class Stream:
         "number",
         "opened_frame",
         "opened_ns",
+        "reset_by",
         "shown",
         "shown_by",
         "source",
@@ -85,6 +87,7 @@ class Stream:
         self.closed_how: i64 = OPEN
         self.closed_ns: i64 = -1
         self.closed_frame: i64 = 0
+        self.reset_by: i64 = -1
         if len(flow) >= 4:
             self._port = self.port(0)
             self._ports_differ = self._port != self.port(1)
@@ -118,10 +121,11 @@ class Stream:
 class Waiting:
     """A segment's payload that lies behind a hole."""
 
-    __slots__ = ("count", "data", "frame", "length", "time_ns")
+    __slots__ = ("acknowledgement", "count", "data", "frame", "length", "time_ns")
 
     def __init__(self, segment: Segment, count: i64) -> None:
         self.count = count  # segments of the stream before it, since there are holes
+        self.acknowledgement = segment.acknowledgement
         self.data = segment.data
         self.length = segment.length
         self.frame = segment.frame
@@ -172,9 +176,11 @@ class Half:
         "next",
         "recent",
         "recent_start",
+        "reset",
         "retransmissions",
         "retransmitted_ns",
         "scale",
+        "start",
         "time_ns",
         "window",
         "zero_ns",
@@ -205,6 +211,8 @@ class Half:
         self.retransmissions: i64 = 0
         self.initial: i64 = -1  # the initial sequence number, if its SYN was captured
         self.retransmitted_ns: i64 = -1
+        self.start: i64 = -1  # the first position of all
+        self.reset: Segment | None = None  # a RST that was captured before what had been sent by then
         self.zero_windows: i64 = 0
         self.zero_ns: i64 = 0
         self.scale: i64 = -1
@@ -218,7 +226,9 @@ class Half:
     def behind(self) -> bool:
         """Has more been sent than could be handed on so far? Segments wait behind a hole, or the other side has
         acknowledged what was not captured, were it only a FIN."""
-        return self.beyond is not None or self.acknowledged > self.next + (1 if self.finish != -1 else 0)
+        if self.beyond is not None:
+            return True
+        return self.seen and self.acknowledged > self.next + (1 if self.finish != -1 else 0)
 
 
 @final
@@ -228,11 +238,16 @@ class Chunk:
 
     frame: the one that carried them. arrival, time_ns: the frame with which they could be handed on, which is a later
     one for bytes that waited behind a hole, and its time. gap: bytes missing immediately before `data`; unsure: or
-    fewer, as some of them were not MQTT's; before: the frame that carried the bytes before them, 0 for none.
+    fewer, as some of them were not MQTT's; before: the frame that carried the bytes before them, 0 for none. end: the
+    position behind the bytes. acknowledgement: the sequence number of the other direction up to which its sender had
+    received all when it sent them.
     ending: why nothing follows (`OPEN` while something may); an ending chunk has no data.
     """
 
-    __slots__ = ("arrival", "before", "data", "direction", "ending", "frame", "gap", "stream", "time_ns", "unsure")
+    __slots__ = (
+        "acknowledgement", "arrival", "before", "data", "direction", "end", "ending", "frame", "gap", "stream",
+        "time_ns", "unsure",
+    )  # fmt: skip
 
     def __init__(
         self, stream: Stream, direction: i64, data: bytes, frame: i64, arrival: i64, time_ns: i64, gap: i64, ending: i64
@@ -247,6 +262,8 @@ class Chunk:
         self.gap = gap
         self.unsure = False
         self.ending = ending
+        self.end: i64 = 0
+        self.acknowledgement: i64 = 0
 
     @property
     def frames(self) -> list[tuple[int, int]]:

@@ -19,6 +19,9 @@ The table of streams is bounded too: those that have ended are forgotten after `
 `MOST_STREAMS` a quarter goes, first those without data, then those that no later stage wants, then the rest, each the
 longest idle first.
 
+A RST that was captured before bytes that were sent earlier, of its own direction or of the other one, waits for them,
+for `GRACE_NS` at most.
+
 A SYN with another initial sequence number, or a segment far from everything expected, is a new stream on the same
 ports. A stream whose SYN was not captured starts with its first segment.
 
@@ -125,7 +128,11 @@ class Reassembler:
         if stream.established_ns == -1:
             watch_handshake(stream, half, segment)
         if flags & ACK:
-            acknowledge(stream.half(1 - half.direction), segment)
+            back = stream.half(1 - half.direction)
+            if not back.known and opens(half, segment):
+                back.known = True  # its SYN is captured later, and what it sends starts there
+                back.start = back.next = segment.acknowledgement
+            acknowledge(back, segment)
         chunk: Chunk | None = None
         if flags & RST:
             self._reset(stream, half, segment, out)
@@ -150,7 +157,7 @@ class Reassembler:
             half.scale = segment.scale
         if not half.known:
             half.known = True
-            half.next = position
+            half.start = half.next = position
         chunk: Chunk | None = None
         if segment.length:
             chunk = self._data(stream, half, position, segment, out)
@@ -211,7 +218,7 @@ class Reassembler:
                     half.retransmitted_ns = segment.time_ns
                 return None
             data = data[half.next - position :]
-        chunk = self._deliver(stream, half, end, data, segment.frame, segment.time_ns)
+        chunk = self._deliver(stream, half, end, data, segment.frame, segment.time_ns, segment.acknowledgement)
         beyond = half.beyond
         if beyond is None:
             return chunk
@@ -221,7 +228,9 @@ class Reassembler:
         self._drain(stream, half, beyond, out)
         return None
 
-    def _deliver(self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64) -> Chunk | None:
+    def _deliver(
+        self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64, acknowledgement: i64
+    ) -> Chunk | None:
         """Hand on `data`, which was captured of the bytes from `half.next` to `end`; None if none were."""
         captured: i64 = len(data)
         chunk: Chunk | None = None
@@ -236,6 +245,8 @@ class Reassembler:
                 arrival = frame
             chunk = Chunk(stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN)
             chunk.before = half.carried
+            chunk.end = end
+            chunk.acknowledgement = acknowledgement
             half.carried = frame
             half.carried_ns = time_ns
             half.missing = 0
@@ -311,12 +322,13 @@ class Reassembler:
             end = position + held.length
             if end > half.next:
                 data = held.data[half.next - position :] if position < half.next else held.data
-                chunk = self._deliver(stream, half, end, data, held.frame, held.time_ns)
+                chunk = self._deliver(stream, half, end, data, held.frame, held.time_ns, held.acknowledgement)
                 if chunk is not None:
                     out.append(chunk)
         if not order:
             half.beyond = None
-            self._holes.pop(half, None)
+            if half.reset is None:
+                self._holes.pop(half, None)
         if half.finish == half.next and half.ending == OPEN:
             self._end(stream, half, FINISHED, out)
 
@@ -358,6 +370,7 @@ class Reassembler:
             beyond = one.beyond
             if beyond is not None:
                 beyond.segments += 1
+            if beyond is not None or one.reset is not None:
                 self._skip_overdue(stream, one, segment.time_ns, out)
         self._unswept += 1
         since = segment.time_ns - self._swept_ns
@@ -370,6 +383,10 @@ class Reassembler:
                 self._skip_overdue(stream, one, segment.time_ns, out)
 
     def _skip_overdue(self, stream: Stream, half: Half, now_ns: i64, out: list[Chunk]) -> None:
+        reset = half.reset
+        if reset is not None and (now_ns - reset.time_ns > GRACE_NS or not is_early(stream, half, reset)):
+            self._finish_stream(stream, RESET, out)
+            return
         while True:
             beyond = half.beyond
             if beyond is None or not self._overdue(stream, half, beyond, now_ns):
@@ -384,10 +401,23 @@ class Reassembler:
             position = unfold(segment.sequence, half.next)
             if not half.next - 1 <= position <= half.next + FAR_BACK and segment.sequence != 0:
                 return
+            if is_early(stream, half, segment) and segment.sequence != 0:
+                if half.reset is None:
+                    half.reset = segment
+                    self._holes[half] = stream
+                return
         closes(stream, half, segment)
         self._finish_stream(stream, RESET, out)
 
     def _finish_stream(self, stream: Stream, ending: i64, out: list[Chunk]) -> None:
+        for half in (stream.source, stream.destination):
+            reset = half.reset
+            if reset is not None:
+                half.reset = None
+                self._holes.pop(half, None)
+                ending = RESET
+                closes(stream, half, reset)
+                half.finish = max(half.finish, unfold(reset.sequence, half.next) - 1)
         for half in (stream.source, stream.destination):
             while True:
                 beyond = half.beyond
@@ -413,7 +443,10 @@ class Reassembler:
             if len(self._ended) > ENDED_KEPT:
                 self._forget(self._ended.popleft())
         last = half.frame
-        out.append(Chunk(stream, half.direction, b"", last, last, half.time_ns, half.missing, ending))
+        chunk = Chunk(stream, half.direction, b"", last, last, half.time_ns, half.missing, ending)
+        chunk.end = half.next + 1
+        chunk.acknowledgement = stream.half(1 - half.direction).acknowledged & 0xFFFFFFFF
+        out.append(chunk)
         half.missing = 0
 
     def _end_ignored(self, stream: Stream) -> None:
@@ -456,13 +489,24 @@ def same_stream(half: Half, segment: Segment) -> bool:
     if segment.flags & SYN:
         if half.initial == segment.sequence:
             return True
-        # or the SYN was captured after the first acknowledgement
-        return half.initial == -1 and not half.delivered and position + 1 == half.next
+        # or the SYN was captured after the first acknowledgement, or the first data
+        return half.initial == -1 and position + 1 == half.start
     if segment.flags & RST or not segment.length:
         return True
     if half.ending != OPEN:
         return half.next - FAR_BACK <= position <= half.next
     return half.next - FAR_BACK <= position <= half.next + FAR_AHEAD
+
+
+def is_early(stream: Stream, half: Half, reset: Segment) -> bool:
+    """Were bytes sent before this RST that were not captured yet? One more may be a FIN."""
+    other = stream.half(1 - half.direction)
+    return unfold(reset.sequence, half.next) > half.next + 1 or (other.known and other.acknowledged > other.next + 1)
+
+
+def opens(half: Half, segment: Segment) -> bool:
+    """Is this the SYN-ACK, or the client's first answer to it? Then it acknowledges nothing but a SYN."""
+    return segment.flags & SYN != 0 or (half.initial != -1 and segment.sequence == (half.initial + 1) & 0xFFFFFFFF)
 
 
 def acknowledge(half: Half, segment: Segment) -> None:
@@ -527,6 +571,8 @@ def watch_handshake(stream: Stream, half: Half, segment: Segment) -> None:
 
 def closes(stream: Stream, half: Half, segment: Segment) -> None:
     """A FIN, or a RST that counts: the first of a stream says who ended it, and how."""
+    if segment.flags & RST:
+        stream.reset_by = half.direction
     if stream.closed_by == -1:
         stream.closed_by = half.direction
         stream.closed_how = RESET if segment.flags & RST else FINISHED

@@ -9,6 +9,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from mqttdissect.net.sequence import unfold
 from mqttdissect.net.stream import OPEN, Chunk, Stream
 from mqttdissect.transport.beginnings import (
     LONGEST_HEAD,
@@ -181,3 +182,19 @@ class Transport:
         stream.transport = IS_MQTT
         self.mqtt_streams += 1
         return probe.held
+
+
+def in_turn(held: list[Chunk]) -> list[Chunk]:
+    """Chunks of one stream, of both directions, in the order in which they were sent: behind what they acknowledge,
+    else in that of the capture."""
+    source = [chunk for chunk in held if chunk.direction == 0]
+    destination = [chunk for chunk in held if chunk.direction != 0]
+    out: list[Chunk] = []
+    while source and destination:
+        one, other = source[-1], destination[-1]  # which is the last of all?
+        is_answer = unfold(one.acknowledgement, other.end) >= other.end
+        is_answered = unfold(other.acknowledgement, one.end) >= one.end
+        last = one.arrival > other.arrival if is_answer == is_answered else is_answer
+        out.append(source.pop() if last else destination.pop())
+    out.reverse()
+    return (source or destination) + out

@@ -260,6 +260,8 @@ class Side:
             chunk.stream, chunk.direction, data, chunk.frame, chunk.arrival, chunk.time_ns, self._missing, chunk.ending
         )
         made.before = chunk.before
+        made.end = chunk.end
+        made.acknowledgement = chunk.acknowledgement
         made.unsure = self._unsure
         self._missing = 0
         self._unsure = False
