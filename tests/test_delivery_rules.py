@@ -299,6 +299,16 @@ def test_a_wildcard_does_not_stand_for_a_dollar_in_front(level: int) -> None:
 
 
 @LEVELS
+def test_a_broker_may_keep_what_clients_publish_on_its_own_topics(level: int) -> None:
+    """It should even: section 4.7.2."""
+    asked, granted = subscribing(level, ("$SYS/a", 1))
+    again = [Timed(8, READER, C, asked), Timed(8.01, READER, S, granted)]
+    will = [Timed(5, OTHER, C, connect("other", 6, rest=text("$SYS/a") + text("x"))), Timed(5.01, OTHER, S, connack())]
+    events = [*both(level, asked, granted), *again, *will, Timed(6, OTHER, C, RESET)]
+    assert rules(events + sent(level, 2, "$SYS/a", qos=1, retain=1)) == []
+
+
+@LEVELS
 def test_the_qos_of_a_subscription_that_was_replaced_counts_no_longer(level: int) -> None:
     """But for messages that were published before."""
     opened = both(level, *subscribing(level, ("a", 2)))

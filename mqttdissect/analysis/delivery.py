@@ -54,6 +54,7 @@ from mqttdissect.analysis.messages import (
     had,
     is_copy,
     is_over,
+    of_broker,
     over_by,
     still_wants,
     stood_since,
@@ -149,7 +150,7 @@ class Deliveries:
                 broker.forget(facts.topic)
         if self.watching:
             self._watched.append(message)
-        if found and link.state == CONNECTED and link.violation < 0:
+        if found and link.state == CONNECTED and link.violation < 0 and not of_broker(facts.topic):
             self._owe(broker, found, link, message, facts)
         if facts.has_properties:
             message.properties = extract.properties(packet, False)
@@ -434,6 +435,8 @@ class Deliveries:
             if over_by(message, broker.longest_ns) >= one.time_ns or may_delete(broker, message):
                 continue
             if message.size == 0 or message.topic in link.retained_early or not fits(message, link):
+                continue
+            if of_broker(message.topic):
                 continue
             if broker.may_hold_will(message.topic):
                 continue

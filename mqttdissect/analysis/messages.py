@@ -62,6 +62,11 @@ def blocked(link: Link) -> bool:
     return flights > BUSY or flights >= link.of(CLIENT_SIDE).limits.receive_maximum
 
 
+def of_broker(topic: str) -> bool:
+    """Is the topic the broker's own, by its $? It should keep clients from sending each other messages on it (4.7.2)."""
+    return topic.startswith("$")
+
+
 def fits(message: Message, link: Link) -> bool:
     """Is the message surely no longer than the client takes, which else must not get it (3.1.2.11.4)?"""
     limit = link.of(CLIENT_SIDE).limits.maximum_packet
