@@ -536,3 +536,26 @@ def test_mqtt_31_asks_nobody_to_close_a_connection_but_for_an_invalid_connect(ve
         Event(0, C, DISCONNECT),
     ]
     assert broken(invalid) == [("wildcard-in-topic-name", "client"), ("violation-not-closed", "broker")]
+
+
+# --- one answer too many, and what follows from it -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_second_pubrec_is_answered_with_a_second_pubrel(version: int) -> None:
+    """Whoever gets a PUBREC must send a PUBREL [MQTT-4.3.3-4]: only the PUBREC is wrong."""
+    start = [*begin(version, clean=1), Event(0, C, message(version, 7, 2))]
+    twice = [Event(0, S, ack(PUBREC, 7)), Event(0, S, ack(PUBREC, 7))]
+    released = [Event(0, C, ack(PUBREL, 7)), Event(0, S, ack(PUBCOMP, 7))]
+    for events in (
+        [*twice, *released, *released],
+        [*twice, released[0], released[0], released[1], released[1]],
+        [twice[0], released[0], twice[1], released[1], *released],
+    ):
+        assert broken([*start, *events]) == [("acknowledgement-wrong", "broker")]
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_pubrec_to_nothing_is_answered_with_a_pubrel(version: int) -> None:
+    events = [*begin(version, clean=1), Event(0, S, ack(PUBREC, 9)), Event(0, C, ack(PUBREL, 9))]
+    assert broken([*events, Event(0, S, ack(PUBCOMP, 9))]) == [("answer-unexpected", "broker")]

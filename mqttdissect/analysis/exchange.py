@@ -318,6 +318,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         if kind == codes.PUBREC and stage != codes.PUBLISH:
             if request.sent == 1 and not request.carried and certain(link):
                 wrong(report, link, packet, request)
+            link.of(asker).reuse(int(number))  # it too is answered, with a PUBREL (4.3.3)
             return None
         in_order(report, link, packet, asker, request)
     elif kind == codes.PUBREL and not request.carried:
@@ -364,8 +365,9 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
 def released_again(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
     """A PUBREL that is sent again, since its PUBCOMP lets it wait. Before MQTT 5.0 that is allowed."""
     number = request.identifier
+    asked_for = int(number) in link.of(asker).reused  # by another PUBREC
     link.of(asker).reuse(int(number))  # each of them is answered
-    if packet.version >= 5 and link.whole:
+    if packet.version >= 5 and link.whole and not asked_for:
         what = f"PUBREL {number} is sent again on the connection on which it was sent before"
         report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {number}")])
 
@@ -509,6 +511,8 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
         asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[ASKED[packet.type]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
+    if packet.type == codes.PUBREC:
+        link.of(asker).reuse(int(number))  # to it a PUBREL is no answer to nothing
 
 
 def unasked(report: Report, link: Link) -> None:
