@@ -835,3 +835,12 @@ def test_a_connection_whose_connect_is_not_captured_may_have_a_will() -> None:
     seen = [*sent(5, 8.9, "gone", "dead"), *got(5, 9.01, "gone", "dead", 1)]
     events = [*both(5, *subscribing(5, ("gone", 1))), *unknown, *seen]
     assert lacking(events, lambda second, frame: b"\0\5other" in frame) == []
+
+
+def test_a_message_of_qos_2_that_is_sent_again_under_its_identifier_is_one_delivery() -> None:
+    """Sent again without DUP it is wrong enough: its receiver knows the identifier, and takes it once (4.3.3)."""
+    first = got(4, 2.1, "a", qos=2, number=3)
+    events = [*both(4, *subscribing(4, ("a", 2))), *sent(4, 2, "a", qos=2), *first[:1], *first]
+    events += [Timed(2.01, WRITER, S, ack(5, 7)), Timed(2.02, WRITER, C, ack(6, 7)), Timed(2.03, WRITER, S, ack(7, 7))]
+    assert rules(events) == ["redelivery-without-dup"]
+    assert rules([*events, *got(4, 3, "a", qos=2, number=4)]) == ["redelivery-without-dup", "delivered-twice"]

@@ -266,7 +266,7 @@ class Deliveries:
             count += 1
         if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
             broker.kept.add(facts.topic)
-        if message is not None and facts.dup and not new:
+        if message is not None and not new and (facts.dup or had(message, link)):
             return
         if not known:
             if message is not None:
