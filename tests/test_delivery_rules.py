@@ -844,3 +844,12 @@ def test_a_message_of_qos_2_that_is_sent_again_under_its_identifier_is_one_deliv
     events += [Timed(2.01, WRITER, S, ack(5, 7)), Timed(2.02, WRITER, C, ack(6, 7)), Timed(2.03, WRITER, S, ack(7, 7))]
     assert rules(events) == ["redelivery-without-dup"]
     assert rules([*events, *got(4, 3, "a", qos=2, number=4)]) == ["redelivery-without-dup", "delivered-twice"]
+
+
+@LEVELS
+@pytest.mark.parametrize("topic", ["a\0", "+", ""])
+def test_a_delivery_that_is_malformed_may_be_the_one_that_is_due(level: int, topic: str) -> None:
+    """What is missing then is no message."""
+    broken = rules([*both(level, *subscribing(level, ("a", 0))), *sent(level, 2, "a"), *got(level, 2.1, topic)])
+    assert "delivery-missing" not in broken
+    assert len(broken) == 2  # what is wrong with it, and that the client does not close the connection

@@ -232,6 +232,7 @@ class Deliveries:
     def delivered(self, link: Link, packet: Packet, facts: Publish, new: bool) -> None:
         """A broker's PUBLISH."""
         if packet.hole_offset >= 0 or not facts.topic or packet.notes is not None:
+            self._may_be_any(link)
             return
         broker = self._broker(link)
         client = link.client
@@ -290,6 +291,15 @@ class Deliveries:
         if link.copies and facts.time_ns - link.copies[0].time_ns > OWED_NS:
             delivered.look_at_copies(self.report, link, facts.time_ns, OWED_NS)
         self.settle(facts.time_ns)
+
+    def _may_be_any(self, link: Link) -> None:
+        """A delivery that cannot be read may be of any message that is due."""
+        if link.client is not None:
+            for message in link.expected:
+                message.paid(link.client)
+        link.expected = NO_MESSAGES
+        link.retained_due = NO_RETAINED
+        self._returned.pop(int(link.number), None)
 
     def _unclaimed(
         self, broker: Broker, link: Link, packet: Packet, facts: Publish, key: int, new: bool,

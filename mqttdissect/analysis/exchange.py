@@ -29,6 +29,7 @@ MOST_EARLY: Final = 64
 PATIENCE_NS: Final = 1_000_000_000  # that an answer may take
 SLOW_NS: Final = 1_000_000_000
 LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
+UNCLEAR_NS: Final = 5_000_000_000  # for which a malformed packet may explain answers
 QUIET_NS: Final = 10_000_000_000  # between two reports of slow answers on one connection
 QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them,
 QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long,
@@ -87,6 +88,18 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
 def is_late(packet: Packet) -> bool:
     """Was the packet held back by a hole in its stream: was it captured in an earlier frame than it was handed on?"""
     return packet.spans is not None and packet.spans[-1][1] != packet.frame
+
+
+def is_unclear(packet: Packet) -> bool:
+    """Of a malformed packet: can it not be told for sure what it asks or answers?"""
+    kind = packet.type
+    return kind == codes.PUBLISH or (codes.PUBLISH < kind <= codes.UNSUBACK and extract.identifier(packet) == 0)
+
+
+def may_answer_unclear(link: Link, packet: Packet) -> bool:
+    """May an answer be to a malformed packet, whose receiver has read it otherwise?"""
+    last_ns = max(link.client_side.unclear_ns, link.broker_side.unclear_ns)
+    return last_ns >= 0 and packet.time_ns - last_ns < UNCLEAR_NS
 
 
 def certain(link: Link) -> bool:
@@ -385,7 +398,7 @@ FOLLOWS[codes.PUBCOMP] = codes.PUBREL
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
     """An answer that the request does not wait for."""
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if not link.all_there or int(request.identifier) in link.of(asker).reused:
+    if not link.all_there or int(request.identifier) in link.of(asker).reused or may_answer_unclear(link, packet):
         return
     last = codes.PACKET_TYPES[int(request.stage)]
     what = f"{packet.name} {request.identifier} does not follow on {last}"
@@ -507,6 +520,8 @@ def overdue(report: Report, link: Link, packet: Packet) -> None:
     """An answer to nothing."""
     number = extract.identifier(packet)
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
+    if may_answer_unclear(link, packet):
+        return
     if link.all_there and comes_from_nowhere(link, packet.type) and int(number) not in link.of(asker).reused:
         asked = "PUBREC" if packet.type == codes.PUBREL else codes.PACKET_TYPES[ASKED[packet.type]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
@@ -557,7 +572,7 @@ def missing(report: Report, link: Link, side: i64, request: Request, end_frame: 
         return
     if request.late or (link.violation == side and link.violation_ns <= request.time_ns):
         return
-    if link.unheard(1 - owes, request.stage_ns):
+    if link.unheard(1 - owes, request.stage_ns) or link.of(owes).unclear_ns >= request.stage_ns:
         return
     waited = end_ns - request.stage_ns
     overtaken = (

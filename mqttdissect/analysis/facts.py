@@ -429,14 +429,15 @@ class Side:
     acknowledged; unsent: how many of them do not count against Receive Maximum, as their PUBLISH was sent on an earlier
     connection; freed_ns: when there was room again for one of these. surplus: identifiers of PUBRELs that answer
     nothing. reused: identifiers that it used again before their request was over, or that were answered wrongly: what
-    an answer with one of them is for cannot be told. last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of
-    its bytes that the capture lacks, as far as that was said.
+    an answer with one of them is for cannot be told. unclear_ns: when it last sent a packet of which it cannot be told
+    what it asks or answers. last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of its bytes that the
+    capture lacks, as far as that was said.
     """
 
     __slots__ = (
         "bytes", "confirmed", "flights", "freed_ns", "gap_bytes", "largest", "last_frame", "last_ns", "last_puback",
         "last_pubrec", "last_pubrel", "limits", "messages", "orders", "packets", "pending", "reused", "surplus",
-        "unsent",
+        "unclear_ns", "unsent",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -460,6 +461,7 @@ class Side:
         self.confirmed: i64 = 0
         self.surplus = NO_NUMBERS
         self.freed_ns: i64 = 0
+        self.unclear_ns: i64 = UNKNOWN
 
     def ask(self, number: int, request: Request) -> None:
         """A request waits for its answer under this packet identifier."""
@@ -517,7 +519,7 @@ class Link:
         self.partial = NO_WORDS
         self.early = NO_PACKETS  # answers whose request was not seen yet
         self.violation: i64 = UNKNOWN  # side that broke the protocol such that the other must close the connection
-        self.begun = False  # is it said already that its first packet is no CONNECT?
+        self.begun = False  # is it said already that its first packet is no CONNECT, or the broker's no CONNACK?
         self.connect_frame: i64 = 0  # 0: not seen
         self.connack_frame: i64 = 0
         self.keep_alive: i64 = UNKNOWN  # seconds, as it counts: the server's where it says one

@@ -63,7 +63,7 @@ def blocked(link: Link) -> bool:
 
 
 def of_broker(topic: str) -> bool:
-    """Is the topic the broker's own, by its $? It should keep clients from sending each other messages on it (4.7.2)."""
+    """Is the topic the broker's own, by its $? Clients should not get to send each other messages on it (4.7.2)."""
     return topic.startswith("$")
 
 

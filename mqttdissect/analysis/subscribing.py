@@ -23,6 +23,7 @@ from mqttdissect.analysis.facts import (
     Subscription,
 )
 from mqttdissect.analysis.report import Report
+from mqttdissect.mqtt.clauses import BYTES_MISSING, STRING
 from mqttdissect.mqtt.codes import SUBACK_RETURN
 from mqttdissect.mqtt.packet import Packet
 
@@ -32,6 +33,10 @@ MOST_SUBSCRIPTIONS: Final = 10_000  # of one client that are kept, and filters t
 
 def subscribe(report: Report, link: Link, packet: Packet, request: Request | None) -> None:
     """A SUBSCRIBE."""
+    if packet.notes is not None and is_cut(packet):
+        if link.client is not None:
+            link.client.known = False
+        return
     asked = extract.subscriptions(packet)
     if packet.version >= 5 and link.connack_frame:
         limits(report, link, packet, asked)
@@ -65,6 +70,11 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
             client.subscriptions[one.filter] = one
         else:
             client.known = False
+
+
+def is_cut(packet: Packet) -> bool:
+    """Of a malformed packet: does it break off, so that its receiver may have read other filters in it?"""
+    return any(note.clause in (BYTES_MISSING, STRING) for note in packet.notes or [])
 
 
 def limits(report: Report, link: Link, packet: Packet, asked: list[Subscription]) -> None:
@@ -139,6 +149,10 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
 def unsubscribe(link: Link, packet: Packet, request: Request | None) -> None:
     """An UNSUBSCRIBE."""
     if request is None:
+        return
+    if packet.notes is not None and is_cut(packet):
+        if link.client is not None:
+            link.client.known = False
         return
     names = extract.filters(packet)
     client = link.client
