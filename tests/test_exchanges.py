@@ -600,3 +600,13 @@ def test_a_subscribe_that_breaks_off_may_have_been_read_otherwise() -> None:
     assert besides(Event(0, C, cut), Event(0, S, b"\x90\x03\x00\x01\x00"), Event(0, S, publish("t", "x"))) == wrong
     cut = b"\xa2\x08\x00\x01" + text("t") + b"\x00\x02u"
     assert besides(Event(0, C, cut), Event(0, S, b"\xb0\x02\x00\x01")) == {("string-too-long", "client")}
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("sender", [C, S])
+def test_what_is_sent_again_has_the_same_retain(version: int, sender: int) -> None:
+    start = resumed(version, Event(0, sender, message(version, 7)))
+    again = message(version, 7, dup=1)
+    answer = Event(1, 1 - sender, ack(PUBACK, 7))
+    changed = Event(1, sender, bytes([again[0] | 1]) + again[1:])
+    assert broken([*start, changed, answer]) == [("redelivery-changed", ("client", "broker")[sender])]

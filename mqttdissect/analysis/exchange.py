@@ -71,6 +71,7 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     request.late = is_late(packet)
     request.digest = facts.digest
     request.topic = facts.topic
+    request.retain = facts.retain
     mine.orders += 1
     request.order = mine.orders
     mine.ask(number, request)
@@ -135,6 +136,9 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
         if not facts.dup:
             what = f"PUBLISH {number} is sent again with DUP 0"
             report.at(rules.REDELIVERY_WITHOUT_DUP, packet, what, 0, 1, related)
+        if before.retain != facts.retain and facts.dup:
+            what = f"PUBLISH {number} is sent again with RETAIN {int(facts.retain)}"
+            report.at(rules.REDELIVERY_CHANGED, packet, what, 0, 1, related)
         if before.stage == codes.PUBREL:
             what = f"PUBLISH {number} is sent again after its PUBREL"
             report.at(rules.PUBLISH_AFTER_PUBREL, packet, what, 0, 1, related)

@@ -178,12 +178,12 @@ class Request:
     sent: how many times. carried: from an earlier connection of the session, and not seen again in this one yet.
     late: it was held back by a hole in the stream, its answer may have been seen before it.
     confirmed: its number among those that had a PUBREC. names: the filters of an UNSUBSCRIBE.
-    digest, topic: of a PUBLISH.
+    digest, topic, retain: of a PUBLISH.
     """
 
     __slots__ = (
-        "carried", "confirmed", "digest", "frame", "identifier", "late", "names", "order", "qos", "refused", "sent",
-        "stage", "stage_ns", "subscriptions", "time_ns", "topic", "type",
+        "carried", "confirmed", "digest", "frame", "identifier", "late", "names", "order", "qos", "refused", "retain",
+        "sent", "stage", "stage_ns", "subscriptions", "time_ns", "topic", "type",
     )  # fmt: skip
 
     def __init__(self, packet_type: i64, identifier: i64, frame: i64, time_ns: i64) -> None:
@@ -202,6 +202,7 @@ class Request:
         self.late = False
         self.digest: int = 0
         self.topic = ""
+        self.retain = False
         self.names: list[str] | None = None
         self.subscriptions: list[Subscription] | None = None
 

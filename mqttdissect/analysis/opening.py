@@ -605,6 +605,7 @@ def carried(pending: dict[int, Request]) -> dict[int, Request]:
             request.qos = one.qos
             request.digest = one.digest
             request.topic = one.topic
+            request.retain = one.retain
             found[number] = request
     return found
 
