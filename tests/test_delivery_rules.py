@@ -351,6 +351,8 @@ def test_the_message_expiry_interval_is_passed_on() -> None:
     events = [*opened, *sent(5, 5, "a", properties=EXPIRY)]
     assert rules([*events, *got(5, 5.01, "a", properties=EXPIRY)]) == []
     assert rules([*events, *got(5, 5.01, "a")]) == ["expiry-not-reduced"]
+    for seconds, expected in ((498, []), (497, ["expiry-not-reduced"]), (501, ["expiry-not-reduced"])):
+        assert rules([*events, *got(5, 5.01, "a", properties=b"\x02" + seconds.to_bytes(4, "big"))]) == expected
 
 
 def test_what_is_published_after_the_unsuback_does_not_come_any_more() -> None:
