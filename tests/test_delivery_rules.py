@@ -855,3 +855,17 @@ def test_a_delivery_that_is_malformed_may_be_the_one_that_is_due(level: int, top
     broken = rules([*both(level, *subscribing(level, ("a", 0))), *sent(level, 2, "a"), *got(level, 2.1, topic)])
     assert "delivery-missing" not in broken
     assert len(broken) == 2  # what is wrong with it, and that the client does not close the connection
+
+
+@pytest.mark.parametrize("level", [3, 4])
+@pytest.mark.parametrize("retain", [0, 1])
+def test_a_bridge_may_be_sent_retain_as_it_was_published(level: int, retain: int) -> None:
+    """It asks for that with the highest bit of its protocol level."""
+    events = [*sent(level, 5, "a", retain=1), *got(level, 5.01, "a", retain=retain)]
+    opened = both(level, *subscribing(level, ("a", 0)))
+    assert rules([*opened, *events]) == ["retain-flag-set"] * retain
+    bridge = [one._replace(data=connect("reader", level=0x80 | level)) if one.time == 0.1 else one for one in opened]
+    if level == 3:
+        bridge[0] = bridge[0]._replace(data=bridge[0].data.replace(text("MQTT"), text("MQIsdp")))
+        bridge[0] = bridge[0]._replace(data=bytes([0x10, len(bridge[0].data) - 2]) + bridge[0].data[2:])
+    assert rules([*bridge, *events]) == []

@@ -128,7 +128,7 @@ def by_subscription(
             most = one.granted
         if one.before > most and (came_ns - one.granted_ns < SETTLING_NS or (message is None and blocked(link))):
             most = one.before  # it may have been on its way already
-        as_published = as_published or one.retain_as_published
+        as_published = as_published or one.retain_as_published or one.bridged
     if facts.retain and packet.version >= 5 and len(standing) == 1:
         retain_handling(report, packet, facts, standing[0])
     if not known:

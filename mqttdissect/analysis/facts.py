@@ -114,6 +114,7 @@ class Subscription:
         self.qos = options & 3
         self.no_local = version >= 5 and options & 4 != 0
         self.retain_as_published = version >= 5 and options & 8 != 0
+        self.bridged = False  # of mosquitto's bridge: it may be sent RETAIN as it was published
         self.retain_handling: i64 = options >> 4 & 3 if version >= 5 else 0
         self.identifier: i64 = 0  # Subscription Identifier; 0: none
         self.granted: i64 = UNKNOWN
@@ -545,7 +546,9 @@ class Link:
         # CONNECT
         self.connect_ns: i64 = 0
         self.connect_bad = False  # it is malformed
-        self.bridge = False  # mosquitto's: what it sends does not come back to it
+        self.bridge = (
+            False  # mosquitto's: what it sends does not come back to it, and RETAIN may be as it was published
+        )
         self.keep_alive_told: i64 = UNKNOWN  # the client's
         self.expiry: i64 = 0  # Session Expiry Interval in seconds; of 3.1 and 3.1.1: 0 or NEVER_EXPIRES
         self.expiry_least: i64 = 0  # the broker may hold that a DISCONNECT has not made it longer

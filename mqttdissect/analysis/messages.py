@@ -215,9 +215,9 @@ def all_as_published(standing: list[Subscription]) -> bool:
 
 
 def any_as_published(standing: list[Subscription]) -> bool:
-    """Does any of them want RETAIN as it was published?"""
+    """May RETAIN be as it was published, for any of them?"""
     for one in standing:
-        if one.retain_as_published:
+        if one.retain_as_published or one.bridged:
             return True
     return False
 

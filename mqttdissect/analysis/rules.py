@@ -92,7 +92,7 @@ PROTOCOL_NAME: Final = Rule(
 PROTOCOL_LEVEL: Final = Rule(
     "protocol-level", WARNING, CLIENT, "Unknown protocol level",
     "The protocol level is 3 (MQTT 3.1), 4 (3.1.1) or 5 (5.0).",
-    "A bridge that marks itself with the highest bit, or a client of a draft or of a private dialect.",
+    "A client of a later version, of a draft or of a private dialect.",
     "3.1", "[MQTT-3.1.2-2]", "[MQTT-3.1.2-2]",
 )
 CONNECT_RESERVED_FLAG: Final = Rule(

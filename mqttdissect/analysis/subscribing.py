@@ -61,6 +61,7 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
         before = client.subscriptions.get(one.filter)
         one.again = before is not None
         one.renewed = before is not None and before.left_frame == 0
+        one.bridged = link.bridge
         if before is not None and before.left_frame == 0:
             one.asked_ns = before.asked_ns
         if before is not None and before.left_frame == 0 and before.granted >= 0:
