@@ -869,3 +869,57 @@ def test_a_bridge_may_be_sent_retain_as_it_was_published(level: int, retain: int
         bridge[0] = bridge[0]._replace(data=bridge[0].data.replace(text("MQTT"), text("MQIsdp")))
         bridge[0] = bridge[0]._replace(data=bytes([0x10, len(bridge[0].data) - 2]) + bridge[0].data[2:])
     assert rules([*bridge, *events]) == []
+
+
+def released(time: float) -> list[Timed]:
+    """The rest of the writer's message of QoS 2."""
+    return [Timed(time, WRITER, S, ack(5, 7)), Timed(time, WRITER, C, ack(6, 7)), Timed(time, WRITER, S, ack(7, 7))]
+
+
+def test_a_retained_message_may_come_again_for_a_subscription_made_anew() -> None:
+    """With Retain As Published too it is not the message that was published, delivered a second time."""
+    events = [*both(5, *subscribing(5, ("a", 2))), *sent(5, 2, "a", qos=2, retain=1), *released(2.01)]
+    events += got(5, 2.1, "a", qos=2, number=3)
+    asked, granted = subscribing(5, ("a", 8 | 2))
+    again = [Timed(8, READER, C, asked), Timed(8.01, READER, S, granted)]
+    assert rules([*events, *again, *got(5, 8.02, "a", qos=2, number=4, retain=1)]) == []
+    assert rules([*events, *got(5, 8.02, "a", qos=2, number=4)]) == ["delivered-twice"]
+
+
+@pytest.mark.parametrize("options", [1, 8 | 1])
+def test_a_retained_message_for_a_shared_subscription_is_not_a_second_delivery(options: int) -> None:
+    """It is one that the broker must not send (4.8.2), whether or not RETAIN is as published."""
+    asked, granted = subscribing(5, ("$share/g/a", options))
+    opened = [
+        *both(5, asked, granted),
+        *sent(5, 2, "a", qos=1, retain=1),
+        *got(5, 2.1, "a", qos=1, retain=options >> 3),
+    ]
+    other = [Timed(6, OTHER, C, connect("other", level=5)), Timed(6.01, OTHER, S, connack(properties=b""))]
+    other += [Timed(6.1, OTHER, C, asked), Timed(6.11, OTHER, S, granted)]
+    retained = got(5, 6.12, "a", qos=1, retain=1, who=OTHER)
+    assert found([*opened, *other, *retained]) == [("retained-unwanted", "MQTT 5.0, section 4.8.2", "broker")]
+
+
+def test_of_copies_that_look_alike_none_is_the_only_one() -> None:
+    """The second copy of the first message may be taken for the first copy of the second."""
+    opened = both(5, *subscribing(5, ("a", 0), identifier=1))
+    again = subscribe(2, ("#", 0), properties=b"\x0b\x02")
+    opened += [Timed(0.5, READER, C, again), Timed(0.51, READER, S, suback(2, 0, five=True))]
+    copies = [
+        one
+        for at in (5.01, 5.02)
+        for number in (b"\x0b\x01", b"\x0b\x02")
+        for one in got(5, at, "a", properties=number)
+    ]
+    assert rules([*opened, *sent(5, 5, "a"), *copies[:1]]) == ["subscription-identifier-wrong"]
+    assert rules([*opened, *sent(5, 5, "a"), *sent(5, 5.005, "a"), *copies]) == []
+
+
+def test_a_retained_will_may_come_late_to_a_new_subscriber() -> None:
+    """Then it is sent because it is published, with RETAIN 0."""
+    will = connect("other", 0x26, rest=text("w") + text("x"))
+    opened = [*both(4), Timed(1, OTHER, C, will), Timed(1.01, OTHER, S, connack()), Timed(2, OTHER, C, RESET)]
+    asked, granted = subscribing(4, ("w", 0))
+    opened += [Timed(4, READER, C, asked), Timed(4.01, READER, S, granted)]
+    assert rules([*opened, *got(4, 4.5, "w")]) == []

@@ -76,11 +76,13 @@ def only_copy(report: Report, link: Link, message: Message, facts: Publish, rule
 
 def look_at_copies(report: Report, link: Link, now_ns: i64, patience: i64) -> None:
     """Which of those that are old enough by now are still the only ones? While something is in flight to the client,
-    another copy may have to wait."""
+    another copy may have to wait; one of several that look alike may have been taken for one of another."""
     late: list[Copy] = []
     for copy in link.copies:
         if now_ns - copy.time_ns <= patience or link.of(BROKER_SIDE).flights:
             late.append(copy)
+        elif isinstance(copy.message.among.get(copy.message.key), list):
+            continue
         elif sum([one.link == link.number for one in copy.message.delivered()]) == 1:
             related = origin(copy.message)
             report.of(copy.rule, link, copy.frame, copy.time_ns, copy.what, related, stated=copy.stated)
@@ -154,12 +156,17 @@ def retain_handling(report: Report, packet: Packet, facts: Publish, one: Subscri
         return
     related = subscribes([one])
     if one.share:
-        what = "A retained message, though the subscription is shared"
-        report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated="4.8.2")
+        not_for_shared(report, packet, [one])
     elif one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
         what = f"A retained message, though Retain Handling is {one.retain_handling}"
         stated = "[MQTT-3.3.1-10]" if one.retain_handling == 1 else ""
         report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated=stated)
+
+
+def not_for_shared(report: Report, packet: Packet, standing: list[Subscription]) -> None:
+    """A retained message that a shared subscription has brought."""
+    what = "A retained message, though the subscription is shared"
+    report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, subscribes(standing), stated="4.8.2")
 
 
 def identifiers(
@@ -199,6 +206,8 @@ def by_message(
     if had(message, link):
         if facts.dup or len(standing) > 1 or (facts.retain and not any_as_published(standing)):
             return
+        if facts.retain and message.time_ns < max([one.time_ns for one in standing]):
+            return  # it may be the retained message, for a subscription made anew
         link.stray = facts  # it may be of another one
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
         if facts.qos == 2 and first and alike <= len(broker.alike(message)):
@@ -228,7 +237,12 @@ def by_message(
         passed_on(report, packet, facts, message)
     if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
         in_order(report, link, packet, facts, message)
-    if len(standing) == 1 and standing[0].share:
+    if len(standing) != 1 or not standing[0].share:
+        return
+    if before and facts.retain and message.retain:
+        if standing[0].retain_as_published:  # else it was seen to be one already
+            not_for_shared(report, packet, standing)
+    else:
         shared(report, link, packet, facts, standing[0], message)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.brokers import SETTLING_NS
+from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
     CLIENT_SIDE,
@@ -125,6 +125,9 @@ def over_by(message: Message, longest_ns: i64) -> i64:
     """When the broker had surely handed on the message to those who had subscribed by then. It may acknowledge first,
     and take its time, if it is a slow one. longest_ns: that it was seen to take."""
     request = message.request
+    if message.will:  # which may come late
+        first = message.first
+        return message.time_ns + (OWED_NS if first is None else first.took_ns + SETTLING_NS)
     if request is None:
         return message.time_ns + SETTLING_NS
     if request.stage not in (codes.PUBACK, codes.PUBCOMP):
