@@ -923,3 +923,18 @@ def test_a_retained_will_may_come_late_to_a_new_subscriber() -> None:
     asked, granted = subscribing(4, ("w", 0))
     opened += [Timed(4, READER, C, asked), Timed(4.01, READER, S, granted)]
     assert rules([*opened, *got(4, 4.5, "w")]) == []
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_copy_of_qos_0_is_not_due_to_a_client_that_was_away(qos: int) -> None:
+    """A session keeps those of QoS 1 and 2 (3.1.2.4): the copy for another subscription may be the only one."""
+    asked, granted = subscribing(5, ("a", 1), identifier=1)
+    opened = [
+        one for one in both(5, asked, granted, b"\x11\xff\xff\xff\xff") if one.time < 1 or one.connection == WRITER
+    ]
+    opened += [Timed(0.5, READER, C, subscribe(2, ("#", qos), properties=b"\x0b\x02"))]
+    opened += [Timed(0.51, READER, S, suback(2, qos, five=True)), Timed(1, READER, C, CLOSE)]
+    opened += [Timed(4, AGAIN, C, connect("reader", 0, level=5)), Timed(4.01, AGAIN, S, connack(0, 1, b""))]
+    opened += [*sent(5, 2, "a", qos=1), *got(5, 4.02, "a", qos=1, who=AGAIN, properties=b"\x0b\x01")]
+    opened += [*sent(5, 11, "b"), *got(5, 11.01, "b", qos=0, who=AGAIN, properties=b"\x0b\x02")]
+    assert rules([*opened, Timed(19, AGAIN, C, DISCONNECT)]) == ["subscription-identifier-wrong"] * qos

@@ -77,6 +77,8 @@ def is_due(one: Subscription, message: Message, link: Link) -> bool:
     """Is a copy of the message surely due for this one of several subscriptions that match?"""
     if one.share or one.left_frame or one.granted_ns < 0 or one.granted_ns > message.time_ns:
         return False
+    if one.granted == 0 and message.time_ns < link.connack_ns:
+        return False  # of QoS 0 nothing need be kept for a client that is away (3.1.2.4)
     return not (one.no_local and message.publisher == link.client_id)
 
 
