@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conversations import C, S, ack, connack, publish, suback, subscribe
+from conversations import PINGREQ, PINGRESP, C, S, ack, connack, publish, suback, subscribe
 from conversations import connect as connect_3
 from support import ACK, CLIENT, DISCONNECT, FIN, SERVER, Stream, enhanced, interface, packet, pcap, section, text
 
@@ -540,3 +540,41 @@ def test_a_will_is_utf_8_where_it_says_so() -> None:
     assert with_will(b"\x01\1", "schön".encode()) == []
     assert with_will(b"\x01\0", b"sch\xf6n") == []
     assert with_will(b"\x01\1", b"sch\xf6n") == [("payload-not-utf-8", "client")]
+
+
+# --- one fault is said once, and is not somebody else's --------------------------------------------------------------
+
+
+def test_a_connect_from_the_broker_is_its_fault() -> None:
+    start: list[Said] = [(0, 0, C, connect()), (0.1, 0, S, accept())]
+    end: list[Said] = [(0.3, 0, C, disconnect(0x82)), (0.3, 0, C, CLOSE)]
+    assert found(*start, (0.2, 0, S, connect()), *end) == [("wrong-direction", "broker")]
+    assert found(*start, (0.2, 0, C, connect()), (0.3, 0, S, CLOSE)) == [("second-connect", "client")]
+
+
+def test_only_one_packet_is_the_first_one() -> None:
+    start: list[Said] = [(0, 0, C, connect()), (0.1, 0, C, PINGREQ), (0.2, 0, C, PINGREQ)]
+    answers: list[Said] = [(0.3, 0, S, PINGRESP), (0.4, 0, S, PINGRESP), (0.5, 0, C, CLOSE)]
+    assert found(*start, *answers) == [("first-answer-not-connack", "broker")]
+
+
+def test_who_goes_on_after_a_refusal_does_so_once() -> None:
+    """But a client may say DISCONNECT: it wants the connection closed, as it should be (3.2.2.2)."""
+    start: list[Said] = [(0, 0, C, connect()), (0.1, 0, S, connack(0x87, properties=b""))]
+    end: list[Said] = [(1.5, 0, S, CLOSE)]
+    assert found(*start, (1, 0, C, DISCONNECT), *end) == []
+    for side, party in ((C, "client"), (S, "broker")):
+        twice: list[Said] = [(at, 0, side, publish("t", properties=b"")) for at in (1.0, 1.2)]
+        assert found(*start, *twice, *end) == [("packet-after-refusal", party)]
+
+
+@pytest.mark.parametrize("level", [3, 4, 6])
+def test_a_broker_of_5_0_alone_refuses_as_5_0_has_it(level: int) -> None:
+    """3.1.2.2: CONNACK with 0x84."""
+    asked = connect_3("x", 2, level=level)
+    findings, _ = analysed((0, 0, C, asked), (0.1, 0, S, connack(0x84, properties=b"")), (0.1, 0, S, CLOSE))
+    refused = [one for one in findings if one.fault == "broker"]
+    assert [one.rule.id for one in refused] == ["connection-refused"]
+    assert refused[0].what.endswith(": 0x84 Unsupported Protocol Version, in the form of MQTT 5.0")
+    wrong: list[Said] = [(0, 0, C, asked), (0.1, 0, S, connack(0x87, properties=b"")), (0.1, 0, S, CLOSE)]
+    assert ("bytes-left-over", "broker") in found(*wrong)

@@ -299,6 +299,16 @@ def test_a_wildcard_does_not_stand_for_a_dollar_in_front(level: int) -> None:
 
 
 @LEVELS
+def test_a_broker_may_keep_what_clients_publish_on_its_own_topics(level: int) -> None:
+    """It should even: section 4.7.2."""
+    asked, granted = subscribing(level, ("$SYS/a", 1))
+    again = [Timed(8, READER, C, asked), Timed(8.01, READER, S, granted)]
+    will = [Timed(5, OTHER, C, connect("other", 6, rest=text("$SYS/a") + text("x"))), Timed(5.01, OTHER, S, connack())]
+    events = [*both(level, asked, granted), *again, *will, Timed(6, OTHER, C, RESET)]
+    assert rules(events + sent(level, 2, "$SYS/a", qos=1, retain=1)) == []
+
+
+@LEVELS
 def test_the_qos_of_a_subscription_that_was_replaced_counts_no_longer(level: int) -> None:
     """But for messages that were published before."""
     opened = both(level, *subscribing(level, ("a", 2)))
@@ -341,6 +351,8 @@ def test_the_message_expiry_interval_is_passed_on() -> None:
     events = [*opened, *sent(5, 5, "a", properties=EXPIRY)]
     assert rules([*events, *got(5, 5.01, "a", properties=EXPIRY)]) == []
     assert rules([*events, *got(5, 5.01, "a")]) == ["expiry-not-reduced"]
+    for seconds, expected in ((498, []), (497, ["expiry-not-reduced"]), (501, ["expiry-not-reduced"])):
+        assert rules([*events, *got(5, 5.01, "a", properties=b"\x02" + seconds.to_bytes(4, "big"))]) == expected
 
 
 def test_what_is_published_after_the_unsuback_does_not_come_any_more() -> None:
@@ -849,3 +861,104 @@ def test_a_connection_whose_connect_is_not_captured_may_have_a_will() -> None:
     seen = [*sent(5, 8.9, "gone", "dead"), *got(5, 9.01, "gone", "dead", 1)]
     events = [*both(5, *subscribing(5, ("gone", 1))), *unknown, *seen]
     assert lacking(events, lambda second, frame: b"\0\5other" in frame) == []
+
+
+def test_a_message_of_qos_2_that_is_sent_again_under_its_identifier_is_one_delivery() -> None:
+    """Sent again without DUP it is wrong enough: its receiver knows the identifier, and takes it once (4.3.3)."""
+    first = got(4, 2.1, "a", qos=2, number=3)
+    events = [*both(4, *subscribing(4, ("a", 2))), *sent(4, 2, "a", qos=2), *first[:1], *first]
+    events += [Timed(2.01, WRITER, S, ack(5, 7)), Timed(2.02, WRITER, C, ack(6, 7)), Timed(2.03, WRITER, S, ack(7, 7))]
+    assert rules(events) == ["redelivery-without-dup"]
+    assert rules([*events, *got(4, 3, "a", qos=2, number=4)]) == ["redelivery-without-dup", "delivered-twice"]
+
+
+@LEVELS
+@pytest.mark.parametrize("topic", ["a\0", "+", ""])
+def test_a_delivery_that_is_malformed_may_be_the_one_that_is_due(level: int, topic: str) -> None:
+    """What is missing then is no message."""
+    broken = rules([*both(level, *subscribing(level, ("a", 0))), *sent(level, 2, "a"), *got(level, 2.1, topic)])
+    assert "delivery-missing" not in broken
+    assert len(broken) == 2  # what is wrong with it, and that the client does not close the connection
+
+
+@pytest.mark.parametrize("level", [3, 4])
+@pytest.mark.parametrize("retain", [0, 1])
+def test_a_bridge_may_be_sent_retain_as_it_was_published(level: int, retain: int) -> None:
+    """It asks for that with the highest bit of its protocol level."""
+    events = [*sent(level, 5, "a", retain=1), *got(level, 5.01, "a", retain=retain)]
+    opened = both(level, *subscribing(level, ("a", 0)))
+    assert rules([*opened, *events]) == ["retain-flag-set"] * retain
+    bridge = [one._replace(data=connect("reader", level=0x80 | level)) if one.time == 0.1 else one for one in opened]
+    if level == 3:
+        bridge[0] = bridge[0]._replace(data=bridge[0].data.replace(text("MQTT"), text("MQIsdp")))
+        bridge[0] = bridge[0]._replace(data=bytes([0x10, len(bridge[0].data) - 2]) + bridge[0].data[2:])
+    assert rules([*bridge, *events]) == []
+
+
+def released(time: float) -> list[Timed]:
+    """The rest of the writer's message of QoS 2."""
+    return [Timed(time, WRITER, S, ack(5, 7)), Timed(time, WRITER, C, ack(6, 7)), Timed(time, WRITER, S, ack(7, 7))]
+
+
+def test_a_retained_message_may_come_again_for_a_subscription_made_anew() -> None:
+    """With Retain As Published too it is not the message that was published, delivered a second time."""
+    events = [*both(5, *subscribing(5, ("a", 2))), *sent(5, 2, "a", qos=2, retain=1), *released(2.01)]
+    events += got(5, 2.1, "a", qos=2, number=3)
+    asked, granted = subscribing(5, ("a", 8 | 2))
+    again = [Timed(8, READER, C, asked), Timed(8.01, READER, S, granted)]
+    assert rules([*events, *again, *got(5, 8.02, "a", qos=2, number=4, retain=1)]) == []
+    assert rules([*events, *got(5, 8.02, "a", qos=2, number=4)]) == ["delivered-twice"]
+
+
+@pytest.mark.parametrize("options", [1, 8 | 1])
+def test_a_retained_message_for_a_shared_subscription_is_not_a_second_delivery(options: int) -> None:
+    """It is one that the broker must not send (4.8.2), whether or not RETAIN is as published."""
+    asked, granted = subscribing(5, ("$share/g/a", options))
+    opened = [
+        *both(5, asked, granted),
+        *sent(5, 2, "a", qos=1, retain=1),
+        *got(5, 2.1, "a", qos=1, retain=options >> 3),
+    ]
+    other = [Timed(6, OTHER, C, connect("other", level=5)), Timed(6.01, OTHER, S, connack(properties=b""))]
+    other += [Timed(6.1, OTHER, C, asked), Timed(6.11, OTHER, S, granted)]
+    retained = got(5, 6.12, "a", qos=1, retain=1, who=OTHER)
+    assert found([*opened, *other, *retained]) == [("retained-unwanted", "MQTT 5.0, section 4.8.2", "broker")]
+
+
+def test_of_copies_that_look_alike_none_is_the_only_one() -> None:
+    """The second copy of the first message may be taken for the first copy of the second."""
+    opened = both(5, *subscribing(5, ("a", 0), identifier=1))
+    again = subscribe(2, ("#", 0), properties=b"\x0b\x02")
+    opened += [Timed(0.5, READER, C, again), Timed(0.51, READER, S, suback(2, 0, five=True))]
+    copies = [
+        one
+        for at in (5.01, 5.02)
+        for number in (b"\x0b\x01", b"\x0b\x02")
+        for one in got(5, at, "a", properties=number)
+    ]
+    assert rules([*opened, *sent(5, 5, "a"), *copies[:1]]) == ["subscription-identifier-wrong"]
+    assert rules([*opened, *sent(5, 5, "a"), *sent(5, 5.005, "a"), *copies]) == []
+
+
+def test_a_retained_will_may_come_late_to_a_new_subscriber() -> None:
+    """Then it is sent because it is published, with RETAIN 0."""
+    will = connect("other", 0x26, rest=text("w") + text("x"))
+    opened = [*both(4), Timed(1, OTHER, C, will), Timed(1.01, OTHER, S, connack()), Timed(2, OTHER, C, RESET)]
+    asked, granted = subscribing(4, ("w", 0))
+    opened += [Timed(4, READER, C, asked), Timed(4.01, READER, S, granted)]
+    assert rules([*opened, *got(4, 4.5, "w")]) == []
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_copy_of_qos_0_is_not_due_to_a_client_that_was_away(qos: int) -> None:
+    """A session keeps those of QoS 1 and 2 (3.1.2.4): the copy for another subscription may be the only one."""
+    asked, granted = subscribing(5, ("a", 1), identifier=1)
+    opened = [
+        one for one in both(5, asked, granted, b"\x11\xff\xff\xff\xff") if one.time < 1 or one.connection == WRITER
+    ]
+    opened += [Timed(0.5, READER, C, subscribe(2, ("#", qos), properties=b"\x0b\x02"))]
+    opened += [Timed(0.51, READER, S, suback(2, qos, five=True)), Timed(1, READER, C, CLOSE)]
+    opened += [Timed(4, AGAIN, C, connect("reader", 0, level=5)), Timed(4.01, AGAIN, S, connack(0, 1, b""))]
+    opened += [*sent(5, 2, "a", qos=1), *got(5, 4.02, "a", qos=1, who=AGAIN, properties=b"\x0b\x01")]
+    opened += [*sent(5, 11, "b"), *got(5, 11.01, "b", qos=0, who=AGAIN, properties=b"\x0b\x02")]
+    assert rules([*opened, Timed(19, AGAIN, C, DISCONNECT)]) == ["subscription-identifier-wrong"] * qos

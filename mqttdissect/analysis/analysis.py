@@ -278,6 +278,8 @@ class Analysis:
             if mine.largest and len(packet.data) > mine.largest:
                 self._too_large(link, packet, side, mine.largest)
             self._by_type(link, packet, side)
+        if packet.notes is not None and exchange.is_unclear(packet):
+            mine.unclear_ns = packet.time_ns
         mine.packets += 1
         mine.bytes += len(packet.data)
         mine.last_ns = packet.time_ns

@@ -76,11 +76,13 @@ def only_copy(report: Report, link: Link, message: Message, facts: Publish, rule
 
 def look_at_copies(report: Report, link: Link, now_ns: i64, patience: i64) -> None:
     """Which of those that are old enough by now are still the only ones? While something is in flight to the client,
-    another copy may have to wait."""
+    another copy may have to wait; one of several that look alike may have been taken for one of another."""
     late: list[Copy] = []
     for copy in link.copies:
         if now_ns - copy.time_ns <= patience or link.of(BROKER_SIDE).flights:
             late.append(copy)
+        elif isinstance(copy.message.among.get(copy.message.key), list):
+            continue
         elif sum([one.link == link.number for one in copy.message.delivered()]) == 1:
             related = origin(copy.message)
             report.of(copy.rule, link, copy.frame, copy.time_ns, copy.what, related, stated=copy.stated)
@@ -128,7 +130,7 @@ def by_subscription(
             most = one.granted
         if one.before > most and (came_ns - one.granted_ns < SETTLING_NS or (message is None and blocked(link))):
             most = one.before  # it may have been on its way already
-        as_published = as_published or one.retain_as_published
+        as_published = as_published or one.retain_as_published or one.bridged
     if facts.retain and packet.version >= 5 and len(standing) == 1:
         retain_handling(report, packet, facts, standing[0])
     if not known:
@@ -154,12 +156,17 @@ def retain_handling(report: Report, packet: Packet, facts: Publish, one: Subscri
         return
     related = subscribes([one])
     if one.share:
-        what = "A retained message, though the subscription is shared"
-        report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated="4.8.2")
+        not_for_shared(report, packet, [one])
     elif one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
         what = f"A retained message, though Retain Handling is {one.retain_handling}"
         stated = "[MQTT-3.3.1-10]" if one.retain_handling == 1 else ""
         report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, related, stated=stated)
+
+
+def not_for_shared(report: Report, packet: Packet, standing: list[Subscription]) -> None:
+    """A retained message that a shared subscription has brought."""
+    what = "A retained message, though the subscription is shared"
+    report.at(rules.RETAINED_UNWANTED, packet, what, 0, 1, subscribes(standing), stated="4.8.2")
 
 
 def identifiers(
@@ -199,6 +206,8 @@ def by_message(
     if had(message, link):
         if facts.dup or len(standing) > 1 or (facts.retain and not any_as_published(standing)):
             return
+        if facts.retain and message.time_ns < max([one.time_ns for one in standing]):
+            return  # it may be the retained message, for a subscription made anew
         broker.comes_early(message.key, link, facts)  # it may be of another one
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
         if facts.qos == 2 and first and alike <= len(broker.alike(message)):
@@ -223,12 +232,17 @@ def by_message(
     if facts.retain and (message.retain or not message.will):
         stale(report, broker, link, packet, facts, standing, message)
     if message.expiry >= 0 and alike <= len(broker.alike(message)) and (message.alone or not message.will):
-        expiry(report, packet, facts, message, broker.alike(message))
+        expiry(report, link, packet, facts, message, broker.alike(message))
     if packet.version >= 5 and message.version >= 5 and alike == 1 and (message.alone or not message.will):
         passed_on(report, packet, facts, message)
     if not before and not facts.dup and alike == 1:  # of messages that look alike, any may be the one that is meant
         in_order(report, link, packet, facts, message)
-    if len(standing) == 1 and standing[0].share:
+    if len(standing) != 1 or not standing[0].share:
+        return
+    if before and facts.retain and message.retain:
+        if standing[0].retain_as_published:  # else it was seen to be one already
+            not_for_shared(report, packet, standing)
+    else:
         shared(report, link, packet, facts, standing[0], message)
 
 
@@ -309,7 +323,9 @@ def stale(
     report.at(rules.RETAINED_STALE, packet, what, 0, 1, origin(last), stated=stated)
 
 
-def expiry(report: Report, packet: Packet, facts: Publish, message: Message, alike: list[Message]) -> None:
+def expiry(
+    report: Report, link: Link, packet: Packet, facts: Publish, message: Message, alike: list[Message]
+) -> None:  # fmt: skip
     """Message Expiry Interval (3.3.2.3.3), of the one of several that may wait longest from now on."""
     for one in alike:
         if one.expiry < 0:
@@ -330,7 +346,10 @@ def expiry(report: Report, packet: Packet, facts: Publish, message: Message, ali
         what = f"No Message Expiry Interval; it was published with {message.expiry} s"
         report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=origin(message))
         return
-    if left > message.expiry or (waited >= 2 * SECOND and left > most):
+    # One that waited for long may be another, of which nothing is known any more
+    fresh = len(alike) == 1 and not message.will and took < OWED_NS and message.time_ns > link.connack_ns
+    too_little = fresh and not blocked(link) and left < message.expiry - took // SECOND - 2
+    if left > message.expiry or (waited >= 2 * SECOND and left > most) or too_little:
         what = f"Message Expiry Interval {left} s, after {milliseconds(waited)} of the {message.expiry} s published"
         report.at(rules.EXPIRY_NOT_REDUCED, packet, what, related=origin(message))
 

@@ -53,6 +53,7 @@ from mqttdissect.analysis.messages import (
     fits,
     had,
     is_over,
+    of_broker,
     over_by,
     still_wants,
     stood_since,
@@ -151,7 +152,7 @@ class Deliveries:
             self._watched.append(message)
         key = key_of(facts.topic, facts.digest)
         perhaps = self._came_early(broker, key, message, facts) if broker.early or key in broker.recent else NOBODY
-        if found and link.state == CONNECTED and link.violation < 0:
+        if found and link.state == CONNECTED and link.violation < 0 and not of_broker(facts.topic):
             self._owe(broker, found, link, message, perhaps)
         if facts.has_properties:
             message.properties = extract.properties(packet, False)
@@ -250,6 +251,7 @@ class Deliveries:
     def delivered(self, link: Link, packet: Packet, facts: Publish, new: bool) -> None:
         """A broker's PUBLISH."""
         if packet.hole_offset >= 0 or not facts.topic or packet.notes is not None:
+            self._may_be_any(link)
             return
         broker = self._broker(link)
         client = link.client
@@ -285,7 +287,7 @@ class Deliveries:
             count += 1
         if message is None and facts.retain and len(broker.kept) < MOST_RETAINED:
             broker.kept.add(facts.topic)
-        if message is not None and facts.dup and not new:
+        if message is not None and not new and (facts.dup or had(message, link)):
             return
         if not known:
             if message is not None:
@@ -309,6 +311,15 @@ class Deliveries:
         if link.copies and facts.time_ns - link.copies[0].time_ns > OWED_NS:
             delivered.look_at_copies(self.report, link, facts.time_ns, OWED_NS)
         self.settle(facts.time_ns)
+
+    def _may_be_any(self, link: Link) -> None:
+        """A delivery that cannot be read may be of any message that is due."""
+        if link.client is not None:
+            for message in link.expected:
+                message.paid(link.client)
+        link.expected = NO_MESSAGES
+        link.retained_due = NO_RETAINED
+        self._returned.pop(int(link.number), None)
 
     def _unclaimed(
         self, broker: Broker, link: Link, packet: Packet, facts: Publish, key: int, new: bool,
@@ -452,6 +463,8 @@ class Deliveries:
             if over_by(message, broker.longest_ns) >= one.time_ns or may_delete(broker, message):
                 continue
             if message.size == 0 or message.topic in link.retained_early or not fits(message, link):
+                continue
+            if of_broker(message.topic):
                 continue
             if broker.may_hold_will(message.topic):
                 continue

@@ -26,6 +26,7 @@ from mqttdissect.mqtt.registry import PACKET_IDENTIFIER
 PATIENCE_NS: Final = 1_000_000_000  # that an answer may take
 SLOW_NS: Final = 1_000_000_000
 LATE_NS: Final = 200_000_000  # an answer that took so long is looked into
+UNCLEAR_NS: Final = 5_000_000_000  # for which a malformed packet may explain answers
 QUIET_NS: Final = 10_000_000_000  # between two reports of slow answers on one connection
 QUEUE: Final = 128  # messages in flight that are remarkable, and each doubling of them,
 QUEUE_NS: Final = 5_000_000_000  # if the oldest waits so long,
@@ -67,6 +68,7 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
     request.late = is_late(packet)
     request.digest = facts.digest
     request.topic = facts.topic
+    request.retain = facts.retain
     mine.orders += 1
     request.order = mine.orders
     mine.ask(number, request)
@@ -82,6 +84,18 @@ def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: 
 def is_late(packet: Packet) -> bool:
     """Was the packet held back by a hole in its stream: was it captured in an earlier frame than it was handed on?"""
     return packet.spans is not None and packet.spans[-1][1] != packet.frame
+
+
+def is_unclear(packet: Packet) -> bool:
+    """Of a malformed packet: can it not be told for sure what it asks or answers?"""
+    kind = packet.type
+    return kind == codes.PUBLISH or (codes.PUBLISH < kind <= codes.UNSUBACK and extract.identifier(packet) == 0)
+
+
+def may_answer_unclear(link: Link, packet: Packet) -> bool:
+    """May an answer be to a malformed packet, whose receiver has read it otherwise?"""
+    last_ns = max(link.client_side.unclear_ns, link.broker_side.unclear_ns)
+    return last_ns >= 0 and packet.time_ns - last_ns < UNCLEAR_NS
 
 
 def certain(link: Link) -> bool:
@@ -117,6 +131,9 @@ def again(report: Report, link: Link, packet: Packet, side: i64, facts: Publish,
         if not facts.dup:
             what = f"PUBLISH {number} is sent again with DUP 0"
             report.at(rules.REDELIVERY_WITHOUT_DUP, packet, what, 0, 1, related)
+        if before.retain != facts.retain and facts.dup:
+            what = f"PUBLISH {number} is sent again with RETAIN {int(facts.retain)}"
+            report.at(rules.REDELIVERY_CHANGED, packet, what, 0, 1, related)
         if before.stage == codes.PUBREL:
             what = f"PUBLISH {number} is sent again after its PUBREL"
             report.at(rules.PUBLISH_AFTER_PUBREL, packet, what, 0, 1, related)
@@ -313,6 +330,7 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
         if kind == codes.PUBREC and stage != codes.PUBLISH:
             if request.sent == 1 and not request.carried and certain(link):
                 wrong(report, link, packet, request)
+            link.of(asker).reuse(int(number))  # it too is answered, with a PUBREL (4.3.3)
             return None
         in_order(report, link, packet, asker, request)
     elif kind == codes.PUBREL and not request.carried:
@@ -357,8 +375,9 @@ def answered(report: Report, link: Link, packet: Packet, side: i64) -> Request |
 def released_again(report: Report, link: Link, packet: Packet, asker: i64, request: Request) -> None:
     """A PUBREL that is sent again, since its PUBCOMP lets it wait. Before MQTT 5.0 that is allowed."""
     number = request.identifier
+    asked_for = int(number) in link.of(asker).reused  # by another PUBREC
     link.of(asker).reuse(int(number))  # each of them is answered
-    if packet.version >= 5 and link.whole:
+    if packet.version >= 5 and link.whole and not asked_for:
         what = f"PUBREL {number} is sent again on the connection on which it was sent before"
         report.at(rules.RESENT_WHILE_CONNECTED, packet, what, 0, 1, [(int(request.frame), f"PUBLISH {number}")])
 
@@ -373,7 +392,7 @@ ASKED[codes.UNSUBACK] = codes.UNSUBSCRIBE
 def wrong(report: Report, link: Link, packet: Packet, request: Request) -> None:
     """An answer that the request does not wait for."""
     asker = BROKER_SIDE if (packet.sender == codes.FROM_CLIENT) == (packet.type != codes.PUBREL) else CLIENT_SIDE
-    if not link.all_before or int(request.identifier) in link.of(asker).reused:
+    if not link.all_before or int(request.identifier) in link.of(asker).reused or may_answer_unclear(link, packet):
         return
     last = codes.PACKET_TYPES[int(request.stage)]
     what = f"{packet.name} {request.identifier} does not follow on {last}"
@@ -459,10 +478,14 @@ def to_nothing(report: Report, link: Link, packet: Packet, asker: i64, number: i
     elif kind == codes.PUBCOMP and number in link.of(asker).surplus:
         link.of(asker).surplus.discard(number)
         return
+    if may_answer_unclear(link, packet):
+        return
     if link.all_before and comes_from_nowhere(link, kind) and number not in link.of(asker).reused:
         asked = "PUBREC" if kind == codes.PUBREL else codes.PACKET_TYPES[ASKED[kind]]
         what = f"{packet.name} {number} answers no {asked} that is under way"
         report.at(rules.ANSWER_UNEXPECTED, packet, what, *identifier_bytes(packet), link=link)
+    if packet.type == codes.PUBREC:
+        link.of(asker).reuse(int(number))  # to it a PUBREL is no answer to nothing
 
 
 def ended(report: Report, link: Link) -> None:
@@ -499,7 +522,7 @@ def missing(report: Report, link: Link, side: i64, request: Request, end_frame: 
         return
     if request.late or (link.violation == side and link.violation_ns <= request.time_ns):
         return
-    if link.unheard(1 - owes, request.stage_ns):
+    if link.unheard(1 - owes, request.stage_ns) or link.of(owes).unclear_ns >= request.stage_ns:
         return
     waited = end_ns - request.stage_ns
     overtaken = (

@@ -114,6 +114,7 @@ class Subscription:
         self.qos = options & 3
         self.no_local = version >= 5 and options & 4 != 0
         self.retain_as_published = version >= 5 and options & 8 != 0
+        self.bridged = False  # of mosquitto's bridge: it may be sent RETAIN as it was published
         self.retain_handling: i64 = options >> 4 & 3 if version >= 5 else 0
         self.identifier: i64 = 0  # Subscription Identifier; 0: none
         self.granted: i64 = UNKNOWN
@@ -178,12 +179,12 @@ class Request:
     sent: how many times. carried: from an earlier connection of the session, and not seen again in this one yet.
     late: it was held back by a hole in the stream, its answer may have been seen before it.
     confirmed: its number among those that had a PUBREC. names: the filters of an UNSUBSCRIBE.
-    digest, topic: of a PUBLISH.
+    digest, topic, retain: of a PUBLISH.
     """
 
     __slots__ = (
-        "carried", "confirmed", "digest", "frame", "identifier", "late", "names", "order", "qos", "refused", "sent",
-        "stage", "stage_ns", "subscriptions", "time_ns", "topic", "type",
+        "carried", "confirmed", "digest", "frame", "identifier", "late", "names", "order", "qos", "refused", "retain",
+        "sent", "stage", "stage_ns", "subscriptions", "time_ns", "topic", "type",
     )  # fmt: skip
 
     def __init__(self, packet_type: i64, identifier: i64, frame: i64, time_ns: i64) -> None:
@@ -202,6 +203,7 @@ class Request:
         self.late = False
         self.digest: int = 0
         self.topic = ""
+        self.retain = False
         self.names: list[str] | None = None
         self.subscriptions: list[Subscription] | None = None
 
@@ -429,14 +431,15 @@ class Side:
     acknowledged; unsent: how many of them do not count against Receive Maximum, as their PUBLISH was sent on an earlier
     connection; freed_ns: when there was room again for one of these. surplus: identifiers of PUBRELs that answer
     nothing. reused: identifiers that it used again before their request was over, or that were answered wrongly: what
-    an answer with one of them is for cannot be told. last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of
-    its bytes that the capture lacks, as far as that was said.
+    an answer with one of them is for cannot be told. unclear_ns: when it last sent a packet of which it cannot be told
+    what it asks or answers. last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of its bytes that the
+    capture lacks, as far as that was said.
     """
 
     __slots__ = (
         "bytes", "confirmed", "flights", "freed_ns", "gap_bytes", "largest", "last_frame", "last_ns", "last_puback",
         "last_pubrec", "last_pubrel", "limits", "messages", "orders", "packets", "pending", "reused", "surplus",
-        "unsent",
+        "unclear_ns", "unsent",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -460,6 +463,7 @@ class Side:
         self.confirmed: i64 = 0
         self.surplus = NO_NUMBERS
         self.freed_ns: i64 = 0
+        self.unclear_ns: i64 = UNKNOWN
 
     def ask(self, number: int, request: Request) -> None:
         """A request waits for its answer under this packet identifier."""
@@ -516,7 +520,7 @@ class Link:
         self.losses = losses
         self.partial = NO_WORDS
         self.violation: i64 = UNKNOWN  # side that broke the protocol such that the other must close the connection
-        self.begun = False  # is it said already that its first packet is no CONNECT?
+        self.begun = False  # is it said already that its first packet is no CONNECT, or the broker's no CONNACK?
         self.connect_frame: i64 = 0  # 0: not seen
         self.connack_frame: i64 = 0
         self.keep_alive: i64 = UNKNOWN  # seconds, as it counts: the server's where it says one
@@ -541,7 +545,9 @@ class Link:
         # CONNECT
         self.connect_ns: i64 = 0
         self.connect_bad = False  # it is malformed
-        self.bridge = False  # mosquitto's: what it sends does not come back to it
+        self.bridge = (
+            False  # mosquitto's: what it sends does not come back to it, and RETAIN may be as it was published
+        )
         self.keep_alive_told: i64 = UNKNOWN  # the client's
         self.expiry: i64 = 0  # Session Expiry Interval in seconds; of 3.1 and 3.1.1: 0 or NEVER_EXPIRES
         self.expiry_least: i64 = 0  # the broker may hold that a DISCONNECT has not made it longer

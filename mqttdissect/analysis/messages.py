@@ -4,7 +4,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from mqttdissect.analysis.brokers import SETTLING_NS, SWAPPED_NS
+from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, SWAPPED_NS
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
     CLIENT_SIDE,
@@ -62,6 +62,11 @@ def blocked(link: Link) -> bool:
     return flights > BUSY or flights >= link.of(CLIENT_SIDE).limits.receive_maximum
 
 
+def of_broker(topic: str) -> bool:
+    """Is the topic the broker's own, by its $? Clients should not get to send each other messages on it (4.7.2)."""
+    return topic.startswith("$")
+
+
 def fits(message: Message, link: Link) -> bool:
     """Is the message surely no longer than the client takes, which else must not get it (3.1.2.11.4)?"""
     limit = link.of(CLIENT_SIDE).limits.maximum_packet
@@ -72,6 +77,8 @@ def is_due(one: Subscription, message: Message, link: Link) -> bool:
     """Is a copy of the message surely due for this one of several subscriptions that match?"""
     if one.share or one.left_frame or one.granted_ns < 0 or one.granted_ns > message.time_ns:
         return False
+    if one.granted == 0 and message.time_ns < link.connack_ns:
+        return False  # of QoS 0 nothing need be kept for a client that is away (3.1.2.4)
     return not (one.no_local and message.publisher == link.client_id)
 
 
@@ -120,6 +127,9 @@ def over_by(message: Message, longest_ns: i64) -> i64:
     """When the broker had surely handed on the message to those who had subscribed by then. It may acknowledge first,
     and take its time, if it is a slow one. longest_ns: that it was seen to take."""
     request = message.request
+    if message.will:  # which may come late
+        first = message.first
+        return message.time_ns + (OWED_NS if first is None else first.took_ns + SETTLING_NS)
     if request is None:
         return message.time_ns + SETTLING_NS
     if request.stage not in (codes.PUBACK, codes.PUBCOMP):
@@ -204,9 +214,9 @@ def all_as_published(standing: list[Subscription]) -> bool:
 
 
 def any_as_published(standing: list[Subscription]) -> bool:
-    """Does any of them want RETAIN as it was published?"""
+    """May RETAIN be as it was published, for any of them?"""
     for one in standing:
-        if one.retain_as_published:
+        if one.retain_as_published or one.bridged:
             return True
     return False
 

@@ -264,7 +264,7 @@ class Opening:
             if assigned:
                 link.client_id = assigned
                 self.belongs(link, packet)
-            elif link.whole:
+            elif link.whole and not link.connect_bad:
                 report.at(
                     rules.ASSIGNED_IDENTIFIER_MISSING,
                     packet,
@@ -595,10 +595,13 @@ class Opening:
 
 
 def refusal(packet: Packet) -> str:
-    """The code of a CONNACK that refuses; a broker that does not know MQTT 5.0 answers as in 3.1.1."""
+    """The code of a CONNACK that refuses; a broker that does not know the client's version answers as in its own."""
     if packets.is_old_refusal(packet):
         code = int(packet.data[3])
         return f"{code} {codes.CONNACK_RETURN[code]}, in the form of MQTT 3.1.1"
+    if packets.is_new_refusal(packet):
+        code = packets.UNSUPPORTED_VERSION
+        return f"0x{code:02x} {codes.REASONS[code]}, in the form of MQTT 5.0"
     return extract.code_name(packet)
 
 
@@ -615,6 +618,7 @@ def carried(pending: dict[int, Request]) -> dict[int, Request]:
             request.qos = one.qos
             request.digest = one.digest
             request.topic = one.topic
+            request.retain = one.retain
             found[number] = request
     return found
 
@@ -648,7 +652,9 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
             and kind not in (codes.CONNACK, codes.AUTH)
             and (kind != codes.DISCONNECT or packet.version >= 5)
             and link.all_before
+            and not link.begun
         ):
+            link.begun = True  # what follows is not the first one any more
             first = link.of(BROKER_SIDE).packets == 0
             report.at(
                 rules.FIRST_ANSWER_NOT_CONNACK,
@@ -673,7 +679,13 @@ def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:
                 [(int(link.connect_frame), "CONNECT with an Authentication Method")],
             )
     elif state == REFUSED:
-        if side == BROKER_SIDE or kind == codes.CONNECT or packet.time_ns - link.connack_ns > SECOND // 5:
+        if kind == codes.DISCONNECT and side == CLIENT_SIDE:
+            return False  # which ends the connection, as it should end
+        until = link.connack_ns + (0 if side == BROKER_SIDE else SECOND // 5)  # a client may not have read it
+        first = link.of(side).last_ns <= until  # what follows is no other fault
+        if (first and (side == BROKER_SIDE or packet.time_ns > until)) or (
+            kind == codes.CONNECT and side == CLIENT_SIDE
+        ):
             report.at(
                 rules.PACKET_AFTER_REFUSAL,
                 packet,

@@ -52,6 +52,7 @@ BROKER_REASONS: Final = frozenset(
 )
 PLUS: Final[dict[i64, str]] = {4: "[MQTT-4.7.1-3]", 5: "[MQTT-4.7.1-2]"}  # where + may stand, by version
 WITH_WILL: Final = 0x04
+UNSUPPORTED_VERSION: Final = 0x84
 WITH_REASON_STRING: Final = frozenset([codes.CONNACK, codes.DISCONNECT])
 RESPONSE_TOPIC_SPEC: Final = BY_IDENTIFIER[extract.RESPONSE_TOPIC].value
 SUBSCRIPTION_IDENTIFIER_SPEC: Final = BY_IDENTIFIER[extract.SUBSCRIPTION_IDENTIFIER].value
@@ -84,7 +85,9 @@ def check(report: Report, link: Link, packet: Packet) -> None:
 
 def malformed(report: Report, link: Link, packet: Packet) -> None:
     """What the decoder has noted; unless it rests on a version, or a place in the stream, that was only guessed."""
-    if packet.version_by not in (BY_CONNECT, BY_OPTION) or packet.gap_bytes or is_old_refusal(packet):
+    if packet.version_by not in (BY_CONNECT, BY_OPTION) or packet.gap_bytes:
+        return
+    if is_old_refusal(packet) or is_new_refusal(packet):
         return
     for note in packet.notes or []:
         rule = rules.RULES.get(note.clause.name)
@@ -100,6 +103,14 @@ def is_old_refusal(packet: Packet) -> bool:
     """A CONNACK as a broker sends it that does not know MQTT 5.0 and says so, or refuses for another reason."""
     data = packet.data
     return packet.type == codes.CONNACK and packet.version >= 5 and len(data) == 4 and data[2] == 0 and 0 < data[3] < 6
+
+
+def is_new_refusal(packet: Packet) -> bool:
+    """A CONNACK as a broker sends it that knows nothing but MQTT 5.0, and says so (3.1.2.2 of it)."""
+    data = packet.data
+    if packet.type != codes.CONNACK or packet.version >= 5 or len(data) < 5:
+        return False
+    return data[2] == 0 and data[3] == UNSUPPORTED_VERSION and data[4] == len(data) - 5
 
 
 def around(packet: Packet, offset: i64) -> tuple[int, int]:

@@ -32,7 +32,7 @@ SURICATA: Final = [
     Peer("mqtt.missing_unsubscribe", "UNSUBACK without an UNSUBSCRIBE",
          ("answer-unexpected", "acknowledgement-wrong", "packet-identifier-zero", "wrong-direction", *OUT_OF_TIME), ""),
     Peer("mqtt.double_connect", "A second CONNECT",
-         ("second-connect", "packet-after-refusal", "packet-after-disconnect"), ""),
+         ("second-connect", "wrong-direction", "packet-after-refusal", "packet-after-disconnect"), ""),
     Peer("mqtt.unintroduced_message", "A packet before CONNECT and CONNACK are through",
          ("answer-unexpected", "packet-identifier-zero", "wrong-direction", "reserved-type", "auth-unasked",
           "packet-during-auth", *OUT_OF_TIME),

@@ -92,7 +92,7 @@ PROTOCOL_NAME: Final = Rule(
 PROTOCOL_LEVEL: Final = Rule(
     "protocol-level", WARNING, CLIENT, "Unknown protocol level",
     "The protocol level is 3 (MQTT 3.1), 4 (3.1.1) or 5 (5.0).",
-    "A bridge that marks itself with the highest bit, or a client of a draft or of a private dialect.",
+    "A client of a later version, of a draft or of a private dialect.",
     "3.1", "[MQTT-3.1.2-2]", "[MQTT-3.1.2-2]",
 )
 CONNECT_RESERVED_FLAG: Final = Rule(
@@ -806,7 +806,7 @@ DELIVERY_ORDER: Final = Rule(
 DELIVERED_TWICE: Final = Rule(
     "delivered-twice", ERROR, BROKER, "QoS 2 message delivered twice",
     "A message of QoS 2 reaches each subscriber once.",
-    "A broker that takes a repeated PUBLISH for a new message, or a copy for each of several matching subscriptions.",
+    "A broker that takes a repeated PUBLISH for a new message.",
     "4.1", "[MQTT-4.3.3-2]", "[MQTT-4.3.3-10]",
 )
 DELIVERY_CHANGED: Final = Rule(
@@ -823,9 +823,9 @@ MESSAGE_EXPIRED: Final = Rule(
     "", "", "[MQTT-3.3.2-5]",
 )
 EXPIRY_NOT_REDUCED: Final = Rule(
-    "expiry-not-reduced", ERROR, BROKER, "Message Expiry Interval not reduced",
+    "expiry-not-reduced", ERROR, BROKER, "Message Expiry Interval reduced wrongly, or not",
     "The Message Expiry Interval is delivered less the time that the message waited in the broker.",
-    "A broker that passes the property on as it came.",
+    "A broker that passes the property on as it came, or puts a limit of its own in its place.",
     "", "", "[MQTT-3.3.2-6]",
 )
 SUBSCRIPTION_IDENTIFIER_WRONG: Final = Rule(

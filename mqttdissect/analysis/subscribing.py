@@ -24,6 +24,7 @@ from mqttdissect.analysis.facts import (
     Subscription,
 )
 from mqttdissect.analysis.report import Report
+from mqttdissect.mqtt.clauses import BYTES_MISSING, STRING
 from mqttdissect.mqtt.codes import SUBACK_RETURN
 from mqttdissect.mqtt.packet import Packet
 
@@ -62,6 +63,10 @@ class Room:
 
 def subscribe(report: Report, link: Link, packet: Packet, request: Request | None, room: Room) -> None:
     """A SUBSCRIBE."""
+    if packet.notes is not None and is_cut(packet):
+        if link.client is not None:
+            link.client.known = False
+        return
     asked = extract.subscriptions(packet)
     if packet.version >= 5 and link.connack_frame:
         limits(report, link, packet, asked)
@@ -86,6 +91,7 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
         before = client.subscriptions.get(one.filter)
         one.again = before is not None
         one.renewed = before is not None and before.left_frame == 0
+        one.bridged = link.bridge
         if before is not None and before.left_frame == 0:
             one.asked_ns = before.asked_ns
         if before is not None and before.left_frame == 0 and before.granted >= 0:
@@ -95,6 +101,11 @@ def subscribe(report: Report, link: Link, packet: Packet, request: Request | Non
             client.subscriptions[one.filter] = one
         else:
             client.known = False
+
+
+def is_cut(packet: Packet) -> bool:
+    """Of a malformed packet: does it break off, so that its receiver may have read other filters in it?"""
+    return any(note.clause in (BYTES_MISSING, STRING) for note in packet.notes or [])
 
 
 def limits(report: Report, link: Link, packet: Packet, asked: list[Subscription]) -> None:
@@ -169,6 +180,10 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
 def unsubscribe(link: Link, packet: Packet, request: Request | None) -> None:
     """An UNSUBSCRIBE."""
     if request is None:
+        return
+    if packet.notes is not None and is_cut(packet):
+        if link.client is not None:
+            link.client.known = False
         return
     names = extract.filters(packet)
     client = link.client

@@ -16,7 +16,7 @@ from mqttdissect.analysis import rules
 from mqttdissect.analysis.brokers import OWED_NS, SETTLING_NS, Broker, key_of
 from mqttdissect.analysis.exchange import milliseconds
 from mqttdissect.analysis.facts import CLIENT_SIDE, CONNECTED, Client, Link, Message, Publish, Subscription, Will
-from mqttdissect.analysis.messages import any_as_published, blocked
+from mqttdissect.analysis.messages import any_as_published, blocked, of_broker
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.rule import Rule
 from mqttdissect.mqtt.packet import Packet
@@ -208,7 +208,7 @@ class Wills:
     def _owe(self, broker: Broker, link: Link) -> None:
         """Is there anybody who would see the will? Then that it does not come is noticed."""
         will = link.will
-        if will is None:
+        if will is None or of_broker(will.topic):
             return
         for client, one in broker.filters.find(will.topic):
             if one.granted < 0 or one.share or one.left_frame:

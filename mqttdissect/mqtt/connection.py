@@ -85,6 +85,9 @@ class Connection:
         packet.sender = FROM_CLIENT
         packet.version_by = BY_CONNECT
         decode(packet)
+        if self.version_by == BY_CONNECT and packet.direction != self.client:
+            packet.sender = FROM_SERVER  # the other side has said that it is the client
+            return
         self.client = packet.direction
         self.version = packet.version
         self.version_by = BY_CONNECT
