@@ -32,7 +32,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
 from mqttdissect.analysis.report import Report
-from mqttdissect.analysis.wills import LATEST_NS, MOST_WILLS, due_ns
+from mqttdissect.analysis.wills import MOST_WILLS, due_ns
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import UNDECODED, Packet
@@ -191,7 +191,7 @@ class Analysis:
             self.report.link = link
             self._judge(link)
         self._half_closed = {}
-        self.report.settle(LATEST_NS)
+        self.deliveries.close()
         self._closed = True
 
     def _jump(self, chunk: Chunk) -> None:
