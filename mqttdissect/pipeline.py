@@ -141,8 +141,11 @@ class Dissector:
         if chunk.stream.transport is IS_MQTT:
             self._mqtt(chunk, packets)
         else:
-            for held in self.transport.feed(chunk):
+            let_out = self.transport.feed(chunk)
+            for held in let_out:
                 self._mqtt(held, packets)
+            if not let_out and chunk.data and self._analysis is not None:
+                self._analysis.unread(chunk)
 
     def _mqtt(self, chunk: Chunk, packets: list[Packet]) -> None:
         """A chunk of a stream that carries MQTT."""

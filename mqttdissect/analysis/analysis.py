@@ -32,6 +32,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
 from mqttdissect.analysis.report import Report
+from mqttdissect.analysis.unread import whose
 from mqttdissect.analysis.wills import MOST_WILLS, due_ns
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
@@ -140,6 +141,12 @@ class Analysis:
             )
             self._leave(link, chunk.arrival, captured)
             self._half_closed[int(link.number)] = link
+
+    def unread(self, chunk: Chunk) -> None:
+        """A chunk of a stream that is not known to be MQTT, or that is none."""
+        host = whose(chunk)
+        if host:
+            self.deliveries.hidden_at(host)
 
     def _enter(self, chunk: Chunk) -> Link:
         """A new connection."""
