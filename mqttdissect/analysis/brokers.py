@@ -189,7 +189,7 @@ class Brokers:
         if host in self._hiding:
             return []
         if len(self._hiding) >= MOST_HIDING:
-            self._hiding.clear()
+            del self._hiding[next(iter(self._hiding))]
         self._hiding[host] = True
         at_port = self._all.get(host)
         brokers = self._hosts.get(host, []) if at_port is None else [at_port]

@@ -305,7 +305,9 @@ class Deliveries:
             will = self.wills.published(broker, packet, facts, due, link, found)
         if will is not None:
             self._will(broker, facts, will)
-            will.unkept = not broker.others and facts.topic not in broker.retained and brings_retained(found)
+            will.unkept = (
+                not (broker.others or broker.hides) and facts.topic not in broker.retained and brings_retained(found)
+            )
         if new and (will is None or not will.alone) and (not facts.retain or any_as_published(found)):
             if message is None:
                 link.stray = facts
@@ -320,7 +322,10 @@ class Deliveries:
         that was not captured."""
         if broker.is_blind(facts.time_ns) or may_be_old(link, facts, found):
             return
-        if len(self._window) < MOST_MESSAGES and len(self._orphans) < MOST_ORPHANS:  # else it may be forgotten
+        window = self._window
+        if len(window) >= MOST_MESSAGES and facts.time_ns - window[0].time_ns < OWED_NS:
+            return  # so many are published that it may be forgotten
+        if len(self._orphans) < MOST_ORPHANS:
             self._orphans.append((broker, facts))
 
     def _look_at_orphans(self, now_ns: i64) -> None:
@@ -328,9 +333,9 @@ class Deliveries:
         orphans = self._orphans
         while orphans and now_ns - orphans[0][1].time_ns > SETTLING_NS:
             broker, facts = orphans.popleft()
-            if key_of(facts.topic, facts.digest) in broker.recent or broker.was_will(facts):
-                continue
-            self.hidden_at(broker.key[:-2])
+            key = key_of(facts.topic, facts.digest)
+            if not (key in broker.recent or broker.elsewhere(facts.topic, key) or broker.was_will(facts)):
+                self.hidden_at(broker.key[:-2])
 
     def hidden_at(self, host: bytes) -> None:
         """At this address clients come and go that are not captured: what rests on knowing all of them is not said any
@@ -531,8 +536,8 @@ class Deliveries:
             broker.strangers -= 1
         if link.captured_end and not (link.connect_frame and (link.connack_frame or complete(link))):
             broker.blinds(link.end_ns)  # it may have had a will
-        if link.disconnect_code == TAKEN_OVER and link.disconnect_side == BROKER_SIDE and not link.rival_frame:
-            self.hidden_at(broker.key[:-2])
+        if link.disconnect_code == TAKEN_OVER and not (link.rival_frame or broker.others):
+            self.hidden_at(broker.key[:-2])  # by a connection that was not captured
         seen = self.wills.ended(broker, link, cut)
         if seen and link.will is not None:
             facts = seen[0][1]

@@ -153,7 +153,7 @@ class Wills:
             return []
         if cut and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
             will.unsure = True
-        if link.rival_frame and link.version == 3:
+        if (link.rival_frame or broker.hides) and link.version == 3:
             will.unsure = True
         broker.promised(will)
         if not link.captured_end:
