@@ -125,6 +125,15 @@ def test_other_deliveries_show_nobody(delivered: list[Timed]) -> None:
     assert "session-present-wrong" in found
 
 
+def test_what_waited_for_the_end_of_its_connection_is_not_said_either() -> None:
+    """A client that was not captured may have deleted the retained message."""
+    retained = [Timed(1, WRITER, C, publish("r", "kept", 1, 1, retain=1)), Timed(1.1, WRITER, S, ack(4, 1))]
+    new = [Timed(5, NEW, C, connect("new")), Timed(5.1, NEW, S, connack()), Timed(6, NEW, C, subscribe(1, ("r", 0)))]
+    new += [Timed(6.1, NEW, S, suback(1, 0)), Timed(20, NEW, C, DISCONNECT), Timed(20.1, NEW, C, CLOSE)]
+    assert broken(*reading("a"), *retained, *new) == {"retained-missing"}
+    assert broken(*reading("a"), *retained, *new, Timed(10, READER, S, publish("a", "from somebody"))) == set()
+
+
 def test_a_take_over_by_nobody_shows_a_client_that_was_not_captured() -> None:
     five = [Timed(3, READER, C, connect("five", level=5)), Timed(3.1, READER, S, connack(properties=b""))]
     over = [Timed(5, READER, S, SESSION_TAKEN_OVER), Timed(5.1, READER, S, CLOSE)]

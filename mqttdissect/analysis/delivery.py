@@ -29,6 +29,7 @@ from mqttdissect.analysis.facts import (
     BY_FIN,
     CLIENT_SIDE,
     CONNECTED,
+    NO_COPIES,
     NO_FILTERS,
     NO_MESSAGES,
     NO_RETAINED,
@@ -350,10 +351,15 @@ class Deliveries:
                 if dead.will is not None and dead.will.delay:
                     dead.will.unsure = True
         for client in self.opening.clients.values():
-            if client.broker in keys and client.link is not None and client.link.goes_on:
+            link = client.link
+            if link is None or client.broker not in keys:
+                continue
+            link.retained_due = NO_RETAINED
+            link.copies = NO_COPIES
+            if link.goes_on:
                 client.known = False
-                client.link.inherits = False
-                for side in (client.link.client_side, client.link.broker_side):
+                link.inherits = False
+                for side in (link.client_side, link.broker_side):
                     carries_no_more(side)
 
     def _retained(self, link: Link, facts: Publish, found: list[Subscription]) -> None:
