@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conversations import suback, subscribe
+from support import PINGREQ, PINGRESP, Stream, pcap
 
 from mqttdissect import open_capture
 from mqttdissect.analysis.analysis import Analysis
 from mqttdissect.analysis.rule import WARNING
 from mqttdissect.capture.frame import Frame
+from mqttdissect.capture.reader import CaptureReader
 from mqttdissect.net.ip import Unwrapper
 from mqttdissect.net.segment import reverse
 from mqttdissect.pipeline import Dissector
@@ -85,3 +88,10 @@ def test_one_side_alone_breaks_no_rule_of_both(capture: Path) -> None:
         to_broker = [frame for frame in frames if port in frame.data[34:60] and frame.data[36:38] == port]
         alone = rules_broken(to_broker)
         assert not alone & {"suback-missing", "publish-unacknowledged", "pingreq-unanswered", "connack-missing"}
+
+
+def test_codes_of_a_suback_are_not_counted_if_the_version_is_a_guess() -> None:
+    """The Property Length of MQTT 5.0 may be taken for a code, if the SUBACK is captured first."""
+    one = Stream().server(PINGRESP).client(PINGREQ).server(suback(4, 1, five=True))
+    one.client(subscribe(4, ("a", 1), properties=b"")).fin()
+    assert rules_broken(CaptureReader().feed(pcap(one.frames))) == set()
