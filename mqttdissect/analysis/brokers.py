@@ -39,7 +39,7 @@ class Broker:
         self.topics = Topics()  # of the retained ones
         self.deletions: dict[str, list[Message]] = {}  # the last empty ones, by topic
         self.others: list[Broker] = []  # at other ports of its address: they may be this one, too
-        self.blind_ns: i64 = -1  # when a message came whose topic is not known, or that is not there whole
+        self.blind_ns: i64 = -1  # when something came that is not known; or `ALWAYS_NS`
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash

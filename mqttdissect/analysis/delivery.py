@@ -10,7 +10,8 @@ A message is owed to each connected client with a subscription that was granted 
 
 A broker's own messages ($SYS/...), and those of clients that were not captured, have no known message: of them only the
 receiver's subscriptions are looked at. Nothing is said of a client whose subscriptions are not all known, or of a
-connection that lacks something. Tables are bounded by `MOST_MESSAGES` and `WINDOW_NS`; what falls out early is not
+connection that lacks something; and little of a broker that is found to have other clients than those that were
+captured (`hidden_at`). Tables are bounded by `MOST_MESSAGES` and `WINDOW_NS`; what falls out early is not
 looked at.
 """
 
