@@ -22,6 +22,7 @@ from mqttdissect.net.overlap import FIRST
 from mqttdissect.net.stream import Chunk
 from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Reassembler
 from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport, in_turn
+from mqttdissect.transport.websocket import WebSocket
 
 AT_ONCE: Final = 8192  # packets in one of `batches`, about: one frame may bring all that waited behind a hole
 NO_BOUND: Final = 1 << 60
@@ -194,18 +195,24 @@ class Dissector:
     def _unwrap(self) -> None:
         """Of what one segment has completed, of its own stream or of others, keep the chunks of MQTT pending."""
         chunks = self._pending
-        feed = self.transport.feed
         if len({chunk.stream for chunk in chunks}) == 1:
-            chunks[:] = in_turn([one for chunk in chunks for one in feed(chunk)])
+            chunks[:] = in_turn([one for chunk in chunks for one in self._carried(chunk)])
         else:
-            chunks[:] = [one for chunk in chunks for one in in_turn(feed(chunk))]
+            chunks[:] = [one for chunk in chunks for one in in_turn(self._carried(chunk))]
 
     def _chunk(self, chunk: Chunk, packets: list[Packet]) -> None:
         if chunk.stream.transport is IS_MQTT:
             self._mqtt(chunk, packets)
         else:
-            for held in in_turn(self.transport.feed(chunk)):
+            for held in in_turn(self._carried(chunk)):
                 self._mqtt(held, packets)
+
+    def _carried(self, chunk: Chunk) -> list[Chunk]:
+        """The chunks of MQTT that one lets out of a stream that is not MQTT alone, or not known to be."""
+        out = self.transport.feed(chunk)
+        if not out and chunk.data and self._analysis is not None and not isinstance(chunk.stream.transport, WebSocket):
+            self._analysis.unread(chunk)
+        return out
 
     def _mqtt(self, chunk: Chunk, packets: list[Packet]) -> None:
         """A chunk of a stream that carries MQTT."""

@@ -412,6 +412,11 @@ def test_what_is_new_on_a_connection_comes_behind_what_is_sent_again() -> None:
     events += [Timed(4, OTHER, C, resumed), Timed(4.1, OTHER, S, connack(flags=1))]
     acknowledged = [Timed(5 + number / 10, OTHER, C, ack(4, number)) for number in (1, 2, 3, 4)]
     end = [*acknowledged, Timed(6, OTHER, C, DISCONNECT), Timed(6.1, OTHER, C, CLOSE)]
+    publisher = 4
+    events += [Timed(0.05, publisher, C, connect("publisher")), Timed(0.06, publisher, S, connack())]
+    for at, time in enumerate((0.99, 1.09, 2.49, 2.59)):
+        events.append(Timed(time, publisher, C, publish("a", str(at + 1), 1, at + 1)))
+        events.append(Timed(time + 0.005, publisher, S, ack(4, at + 1)))
     assert "redelivery-order" not in rules([*events, *again(4.2, OTHER, 1, 2, 3, 4), *end])
     assert "redelivery-order" in rules([*events, *again(4.2, OTHER, 3, 1, 2, 4), *end])
 

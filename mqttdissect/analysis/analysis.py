@@ -33,7 +33,8 @@ from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.opening import Opening
 from mqttdissect.analysis.report import Report
 from mqttdissect.analysis.turns import Turns
-from mqttdissect.analysis.wills import LATEST_NS, MOST_WILLS, due_ns
+from mqttdissect.analysis.unread import whose
+from mqttdissect.analysis.wills import MOST_WILLS, due_ns
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import UNDECODED, Packet
@@ -158,6 +159,12 @@ class Analysis:
             self._leave(link, chunk.arrival, captured)
             self._half_closed[int(link.number)] = link
 
+    def unread(self, chunk: Chunk) -> None:
+        """A chunk of a stream that is not known to be MQTT, or that is none."""
+        host = whose(chunk)
+        if host:
+            self.deliveries.hidden_at(host)
+
     def _enter(self, chunk: Chunk) -> Link:
         """A new connection."""
         stream = chunk.stream
@@ -210,7 +217,7 @@ class Analysis:
             self.report.link = link
             self._judge(link)
         self._half_closed = {}
-        self.report.settle(LATEST_NS)
+        self.deliveries.close()
         self._closed = True
 
     def _jump(self, chunk: Chunk) -> None:

@@ -13,6 +13,8 @@ MOST_BROKERS: Final = 4096
 MOST_PORTS: Final = 16  # of one address
 MOST_RETAINED: Final = 10_000  # messages of one broker
 MOST_DELETIONS: Final = 8  # of one topic that may come late
+MOST_HIDING: Final = 65_536  # addresses with clients that were not captured
+ALWAYS_NS: Final = 1 << 62  # as `Broker.blind_ns`: not all of its clients were captured
 NO_LINKS: Final[list[Link]] = []
 MOST_EARLY: Final = 256  # deliveries of one broker that come before what they are of
 SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
@@ -38,7 +40,7 @@ class Broker:
         self.topics = Topics()  # of the retained ones
         self.deletions: dict[str, list[Message]] = {}  # the last empty ones, by topic
         self.others: list[Broker] = []  # at other ports of its address: they may be this one, too
-        self.blind_ns: i64 = -1  # when a message came whose topic is not known, or that is not there whole
+        self.blind_ns: i64 = -1  # when something came that is not known; or `ALWAYS_NS`
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash
@@ -47,6 +49,16 @@ class Broker:
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
         self.longest_ns: i64 = 0
+
+    @property
+    def hides(self) -> bool:
+        """Has it clients that come and go without being captured?"""
+        return self.blind_ns == ALWAYS_NS
+
+    def blinds(self, now_ns: i64) -> None:
+        """Something comes now that is not known."""
+        if now_ns > self.blind_ns:
+            self.blind_ns = now_ns
 
     def is_blind(self, now_ns: i64) -> bool:
         """May anything be under way that came lately, and is not known?"""
@@ -93,6 +105,12 @@ class Broker:
         """Is this like the will of a connection that has not ended, as far as is known?"""
         owners = self.will_owners.get(facts.topic)
         return owners is not None and facts.digest in owners
+
+    def was_will(self, facts: Publish) -> bool:
+        """Was this delivery taken for a will?"""
+        return any(
+            one.will is not None and one.will.fired == facts.frame for one in self.wills.get(facts.topic, NO_LINKS)
+        )
 
     def may_hold_will(self, topic: str) -> bool:
         """May a will have been retained that nobody was seen to get?"""
@@ -161,6 +179,7 @@ class Brokers:
     def __init__(self) -> None:
         self._all: dict[bytes, Broker] = {}
         self._hosts: dict[bytes, list[Broker]] = {}  # by address
+        self._hiding: dict[bytes, bool] = {}  # addresses with clients that were not captured
 
     def __iter__(self) -> Iterator[Broker]:
         return iter(self._all.values())
@@ -180,11 +199,28 @@ class Brokers:
             self._all.pop(broker.key, None)
             self._all[broker.key] = broker
 
+    def hide(self, host: bytes) -> list[Broker]:
+        """At this address, or at its port if there is one, clients come and go that are not captured. The brokers
+        there, if that is new."""
+        if host in self._hiding:
+            return []
+        if len(self._hiding) >= MOST_HIDING:
+            del self._hiding[next(iter(self._hiding))]
+        self._hiding[host] = True
+        at_port = self._all.get(host)
+        brokers = self._hosts.get(host, []) if at_port is None else [at_port]
+        brokers = [one for one in brokers if not one.hides]
+        for one in brokers:
+            one.blind_ns = ALWAYS_NS
+        return brokers
+
     def _meet(self, key: bytes) -> Broker:
         if len(self._all) >= MOST_BROKERS:
             for old in list(self._all.values())[: MOST_BROKERS // 8]:
                 self._forget(old)
         broker = self._all[key] = Broker(key)
+        if key in self._hiding or key[:-2] in self._hiding:
+            broker.blind_ns = ALWAYS_NS
         neighbours = self._hosts.setdefault(key[:-2], [])
         broker.others = neighbours.copy()
         for other in neighbours:

@@ -203,6 +203,7 @@ def by_message(
 ) -> None:  # fmt: skip
     """What the published message tells. crossed: it was under way when a subscription was made anew; alike: messages of
     the same topic and payload in the window."""
+    captured = alike == 1 or alike <= len(broker.alike(message))  # is all that looks like it known?
     if had(message, link):
         if facts.dup or len(standing) > 1 or (facts.retain and not any_as_published(standing)):
             return
@@ -210,7 +211,7 @@ def by_message(
             return  # it may be the retained message, for a subscription made anew
         broker.comes_early(message.key, link, facts)  # it may be of another one
         first = [one for one in message.delivered() if one.link == link.number and not one.retain]
-        if facts.qos == 2 and first and alike <= len(broker.alike(message)):
+        if facts.qos == 2 and first and captured:
             what = f"The message of frame {message.frame} is delivered a second time"
             report.at(rules.DELIVERED_TWICE, packet, what, 0, 1, origin(message))
         return
@@ -229,9 +230,9 @@ def by_message(
     if own and not before and not crossed and all_no_local(standing):
         what = "A message of the client itself, though No Local is 1"
         report.at(rules.DELIVERY_NO_LOCAL, packet, what, related=origin(message))
-    if facts.retain and (message.retain or not message.will):
+    if facts.retain and captured and (message.retain or not message.will):
         stale(report, broker, link, packet, facts, standing, message)
-    if message.expiry >= 0 and alike <= len(broker.alike(message)) and (message.alone or not message.will):
+    if message.expiry >= 0 and captured and (message.alone or not message.will):
         expiry(report, link, packet, facts, message, broker.alike(message))
     if packet.version >= 5 and message.version >= 5 and alike == 1 and (message.alone or not message.will):
         passed_on(report, packet, facts, message)
@@ -242,7 +243,7 @@ def by_message(
     if before and facts.retain and message.retain:
         if standing[0].retain_as_published:  # else it was seen to be one already
             not_for_shared(report, packet, standing)
-    else:
+    elif captured:
         shared(report, link, packet, facts, standing[0], message)
 
 

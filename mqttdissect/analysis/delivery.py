@@ -10,7 +10,8 @@ A message is owed to each connected client with a subscription that was granted 
 
 A broker's own messages ($SYS/...), and those of clients that were not captured, have no known message: of them only the
 receiver's subscriptions are looked at. Nothing is said of a client whose subscriptions are not all known, or of a
-connection that lacks something. Tables are bounded by `MOST_MESSAGES` and `WINDOW_NS`; what falls out early is not
+connection that lacks something; and little of a broker that is found to have other clients than those that were
+captured (`hidden_at`). Tables are bounded by `MOST_MESSAGES` and `WINDOW_NS`; what falls out early is not
 looked at.
 """
 
@@ -21,7 +22,7 @@ from mypy_extensions import i64
 
 from mqttdissect.analysis import delivered, extract, rules
 from mqttdissect.analysis.brokers import MOST_RETAINED, OWED_NS, SETTLING_NS, SWAPPED_NS, Broker, Brokers, key_of
-from mqttdissect.analysis.exchange import is_late
+from mqttdissect.analysis.exchange import complete, is_late
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
     BY_CAPTURE_END,
@@ -29,6 +30,7 @@ from mqttdissect.analysis.facts import (
     BY_FIN,
     CLIENT_SIDE,
     CONNECTED,
+    NO_COPIES,
     NO_FILTERS,
     NO_MESSAGES,
     NO_RETAINED,
@@ -60,15 +62,17 @@ from mqttdissect.analysis.messages import (
     subscribed_to,
     wanted,
 )
-from mqttdissect.analysis.opening import Opening, broker_of
+from mqttdissect.analysis.opening import Opening, broker_of, carries_no_more
 from mqttdissect.analysis.report import Report
-from mqttdissect.analysis.wills import Wills, message_of
+from mqttdissect.analysis.wills import LATEST_NS, Wills, may_be_old, message_of
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
 WINDOW_NS: Final = 60_000_000_000  # for which messages are kept
 MOST_MESSAGES: Final = 10_000  # of all brokers
+MOST_ORPHANS: Final = 1_000  # deliveries of messages that may still be seen to be published
+TAKEN_OVER: Final = 0x8E  # Session taken over, in a DISCONNECT
 MOST_OWED: Final = 64  # subscribers of one message that are looked at
 MOST_ALIKE: Final = 64  # of them that look alike and are looked at
 MOST_DELIVERIES: Final = 256  # of one message that are remembered
@@ -93,6 +97,7 @@ class Deliveries:
         self._away: dict[tuple[bytes, str], list[Message]] = {}  # for clients that are away, by broker and identifier
         self._returned: dict[int, list[Message]] = {}  # for those that came back, by number of their connection
         self._leaving: deque[tuple[int, Client, Subscription]] = deque()  # unsubscribed at that time, not long ago
+        self._orphans: deque[tuple[Broker, Publish]] = deque()  # deliveries of what nobody has published, so far
         self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
 
     def _broker(self, link: Link) -> Broker:
@@ -125,7 +130,7 @@ class Deliveries:
             self.report.at(rules.RETAINED_TOMBSTONE, packet, what, 0, 1)
         broker = self._broker(link)
         if not facts.topic or packet.hole_offset >= 0 or is_late(packet):
-            broker.blind_ns = facts.time_ns
+            broker.blinds(facts.time_ns)
             if facts.retain:
                 broker.forget(facts.topic)
             return
@@ -333,11 +338,60 @@ class Deliveries:
             will = self.wills.published(broker, packet, facts, due, link, found)
         if will is not None:
             self._will(broker, facts, will)
-            will.unkept = not broker.others and facts.topic not in broker.retained and brings_retained(found)
+            will.unkept = (
+                not (broker.others or broker.hides) and facts.topic not in broker.retained and brings_retained(found)
+            )
         if new and (will is None or not will.alone) and (not facts.retain or any_as_published(found)):
             if message is None or (broker.will_owners and broker.may_be_promised(facts)):
                 broker.comes_early(key, link, facts)
+            if message is None and found and not facts.retain and not facts.topic.startswith("$"):
+                self._orphan(broker, link, facts, found)
+                broker.comes_early(key, link, facts)
         return will
+
+    def _orphan(self, broker: Broker, link: Link, facts: Publish, found: list[Subscription]) -> None:
+        """Nobody is known to have published what is delivered here. That may be found out soon; else it was a client
+        that was not captured."""
+        if broker.is_blind(facts.time_ns) or may_be_old(link, facts, found):
+            return
+        window = self._window
+        if len(window) >= MOST_MESSAGES and facts.time_ns - window[0].time_ns < OWED_NS:
+            return  # so many are published that it may be forgotten
+        if len(self._orphans) < MOST_ORPHANS:
+            self._orphans.append((broker, facts))
+
+    def _look_at_orphans(self, now_ns: i64) -> None:
+        """Has anybody published what was delivered a while ago?"""
+        orphans = self._orphans
+        while orphans and now_ns - orphans[0][1].time_ns > SETTLING_NS:
+            broker, facts = orphans.popleft()
+            key = key_of(facts.topic, facts.digest)
+            if not (key in broker.recent or broker.elsewhere(facts.topic, key) or broker.was_will(facts)):
+                self.hidden_at(broker.key[:-2])
+
+    def hidden_at(self, host: bytes) -> None:
+        """At this address clients come and go that are not captured: what rests on knowing all of them is not said any
+        more, nor is what was held back."""
+        brokers = self.brokers.hide(host)
+        if not brokers:
+            return
+        keys = {one.key for one in brokers}
+        self.report.withdraw_of(keys)
+        for broker in brokers:
+            for dead in [one for of_topic in broker.wills.values() for one in of_topic]:
+                if dead.will is not None and dead.will.delay:
+                    dead.will.unsure = True
+        for client in self.opening.clients.values():
+            link = client.link
+            if link is None or client.broker not in keys:
+                continue
+            link.retained_due = NO_RETAINED
+            link.copies = NO_COPIES
+            if link.goes_on:
+                client.known = False
+                link.inherits = False
+                for side in (link.client_side, link.broker_side):
+                    carries_no_more(side)
 
     def _retained(self, link: Link, facts: Publish, found: list[Subscription]) -> None:
         """A retained message has come; perhaps before the SUBACK (3.8.4)."""
@@ -382,7 +436,9 @@ class Deliveries:
         for other in broker.others:
             twin = self.opening.clients.get((other.key, link.client_id))
             if twin is not None:
-                may_be_gone(twin)
+                twin.may_be_gone()
+        if broker.hides and link.client is not None:
+            link.client.may_be_gone()
         self.wills.connected(broker, link, packet)
 
     def accepted(self, link: Link, packet: Packet) -> None:
@@ -395,6 +451,8 @@ class Deliveries:
             broker.strangers += 1
             link.strange = True
         self.wills.accepted(broker, link)
+        if not link.seen(CLIENT_SIDE):
+            self.hidden_at(broker.key[:-2])  # what it publishes is not captured
         if client is None:
             return
         self._forget(broker, client, client.subscriptions)
@@ -447,7 +505,7 @@ class Deliveries:
                 stands(client, one)
             if one.share or one.retain_handling == 2 or (one.retain_handling == 1 and one.renewed):
                 continue
-            if client.is_known(link) and link.whole and broker.retained and not broker.others:
+            if client.is_known(link) and link.whole and broker.retained and not (broker.others or broker.hides):
                 self._retained_due(broker, link, packet, one)
         link.retained_early = NO_TOPICS
 
@@ -515,8 +573,10 @@ class Deliveries:
             self._forget(broker, client)
         if link.strange:
             broker.strangers -= 1
-        if not link.connect_frame and link.captured_end:
-            broker.blind_ns = link.end_ns  # it may have had a will
+        if link.captured_end and not (link.connect_frame and (link.connack_frame or complete(link))):
+            broker.blinds(link.end_ns)  # it may have had a will
+        if link.disconnect_code == TAKEN_OVER and not (link.rival_frame or broker.others):
+            self.hidden_at(broker.key[:-2])  # by a connection that was not captured
         seen = self.wills.ended(broker, link, cut)
         if seen and link.will is not None:
             facts = seen[0][1]
@@ -592,10 +652,17 @@ class Deliveries:
 
     # What is owed
 
+    def close(self) -> None:
+        """The capture has ended."""
+        self._look_at_orphans(LATEST_NS)
+        self.report.settle(LATEST_NS)
+
     def settle(self, now_ns: i64) -> None:
         """Look at the messages whose time is over."""
         if self._leaving:
             self._remove_those_that_left(now_ns)
+        if self._orphans:
+            self._look_at_orphans(now_ns)
         owing = self._owing
         while owing and now_ns - owing[0].time_ns > OWED_NS:
             self._settle(owing.popleft())
@@ -628,15 +695,6 @@ class Deliveries:
         what = f"The message on {message.topic!r} of frame {message.frame} did not reach this subscriber"
         related = [(int(message.frame), "PUBLISH to the broker")]
         self.report.of(rules.DELIVERY_MISSING, link, message.frame, message.time_ns, what, related)
-
-
-def may_be_gone(client: Client) -> None:
-    """It connects at another port: if that is the same broker's, its session may have ended, and its will be taken
-    back."""
-    client.known = False
-    for link in (client.link, client.dead):
-        if link is not None and link.will is not None:
-            link.will.unsure = True
 
 
 def may_delete(broker: Broker, message: Message) -> bool:

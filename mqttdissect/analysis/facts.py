@@ -661,6 +661,11 @@ class Link:
         )
 
     @property
+    def goes_on(self) -> bool:
+        """Is its session that of an earlier connection? In MQTT 3.1 the broker does not say."""
+        return self.session_present or (self.version == 3 and not self.clean)
+
+    @property
     def all_there(self) -> bool:
         """Is it whole, up to now?"""
         return not self.partial and not self.behind(CLIENT_SIDE) and not self.behind(BROKER_SIDE)
@@ -698,6 +703,15 @@ class Client:
         self.storm_ns: i64 = UNKNOWN  # when a reconnect storm, or a fight, was last reported
         self.fight_ns: i64 = UNKNOWN
         self.seen_ns: i64 = 0  # its last CONNECT
+
+    def may_be_gone(self) -> None:
+        """It may have connected without being captured: its session may have ended since, or be another one, and its
+        will have been taken back."""
+        self.known = False
+        self.carries_nothing()
+        for link in (self.link, self.dead):
+            if link is not None and link.will is not None:
+                link.will.unsure = True
 
     def carries_nothing(self) -> None:
         """No request of its last connection is still in flight."""

@@ -110,6 +110,8 @@ class Opening:
         self.clients[key] = client  # behind all others
         link.client = client
         client.links += 1
+        if not link.seen(BROKER_SIDE):
+            client.may_be_gone()  # what becomes of its session is not captured
         self.count_connects(client, link, packet)
         rival = client.link
         if rival is not None and rival is not link and rival.end == OPEN and rival.state in (CONNECTING, CONNECTED):
@@ -333,8 +335,8 @@ class Opening:
             if what:
                 related = [(int(link.connect_frame), "CONNECT")]
                 stated = "[MQTT-3.2.2-3]" if present or link.version >= 5 else "[MQTT-3.2.2-2]"
-                self.report.at(rules.SESSION_PRESENT_WRONG, packet, what, 2, 3, related, stated=stated)
-        goes_on = present or (link.version == 3 and not link.clean)
+                self.report.at(rules.SESSION_PRESENT_WRONG, packet, what, 2, 3, related, stated=stated, held=True)
+        goes_on = link.goes_on
         if not goes_on:
             client.forget_subscriptions(link.connect_frame)  # it need not wait for the CONNACK to subscribe
             client.carries_nothing()
@@ -345,10 +347,10 @@ class Opening:
         link.inherits = goes_on and client.session and client.is_known(link) and client.link is None
         self.expires(link, client, link.expiry, link.expiry)
         client.link = link
-        if goes_on:
+        if goes_on and link.losses.last_ns <= client.ended_ns:
             carry(client.carried_by_client, link.client_side)
             carry(client.carried_by_broker, link.broker_side)
-            client.carries_nothing()
+        client.carries_nothing()
 
     def expires(self, link: Link, client: Client, least: i64, most: i64) -> None:
         """For how long the session is kept when the connection is over, in seconds."""
@@ -633,6 +635,15 @@ def carry(requests: dict[int, Request], side: Side) -> None:
             side.unsent += 1
             if request.order > side.orders:
                 side.orders = request.order  # what is new comes behind it
+
+
+def carries_no_more(side: Side) -> None:
+    """Who knows what became of the messages of the connection before?"""
+    for number, request in list(side.pending.items()):
+        if request.carried:
+            del side.pending[number]
+            side.flights -= 1
+            side.unsent -= 1
 
 
 def in_time(report: Report, link: Link, packet: Packet, side: i64) -> bool:

@@ -20,8 +20,15 @@ CLOSES: Final = frozenset([  # rules besides those of malformed packets whose br
     "subscription-identifier-from-client", "dup-on-qos-0", "second-connack", "client-identifier-empty",
 ])  # fmt: skip
 HELD: Final = frozenset([  # rules that are not broken if the capture lacks what somebody else has published
-    "delivered-twice", "delivery-below-granted", "retain-flag-missing", "retained-stale", "will-after-disconnect",
-    "will-changed", "will-early",
+    "delivered-twice", "delivery-below-granted", "delivery-changed", "delivery-no-local", "delivery-order",
+    "expiry-not-reduced", "message-expired", "retain-flag-missing", "retained-missing", "retained-stale",
+    "shared-delivered-twice", "will-after-disconnect", "will-changed", "will-early",
+])  # fmt: skip
+OF_SESSION: Final = frozenset([  # and, in a session that goes on, if it lacks a connection of the client
+    "answer-unexpected", "delivery-above-granted", "delivery-after-unsubscribe", "delivery-missing",
+    "delivery-unsubscribed", "identifier-in-use", "publish-after-pubrel", "redelivery-changed", "redelivery-missing",
+    "redelivery-order", "redelivery-without-dup", "retain-flag-set", "retained-unwanted",
+    "subscription-identifier-wrong", "will-not-published",
 ])  # fmt: skip
 LOSSES_NS: Final = 60_000_000_000  # in which it becomes known that the capture lacks something
 BEFORE_NS: Final = 5_000_000_000  # before a delivery, in which its message may have been published
@@ -100,7 +107,7 @@ class Report:
         return self.severities.get(rule.id, int(rule.severity)) if self.severities else rule.severity
 
     def _hold(self, finding: Finding, link: Link, held: bool) -> None:
-        if held or finding.rule.id in HELD:
+        if held or finding.rule.id in HELD or (link.goes_on and finding.rule.id in OF_SESSION):
             self._held.append((finding, link))
         else:
             link.findings += 1
@@ -122,6 +129,10 @@ class Report:
         """What was held back of this frame is explained."""
         if self._held:
             self._held = deque([one for one in self._held if one[0].frame != frame])
+
+    def withdraw_of(self, brokers: set[bytes]) -> None:
+        """So is what was held back of these brokers."""
+        self._held = deque([one for one in self._held if one[1].broker is None or one[1].broker not in brokers])
 
     def named(self, link: Link) -> None:
         """The connection's client identifier has become known: what was found in its CONNECT is that client's."""

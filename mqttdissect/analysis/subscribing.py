@@ -26,7 +26,7 @@ from mqttdissect.analysis.facts import (
 from mqttdissect.analysis.report import Report
 from mqttdissect.mqtt.clauses import BYTES_MISSING, STRING
 from mqttdissect.mqtt.codes import SUBACK_RETURN
-from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.packet import BY_CONNECT, BY_OPTION, Packet
 
 FAILURE: Final = 0x80
 MOST_SUBSCRIPTIONS: Final = 10_000  # of one client that are kept, and filters that await an answer
@@ -147,6 +147,8 @@ def suback(report: Report, link: Link, packet: Packet, request: Request) -> None
     codes = extract.codes(packet)
     related = [(int(request.frame), f"SUBSCRIBE {request.identifier}")]
     if codes and len(codes) != len(asked):  # none at all is malformed, and reported as that
+        if packet.version_by not in (BY_CONNECT, BY_OPTION):
+            return  # it may be of another version
         what = f"{len(codes)} codes for {len(asked)} topic filters"
         report.at(rules.SUBACK_COUNT, packet, what, related=related)
     for at in range(min(len(codes), len(asked))):

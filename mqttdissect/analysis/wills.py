@@ -126,7 +126,7 @@ class Wills:
         will = dead.will
         if will is None or will.fired or will.cancelled or will.delay == 0 or will.due_ns <= link.connect_ns:
             return
-        if link.session_present or (link.version == 3 and not link.clean):
+        if link.goes_on:
             will.unsure = will.unsure or will.due_ns - link.connack_ns < SETTLING_NS
             will.cancelled = will.came_back = True
             return
@@ -153,13 +153,13 @@ class Wills:
             return []
         if cut and link.disconnect_side == CLIENT_SIDE and link.end_ns - link.disconnect_ns < SETTLING_NS:
             will.unsure = True
-        if link.rival_frame and link.version == 3:
+        if (link.rival_frame or broker.hides) and link.version == 3:
             will.unsure = True
         broker.promised(will)
         if not link.captured_end:
             return []
         delay = min(will.delay, link.expiry)
-        if link.expiry_least < delay:
+        if link.expiry_least < delay or (will.delay and broker.hides):
             will.unsure = True
         will.due_ns = link.end_ns
         if not will.cancelled and link.end_ns < LATEST_NS:
@@ -298,8 +298,7 @@ def may_be_old(link: Link, facts: Publish, found: list[Subscription]) -> bool:
     if facts.dup or blocked(link):
         return True
     since = max(int(link.connack_ns), int(link.first_ns))
-    goes_on = link.session_present or not link.connack_frame or (link.version == 3 and not link.clean)
-    if goes_on and facts.time_ns - since < OWED_NS:
+    if (link.goes_on or not link.connack_frame) and facts.time_ns - since < OWED_NS:
         return True
     if not facts.retain:
         return False
