@@ -163,7 +163,8 @@ class Analysis:
         """A chunk of a stream that is not known to be MQTT, or that is none."""
         host = whose(chunk)
         if host:
-            self.deliveries.hidden_at(host)
+            what = "a stream to its address may carry MQTT that is not read"
+            self.deliveries.hidden_at(host, what, chunk.stream.number, chunk.arrival, chunk.time_ns)
 
     def _enter(self, chunk: Chunk) -> Link:
         """A new connection."""

@@ -6,6 +6,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis.facts import Link, Message, Publish, Will
+from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.matching import Filters, Topics
 
 OWED_NS: Final = 5_000_000_000  # that a broker may take to deliver
@@ -179,7 +180,9 @@ class Brokers:
     def __init__(self) -> None:
         self._all: dict[bytes, Broker] = {}
         self._hosts: dict[bytes, list[Broker]] = {}  # by address
-        self._hiding: dict[bytes, bool] = {}  # addresses with clients that were not captured
+        self._hiding: dict[
+            bytes, Finding | None
+        ] = {}  # addresses with clients that were not captured, and what shows it
 
     def __iter__(self) -> Iterator[Broker]:
         return iter(self._all.values())
@@ -199,20 +202,29 @@ class Brokers:
             self._all.pop(broker.key, None)
             self._all[broker.key] = broker
 
-    def hide(self, host: bytes) -> list[Broker]:
-        """At this address, or at its port if there is one, clients come and go that are not captured. The brokers
-        there, if that is new."""
+    def hide(self, host: bytes, trace: Finding) -> list[Broker]:
+        """At this address, or at its port if there is one, clients come and go that are not captured, as `trace` shows.
+        The brokers there, if that is new."""
         if host in self._hiding:
             return []
         if len(self._hiding) >= MOST_HIDING:
             del self._hiding[next(iter(self._hiding))]
-        self._hiding[host] = True
+        self._hiding[host] = trace
         at_port = self._all.get(host)
         brokers = self._hosts.get(host, []) if at_port is None else [at_port]
         brokers = [one for one in brokers if not one.hides]
         for one in brokers:
             one.blind_ns = ALWAYS_NS
         return brokers
+
+    def trace(self, key: bytes) -> Finding | None:
+        """What has shown it of the broker's address, the first time that it is asked for."""
+        for host in (key, key[:-2]):
+            found = self._hiding.get(host)
+            if found is not None:
+                self._hiding[host] = None
+                return found
+        return None
 
     def _meet(self, key: bytes) -> Broker:
         if len(self._all) >= MOST_BROKERS:

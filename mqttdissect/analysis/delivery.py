@@ -44,6 +44,7 @@ from mqttdissect.analysis.facts import (
     Request,
     Subscription,
 )
+from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.messages import (
     MOST_TOPICS,
     accepted,
@@ -64,6 +65,7 @@ from mqttdissect.analysis.messages import (
 )
 from mqttdissect.analysis.opening import Opening, broker_of, carries_no_more
 from mqttdissect.analysis.report import Report
+from mqttdissect.analysis.rule import CAPTURE, NOTE
 from mqttdissect.analysis.wills import LATEST_NS, Wills, may_be_old, message_of
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import RESET
@@ -97,7 +99,9 @@ class Deliveries:
         self._away: dict[tuple[bytes, str], list[Message]] = {}  # for clients that are away, by broker and identifier
         self._returned: dict[int, list[Message]] = {}  # for those that came back, by number of their connection
         self._leaving: deque[tuple[int, Client, Subscription]] = deque()  # unsubscribed at that time, not long ago
-        self._orphans: deque[tuple[Broker, Publish]] = deque()  # deliveries of what nobody has published, so far
+        self._orphans: deque[tuple[Broker, Publish, int]] = (
+            deque()
+        )  # deliveries of what nobody has published, so far; streams
         self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
 
     def _broker(self, link: Link) -> Broker:
@@ -110,8 +114,16 @@ class Deliveries:
         if key is self._at.key:
             return self._at
         broker = self.brokers.of(key)
+        if broker.hides:
+            self._tell(broker)
         self._at = broker
         return broker
+
+    def _tell(self, broker: Broker) -> None:
+        """What has shown that some of its clients were not captured."""
+        trace = self.brokers.trace(broker.key)
+        if trace is not None:
+            self.report.about(trace)
 
     def take(self, now_ns: i64, closed: bool) -> list[Message]:
         """The messages whose time to be delivered is over, if they are `watching`; all of them if nothing follows."""
@@ -358,23 +370,30 @@ class Deliveries:
         if len(window) >= MOST_MESSAGES and facts.time_ns - window[0].time_ns < OWED_NS:
             return  # so many are published that it may be forgotten
         if len(self._orphans) < MOST_ORPHANS:
-            self._orphans.append((broker, facts))
+            self._orphans.append((broker, facts, int(link.number)))
 
     def _look_at_orphans(self, now_ns: i64) -> None:
         """Has anybody published what was delivered a while ago?"""
         orphans = self._orphans
         while orphans and now_ns - orphans[0][1].time_ns > SETTLING_NS:
-            broker, facts = orphans.popleft()
+            broker, facts, number = orphans.popleft()
             key = key_of(facts.topic, facts.digest)
             if not (key in broker.recent or broker.elsewhere(facts.topic, key) or broker.was_will(facts)):
-                self.hidden_at(broker.key[:-2])
+                what = "a message is delivered that nobody was seen to publish"
+                self.hidden_at(broker.key[:-2], what, number, facts.frame, facts.time_ns)
 
-    def hidden_at(self, host: bytes) -> None:
+    def hidden_at(self, host: bytes, what: str, stream: i64, frame: i64, time_ns: i64) -> None:
         """At this address clients come and go that are not captured: what rests on knowing all of them is not said any
-        more, nor is what was held back."""
-        brokers = self.brokers.hide(host)
+        more, nor is what was held back. what, stream, frame, time_ns: how that is known."""
+        trace = Finding(
+            rules.CLIENTS_NOT_CAPTURED, NOTE, CAPTURE, f"Not all clients were captured: {what}", frame, time_ns
+        )
+        trace.stream = stream
+        trace.frames = [int(frame)]
+        brokers = self.brokers.hide(host, trace)
         if not brokers:
             return
+        self._tell(brokers[0])
         keys = {one.key for one in brokers}
         self.report.withdraw_of(keys)
         for broker in brokers:
@@ -452,7 +471,8 @@ class Deliveries:
             link.strange = True
         self.wills.accepted(broker, link)
         if not link.seen(CLIENT_SIDE):
-            self.hidden_at(broker.key[:-2])  # what it publishes is not captured
+            what = "of one, nothing that it sends was captured"
+            self.hidden_at(broker.key[:-2], what, link.number, link.connack_frame, link.connack_ns)
         if client is None:
             return
         self._forget(broker, client, client.subscriptions)
@@ -576,7 +596,8 @@ class Deliveries:
         if link.captured_end and not (link.connect_frame and (link.connack_frame or complete(link))):
             broker.blinds(link.end_ns)  # it may have had a will
         if link.disconnect_code == TAKEN_OVER and not (link.rival_frame or broker.others):
-            self.hidden_at(broker.key[:-2])  # by a connection that was not captured
+            what = "the session was taken over, and not by one that was"
+            self.hidden_at(broker.key[:-2], what, link.number, link.end_frame, link.end_ns)
         seen = self.wills.ended(broker, link, cut)
         if seen and link.will is not None:
             facts = seen[0][1]

@@ -103,6 +103,13 @@ class Report:
         finding.frames = [int(frame)]
         self._hold(finding, link, False)
 
+    def about(self, finding: Finding) -> None:
+        """The capture shows it, more than a connection."""
+        severity = self._severity(finding.rule)
+        if severity != OFF:
+            finding.severity = severity
+            self._add(finding)
+
     def _severity(self, rule: Rule) -> i64:
         return self.severities.get(rule.id, int(rule.severity)) if self.severities else rule.severity
 

@@ -953,6 +953,12 @@ CONNECT_NOT_CAPTURED: Final = Rule(
     "A capture begun when the client was connected already: its version is inferred, and what may rest on packets from "
     "before is not judged.",
 )
+CLIENTS_NOT_CAPTURED: Final = Rule(
+    "clients-not-captured", NOTE, CAPTURE, "Not all clients of the broker were captured",
+    "The capture has all connections of a broker.",
+    "A capture filtered by client or port, or another listener, as of TLS: what rests on knowing all clients (sessions "
+    "that go on, retained messages, wills with a delay) is not judged.",
+)
 
 GROUPS: Final[list[tuple[str, list[Rule]]]] = [
     ("Malformed packets", [
@@ -1002,7 +1008,7 @@ GROUPS: Final[list[tuple[str, list[Rule]]]] = [
     ]),
     ("Practice", [
         TCP_LOSS, ZERO_WINDOW, SLOW_ANSWER, QUEUE_BUILD_UP, MANY_IN_FLIGHT, CLOCK_JUMP, CAPTURE_GAP,
-        CONNECT_NOT_CAPTURED,
+        CONNECT_NOT_CAPTURED, CLIENTS_NOT_CAPTURED,
     ]),
 ]
 # fmt: on
