@@ -195,7 +195,7 @@ class Dissector:
     def _unwrap(self) -> None:
         """Of what one segment has completed, of its own stream or of others, keep the chunks of MQTT pending."""
         chunks = self._pending
-        if len({chunk.stream for chunk in chunks}) == 1:
+        if chunks and chunks[0].stream.transport is not IS_MQTT and len({chunk.stream for chunk in chunks}) == 1:
             chunks[:] = in_turn([one for chunk in chunks for one in self._carried(chunk)])
         else:
             chunks[:] = [one for chunk in chunks for one in in_turn(self._carried(chunk))]

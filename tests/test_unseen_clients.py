@@ -10,6 +10,7 @@ from conversations import CLOSE, DISCONNECT, C, S, Timed, ack, connack, connect,
 from support import SERVER, Stream, pcap
 
 from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.rule import WARNING
 from mqttdissect.analysis.unread import offered, whose
 from mqttdissect.net.stream import Chunk
@@ -20,13 +21,24 @@ OLD, NEW, READER, WRITER, UNREAD, LATE = range(6)  # connections
 SESSION_TAKEN_OVER = b"\xe0\x02\x8e\x00"
 
 
-def rules(capture: bytes) -> set[str]:
-    """Those that were broken."""
+def found(capture: bytes) -> list[Finding]:
+    """All findings."""
     dissector = Dissector()
     analysis = dissector.analysis = Analysis()
     dissector.feed(capture)
     dissector.close()
-    return {one.rule.id for one in analysis.take() if one.severity >= WARNING}
+    return analysis.take()
+
+
+def rules(capture: bytes) -> set[str]:
+    """Those that were broken."""
+    return {one.rule.id for one in found(capture) if one.severity >= WARNING}
+
+
+def traces(*events: Timed) -> list[Finding]:
+    """What has shown that there are clients which were not captured."""
+    capture = timed(sorted(events, key=lambda event: event.time), (UNREAD, LATE))
+    return [one for one in found(capture) if one.rule.id == "clients-not-captured"]
 
 
 def broken(*events: Timed) -> set[str]:
@@ -69,8 +81,8 @@ def reading(*filters: str, until: float = 25) -> list[Timed]:
 
 
 UPGRADE = b"GET /mqtt HTTP/1.1\r\nHost: b\r\nUpgrade: websocket\r\n\r\n"
-CARRIERS = [hello(), hello(b"mqtt"), hello(b"http/1.1"), UPGRADE, b"AMQP\x00\x00\x09\x01"]
-OTHERS = [hello(b"h2", b"http/1.1"), b"GET / HTTP/1.1\r\nHost: b\r\n\r\n", b"SSH-2.0-x\r\n"]
+CARRIERS = [hello(), hello(b"mqtt"), hello(b"http/1.1"), b"AMQP\x00\x00\x09\x01"]
+OTHERS = [hello(b"h2", b"http/1.1"), b"GET / HTTP/1.1\r\nHost: b\r\n\r\n", b"SSH-2.0-x\r\n", UPGRADE]
 
 
 def test_the_conversations_break_these_rules_when_all_clients_were_captured() -> None:
@@ -78,7 +90,7 @@ def test_the_conversations_break_these_rules_when_all_clients_were_captured() ->
     assert broken(*session(unsubscribed=True)) == {"delivery-unsubscribed"}
 
 
-@pytest.mark.parametrize("data", CARRIERS, ids=["TLS", "MQTT in TLS", "browser", "WebSocket", "AMQP"])
+@pytest.mark.parametrize("data", CARRIERS, ids=["TLS", "MQTT in TLS", "browser", "AMQP"])
 @pytest.mark.parametrize("time", [0.5, 5, 25], ids=["before", "meanwhile", "later"])
 def test_a_stream_that_may_carry_mqtt_hides_clients(data: bytes, time: float) -> None:
     """Also one that is captured after what it explains: it may have been open then."""
@@ -87,7 +99,7 @@ def test_a_stream_that_may_carry_mqtt_hides_clients(data: bytes, time: float) ->
     assert broken(*session(unsubscribed=True), *unread) == set()
 
 
-@pytest.mark.parametrize("data", OTHERS, ids=["web page in TLS", "web page", "SSH"])
+@pytest.mark.parametrize("data", OTHERS, ids=["web page in TLS", "web page", "SSH", "WebSocket, which is read"])
 def test_a_stream_of_something_else_hides_nobody(data: bytes) -> None:
     assert broken(*session(), Timed(5, UNREAD, C, data)) == {"session-present-wrong"}
 
@@ -229,3 +241,15 @@ def test_whose_clients_a_stream_hides() -> None:
     joined = TcpStream(0, flow, False)
     assert whose(Chunk(joined, 1, b"\x32\x00", 1, 1, 0, 0, 0)) == bytes([10, 0, 0, 2]) + struct.pack(">H", 31883)
     assert whose(Chunk(joined, 0, b"\x17\x03\x03\x00", 1, 1, 0, 0, 0)) == bytes([10, 0, 0, 2])
+
+
+def test_it_is_said_what_shows_that_clients_were_not_captured() -> None:
+    """Once for a broker, however much shows it, and with the frame."""
+    unread = [Timed(time, UNREAD, C, hello()) for time in (5, 6)]
+    orphans = [Timed(time, READER, S, publish("a", f"from somebody {time}")) for time in (7, 8)]
+    (said,) = traces(*reading("a"), *unread, *orphans)
+    assert said.what == "Not all clients were captured: a stream to its address may carry MQTT that is not read"
+    (said,) = traces(*reading("a"), *orphans)
+    assert said.what == "Not all clients were captured: a message is delivered that nobody was seen to publish"
+    assert (said.fault, said.stream) == ("capture", 0)
+    assert traces(*reading("a")) == []
