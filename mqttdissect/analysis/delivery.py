@@ -358,7 +358,6 @@ class Deliveries:
                 broker.comes_early(key, link, facts)
             if message is None and found and not facts.retain and not facts.topic.startswith("$"):
                 self._orphan(broker, link, facts, found)
-                broker.comes_early(key, link, facts)
         return will
 
     def _orphan(self, broker: Broker, link: Link, facts: Publish, found: list[Subscription]) -> None:
