@@ -17,7 +17,7 @@ MOST_DELETIONS: Final = 8  # of one topic that may come late
 MOST_HIDING: Final = 65_536  # addresses with clients that were not captured
 ALWAYS_NS: Final = 1 << 62  # as `Broker.blind_ns`: not all of its clients were captured
 NO_LINKS: Final[list[Link]] = []
-MOST_EARLY: Final = 256  # deliveries of one broker that come before what they are of
+MOST_EARLY: Final = 256  # deliveries of one broker that come before what they are of; as many again of before
 SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
@@ -45,7 +45,10 @@ class Broker:
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash
-        self.early: dict[int, list[tuple[Link, Publish]]] = {}  # what nobody was seen to send, by topic and digest
+        self.early = False  # has anything been delivered that nobody was seen to send?
+        self._early: dict[int, list[tuple[Link, Publish]]] = {}  # the last of that, by topic and digest, since
+        self._early_ns: i64 = 0
+        self._earlier = self._early  # and what came before
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
@@ -135,12 +138,12 @@ class Broker:
 
     def comes_early(self, key: int, link: Link, facts: Publish) -> None:
         """Perhaps it is a will, whose client is seen to die later, or a message that is captured later."""
-        early = self.early
-        while early:
-            oldest = next(iter(early))
-            if len(early) < MOST_EARLY and facts.time_ns - early[oldest][0][1].time_ns <= SETTLING_NS:
-                break
-            del early[oldest]
+        early = self._early
+        if facts.time_ns - self._early_ns > SETTLING_NS or len(early) >= MOST_EARLY:
+            self._earlier = early
+            self._early = early = {}
+            self._early_ns = facts.time_ns
+            self.early = True
         same = early.get(key)
         if same is None:
             early[key] = [(link, facts)]
@@ -150,16 +153,17 @@ class Broker:
     def came_early(self, key: int, since_ns: i64, once: bool = False) -> list[tuple[Link, Publish]]:
         """The deliveries since then of a message that is known only now. once: one for each connection."""
         came: list[tuple[Link, Publish]] = []
-        rest: list[tuple[Link, Publish]] = []
         receivers: set[int] = set()
-        for link, facts in self.early.pop(key, []):
-            if facts.time_ns > since_ns and not (once and int(link.number) in receivers):
-                receivers.add(int(link.number))
-                came.append((link, facts))
-            elif once:
-                rest.append((link, facts))
-        if rest:
-            self.early[key] = rest
+        for some in (self._earlier, self._early):
+            rest: list[tuple[Link, Publish]] = []
+            for link, facts in some.pop(key, []):
+                if facts.time_ns > since_ns and not (once and int(link.number) in receivers):
+                    receivers.add(int(link.number))
+                    came.append((link, facts))
+                elif once:
+                    rest.append((link, facts))
+            if rest:
+                some[key] = rest
         return came
 
     def alike(self, message: Message) -> list[Message]:
