@@ -45,10 +45,9 @@ class Broker:
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash
-        self.early = False  # has anything been delivered that nobody was seen to send?
-        self._early: dict[int, list[tuple[Link, Publish]]] = {}  # the last of that, by topic and digest, since
-        self._early_ns: i64 = 0
-        self._earlier = self._early  # and what came before
+        self._early: dict[int, list[tuple[Link, Publish]]] = {}  # what nobody was seen to send, by topic and digest,
+        self._early_ns: i64 = 0  # since then,
+        self._earlier = self._early  # and before that
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
         self.transits: i64 = 0
         self.transit_ns: i64 = 0
@@ -143,12 +142,15 @@ class Broker:
             self._earlier = early
             self._early = early = {}
             self._early_ns = facts.time_ns
-            self.early = True
         same = early.get(key)
         if same is None:
             early[key] = [(link, facts)]
         elif len(same) < MOST_EARLY:
             same.append((link, facts))
+
+    def knows_early(self, key: int) -> bool:
+        """Was anything like it delivered lately?"""
+        return key in self._early or key in self._earlier
 
     def came_early(self, key: int, since_ns: i64, once: bool = False) -> list[tuple[Link, Publish]]:
         """The deliveries since then of a message that is known only now. once: one for each connection."""

@@ -168,7 +168,9 @@ class Deliveries:
         if self.watching:
             self._watched.append(message)
         key = key_of(facts.topic, facts.digest)
-        perhaps = self._came_early(broker, key, message, facts) if broker.early or key in broker.recent else NOBODY
+        perhaps = NOBODY
+        if key in broker.recent or broker.knows_early(key):
+            perhaps = self._came_early(broker, key, message, facts)
         if found and link.state == CONNECTED and link.violation < 0 and not of_broker(facts.topic):
             self._owe(broker, found, link, message, perhaps)
         if facts.has_properties:
@@ -210,7 +212,7 @@ class Deliveries:
         """It may have been captured behind deliveries of it: what these showed is explained. The connections that got
         what was taken for another message, which looks like it."""
         since_ns = message.time_ns - SWAPPED_NS
-        for receiver, early in broker.came_early(key, since_ns, True) if broker.early else ():
+        for receiver, early in broker.came_early(key, since_ns, True):
             self._tie(broker, message, receiver, early)
             self.report.withdraw(early.frame)
         perhaps: set[int] = set()

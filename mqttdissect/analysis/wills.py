@@ -182,7 +182,7 @@ class Wills:
             if client.link is not None and client.link is not link:
                 self._comes_back(link, client.link)
         key = key_of(will.topic, hash(will.payload))
-        seen = broker.came_early(key, link.end_ns - SETTLING_NS) if broker.early else []
+        seen = broker.came_early(key, link.end_ns - SETTLING_NS)
         seen = [one for one in seen if one[0] is not link]
         if seen and will.cancelled and seen[0][1].time_ns < link.disconnect_ns:
             return []  # a message that looks like it
