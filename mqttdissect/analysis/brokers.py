@@ -17,7 +17,7 @@ MOST_DELETIONS: Final = 8  # of one topic that may come late
 MOST_HIDING: Final = 65_536  # addresses with clients that were not captured
 ALWAYS_NS: Final = 1 << 62  # as `Broker.blind_ns`: not all of its clients were captured
 NO_LINKS: Final[list[Link]] = []
-MOST_EARLY: Final = 256  # deliveries of one broker that come before what they are of; as many again of before
+MOST_EARLY: Final = 1024  # deliveries of one broker that come before what they are of; as many again of before
 SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which messages may cross it
 
@@ -45,7 +45,8 @@ class Broker:
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash
-        self._early: dict[int, list[tuple[Link, Publish]]] = {}  # what nobody was seen to send, by topic and digest,
+        self._early: dict[int, Publish] = {}  # what nobody was seen to send, by topic and digest,
+        self._early_count: i64 = 0
         self._early_ns: i64 = 0  # since then,
         self._earlier = self._early  # and before that
         self.strangers: i64 = 0  # connections of clients whose subscriptions are not all known
@@ -137,35 +138,43 @@ class Broker:
 
     def comes_early(self, key: int, link: Link, facts: Publish) -> None:
         """Perhaps it is a will, whose client is seen to die later, or a message that is captured later."""
-        early = self._early
-        if facts.time_ns - self._early_ns > SETTLING_NS or len(early) >= MOST_EARLY:
-            self._earlier = early
-            self._early = early = {}
+        if facts.time_ns - self._early_ns > SETTLING_NS or self._early_count >= MOST_EARLY:
+            self._earlier = self._early
+            self._early = {}
             self._early_ns = facts.time_ns
-        same = early.get(key)
-        if same is None:
-            early[key] = [(link, facts)]
-        elif len(same) < MOST_EARLY:
-            same.append((link, facts))
+            self._early_count = 0
+        self._early_count += 1
+        facts.receiver = link
+        facts.earlier = self._early.get(key)
+        self._early[key] = facts
 
     def knows_early(self, key: int) -> bool:
         """Was anything like it delivered lately?"""
         return key in self._early or key in self._earlier
 
-    def came_early(self, key: int, since_ns: i64, once: bool = False) -> list[tuple[Link, Publish]]:
-        """The deliveries since then of a message that is known only now. once: one for each connection."""
-        came: list[tuple[Link, Publish]] = []
+    def came_early(self, key: int, since_ns: i64, once: bool = False) -> list[Publish]:
+        """The deliveries since then of a message that is known only now. once: one for each connection, and the others
+        are kept."""
+        came: list[Publish] = []
         receivers: set[int] = set()
         for some in (self._earlier, self._early):
-            rest: list[tuple[Link, Publish]] = []
-            for link, facts in some.pop(key, []):
-                if facts.time_ns > since_ns and not (once and int(link.number) in receivers):
-                    receivers.add(int(link.number))
-                    came.append((link, facts))
+            same: list[Publish] = []
+            one = some.pop(key, None)
+            while one is not None:
+                same.append(one)
+                one = one.earlier
+            last: Publish | None = None
+            for one in reversed(same):
+                number = int(one.receiver.number) if one.receiver is not None else -1
+                one.earlier = None
+                if one.time_ns > since_ns and not (once and number in receivers):
+                    receivers.add(number)
+                    came.append(one)
                 elif once:
-                    rest.append((link, facts))
-            if rest:
-                some[key] = rest
+                    one.earlier = last
+                    last = one
+            if last is not None:
+                some[key] = last
         return came
 
     def alike(self, message: Message) -> list[Message]:

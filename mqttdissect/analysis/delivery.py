@@ -212,8 +212,9 @@ class Deliveries:
         """It may have been captured behind deliveries of it: what these showed is explained. The connections that got
         what was taken for another message, which looks like it."""
         since_ns = message.time_ns - SWAPPED_NS
-        for receiver, early in broker.came_early(key, since_ns, True):
-            self._tie(broker, message, receiver, early)
+        for early in broker.came_early(key, since_ns, True):
+            if early.receiver is not None:
+                self._tie(broker, message, early.receiver, early)
             self.report.withdraw(early.frame)
         perhaps: set[int] = set()
         same = broker.recent.get(key)
@@ -601,12 +602,13 @@ class Deliveries:
             self.hidden_at(broker.key[:-2], what, link.number, link.end_frame, link.end_ns)
         seen = self.wills.ended(broker, link, cut)
         if seen and link.will is not None:
-            facts = seen[0][1]
+            facts = seen[0]
             message = message_of(link, link.will, facts.time_ns)
             message.alone = len(broker.wills.get(message.topic, [])) == 1
             self._will(broker, facts, message)
-            for receiver, one in seen:
-                self._tie(broker, message, receiver, one)
+            for one in seen:
+                if one.receiver is not None:
+                    self._tie(broker, message, one.receiver, one)
 
     def _cut_off(self, link: Link) -> None:
         """A connection was reset, or closed by the broker: who knows what of the last packets the broker has read."""

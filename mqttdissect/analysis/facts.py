@@ -137,12 +137,13 @@ class Publish:
 
     topic: the one that an alias stands for, where it is known; else empty. alias: 0 for none; identifier: 0 for QoS 0.
     digest: of the application message, of `size` bytes. has_properties: are there any? identified: is there a
-    Subscription Identifier among them?
+    Subscription Identifier among them? receiver, earlier: of a delivery that is remembered: whose it is, and one before
+    it that looks like it (`Broker.comes_early`).
     """
 
     __slots__ = (
-        "_digest", "_packet", "alias", "dup", "frame", "has_properties", "identified", "identifier", "qos", "retain",
-        "size", "time_ns", "topic",
+        "_digest", "_packet", "alias", "dup", "earlier", "frame", "has_properties", "identified", "identifier", "qos",
+        "receiver", "retain", "size", "time_ns", "topic",
     )  # fmt: skip
 
     def __init__(self, packet: Packet) -> None:
@@ -159,6 +160,8 @@ class Publish:
         self.size: i64 = packet.message_size
         self.has_properties = False
         self.identified = False
+        self.receiver: Link | None = None
+        self.earlier: Publish | None = None
 
     @property
     def digest(self) -> int:

@@ -144,7 +144,7 @@ class Wills:
             if not of_topic:
                 del broker.wills[dead.will.topic]
 
-    def ended(self, broker: Broker, link: Link, cut: bool) -> list[tuple[Link, Publish]]:
+    def ended(self, broker: Broker, link: Link, cut: bool) -> list[Publish]:
         """The connection is over. cut: nobody knows what of its last packets the broker has read. The deliveries of the
         will, if it was published before the connection was seen to end."""
         client = link.client
@@ -183,17 +183,17 @@ class Wills:
                 self._comes_back(link, client.link)
         key = key_of(will.topic, hash(will.payload))
         seen = broker.came_early(key, link.end_ns - SETTLING_NS)
-        seen = [one for one in seen if one[0] is not link]
-        if seen and will.cancelled and seen[0][1].time_ns < link.disconnect_ns:
+        seen = [one for one in seen if one.receiver is not link]
+        if seen and will.cancelled and seen[0].time_ns < link.disconnect_ns:
             return []  # a message that looks like it
         if seen:
-            receiver, facts = seen[0]
+            facts = seen[0]
             self.report.withdraw(facts.frame)
             will.fired = link.will_frame = facts.frame
             wrong = breaks(link, will, facts.time_ns)
-            if wrong is not None and not facts.retain and key not in broker.recent:
+            if wrong is not None and not facts.retain and key not in broker.recent and facts.receiver is not None:
                 rule, what, stated = wrong
-                self.report.of(rule, receiver, facts.frame, facts.time_ns, what, of_will(link), stated=stated)
+                self.report.of(rule, facts.receiver, facts.frame, facts.time_ns, what, of_will(link), stated=stated)
         elif not will.cancelled and link.whole:
             self._owe(broker, link)
         return seen
