@@ -24,7 +24,9 @@ SETTLING_NS: Final = 1_000_000_000  # around a change of subscriptions, in which
 
 def key_of(topic: str, digest: int) -> int:
     """Of messages that look alike: the hash of topic and digest."""
-    return hash((topic, digest))
+    one: i64 = hash(topic)
+    other: i64 = digest
+    return int(one ^ (other >> 1))  # ASCII has the same hash as text and as bytes
 
 
 @final
@@ -42,6 +44,7 @@ class Broker:
         self.deletions: dict[str, list[Message]] = {}  # the last empty ones, by topic
         self.others: list[Broker] = []  # at other ports of its address: they may be this one, too
         self.blind_ns: i64 = -1  # when something came that is not known; or `ALWAYS_NS`
+        self.told = False  # was it said that it hides clients?
         self.kept: set[str] = set()  # topics of retained messages that nobody was seen to publish
         self.wills: dict[str, list[Link]] = {}  # by topic, of connections that have ended
         self.will_owners: dict[str, dict[int, int]] = {}  # connections with a will, by topic and payload hash

@@ -114,13 +114,14 @@ class Deliveries:
         if key is self._at.key:
             return self._at
         broker = self.brokers.of(key)
-        if broker.hides:
+        if broker.hides and not broker.told:
             self._tell(broker)
         self._at = broker
         return broker
 
     def _tell(self, broker: Broker) -> None:
         """What has shown that some of its clients were not captured."""
+        broker.told = True
         trace = self.brokers.trace(broker.key)
         if trace is not None:
             self.report.about(trace)
