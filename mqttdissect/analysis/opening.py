@@ -10,6 +10,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from mqttdissect.analysis import extract, keepalive, packets, rules
+from mqttdissect.analysis.brokers import SWAPPED_NS
 from mqttdissect.analysis.exchange import PARTIES, WHO, complete, milliseconds, slow
 from mqttdissect.analysis.facts import (
     BROKER_SIDE,
@@ -43,7 +44,6 @@ from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.stream import RESET
 
 SECOND: Final = 1_000_000_000
-SWAPPED_NS: Final = 5_000_000  # by which a capture may have packets out of order
 MOST_CLIENTS: Final = 10_000
 FEW_CLIENTS: Final = 1_000  # that go when there are more
 STORM: Final = 10  # CONNECTs of one client identifier
