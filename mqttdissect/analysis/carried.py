@@ -24,7 +24,9 @@ def ended(report: Report, link: Link) -> None:
         side = link.side(direction)
         if side < 0:
             continue
-        if sent.upgrade is not None:
+        asked = websocket.sides[websocket.client].upgrade
+        offered = side == CLIENT_SIDE or asked is None or SUBPROTOCOL in asked.subprotocols
+        if sent.upgrade is not None and offered:
             subprotocol(report, link, side, sent.upgrade)
         if sent.texts:
             what = f"{WHO[side].capitalize()} sent {sent.texts} text message{'s' if sent.texts > 1 else ''}"

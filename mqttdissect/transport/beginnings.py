@@ -16,6 +16,7 @@ MORE: Final = 2
 PROXY_TEXT: Final = b"PROXY "
 PROXY_BINARY: Final = b"\r\n\r\n\x00\r\nQUIT\n"
 LONGEST_PROXY_LINE: Final = 107  # bytes
+LONGEST_PROXY: Final = 4096  # bytes of a header of version 2; what they may be is sixteen times that
 
 FOREIGN: Final[dict[bytes, str]] = {  # how streams start that share MQTT's ports without being plain MQTT
     b"\x16\x03": "TLS",
@@ -83,9 +84,10 @@ def is_proxied(head: bytes) -> i64:
 
 
 def proxy_length(data: bytes) -> i64:
-    """Bytes of the PROXY header that `data` starts with, 0 if it is not whole, -1 if it is none."""
+    """Bytes of the PROXY header that `data` starts with, 0 if they do not tell yet, -1 if it is none."""
     if data.startswith(PROXY_BINARY):
-        return 16 + int.from_bytes(data[14:16], "big") if len(data) >= 16 else 0
+        length = 16 + int.from_bytes(data[14:16], "big")
+        return 0 if len(data) < 16 else length if length <= LONGEST_PROXY else -1
     end = data.find(b"\r\n", 0, LONGEST_PROXY_LINE)
     if end < 0:
         return 0 if len(data) < LONGEST_PROXY_LINE else -1

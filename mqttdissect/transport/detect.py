@@ -13,6 +13,7 @@ from mqttdissect.net.sequence import unfold
 from mqttdissect.net.stream import OPEN, Chunk, Stream
 from mqttdissect.transport.beginnings import (
     LONGEST_HEAD,
+    LONGEST_PROXY_LINE,
     MORE,
     NO,
     YES,
@@ -92,10 +93,14 @@ class Transport:
             probe.head[direction] += chunk.data[:LONGEST_HEAD]
         head = probe.head[direction]
         proxied = is_proxied(head) if head else NO
-        if proxied == YES:
-            if not self._unproxied(stream, probe, direction) and probe.held_bytes <= HELD_BYTES:
+        while proxied == YES:
+            answer = self._unproxied(stream, probe, direction)
+            if answer == MORE and probe.held_bytes <= HELD_BYTES:
                 return []
+            if answer != YES:
+                break
             head = probe.head[direction]
+            proxied = is_proxied(head) if head else NO
         if not head:
             return []
         known = int(stream.port(0)) in self.ports or int(stream.port(1)) in self.ports
@@ -104,6 +109,12 @@ class Transport:
                 return self._begin(stream, probe, WebSocket(client))
             if start.startswith(head) and chunk.ending == OPEN:
                 return []
+        if (not stream.handshake or chunk.gap) and is_joined(chunk.data):
+            masked = chunk.data[1] >= 0x80
+            if masked or not known or int(stream.port(direction)) in self.ports:  # a SUBSCRIBE is a client's
+                websocket = WebSocket(direction if masked else 1 - direction)
+                websocket.join()
+                return self._begin(stream, probe, websocket)
         if known:
             name = foreign(head)
             if (name is None or proxied == MORE) and chunk.ending == OPEN:
@@ -115,11 +126,6 @@ class Transport:
         answer = is_connect(head)
         if answer == YES:
             return self._decide(stream, probe, MQTT)
-        if (not stream.handshake or chunk.gap) and is_joined(chunk.data):
-            masked = chunk.data[1] >= 0x80
-            websocket = WebSocket(direction if masked else 1 - direction)
-            websocket.join()
-            return self._begin(stream, probe, websocket)
         other = probe.head[1 - direction]
         client_is_known = stream.handshake and direction == 0 and proxied == NO
         if answer == NO and (client_is_known or (other and is_connect(other) == NO)):
@@ -129,12 +135,20 @@ class Transport:
             return self._decide(stream, probe, OTHER)
         return []
 
-    def _unproxied(self, stream: Stream, probe: Probe, direction: i64) -> bool:
-        """Take off the PROXY header of one direction. Was it there as a whole, or is it none?"""
+    def _unproxied(self, stream: Stream, probe: Probe, direction: i64) -> i64:
+        """Take off the PROXY header of one direction. Was it there? `MORE` if it is not whole yet."""
+        begin = b""
+        for one in probe.held:
+            if one.direction == direction:
+                begin += one.data[:LONGEST_PROXY_LINE]
+                if len(begin) >= LONGEST_PROXY_LINE:
+                    break
+        length = proxy_length(begin)
+        if length <= 0 or length > probe.held_bytes:
+            return NO if length < 0 else MORE
         data = b"".join([one.data for one in probe.held if one.direction == direction])
-        length = proxy_length(data)
-        if length <= 0 or length > len(data):
-            return length < 0
+        if length > len(data):
+            return MORE
         left = length
         for one in probe.held:
             if one.direction == direction:
@@ -145,7 +159,7 @@ class Transport:
         probe.head[direction] = data[length : length + LONGEST_HEAD]
         address = proxied_for(data[:length])
         stream.carrier = f"PROXY for {address}" if address else "PROXY"
-        return True
+        return YES
 
     def _begin(self, stream: Stream, probe: Probe, websocket: WebSocket) -> list[Chunk]:
         """A stream may carry MQTT in WebSocket."""

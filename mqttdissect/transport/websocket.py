@@ -23,6 +23,8 @@ HELD_BYTES: Final = 65536  # of a stream of which it is not known yet whether MQ
 LONGEST_FRAME: Final = 1 << 32  # bytes; what says more is no frame
 PIECE: Final = 65536  # bytes of one chunk out of compressed ones
 MOST_INFLATED: Final = 16 * 1024 * 1024  # bytes that one segment may grow to
+WINDOW: Final = 32768  # bytes of output that a sender may refer back to
+MOST_STREAMS: Final = 16  # compressed ones in a message; usual is none that ends
 FLUSHED: Final = b"\x00\x00\xff\xff"  # what a sender leaves off behind a compressed message
 
 CONTINUATION: Final = 0
@@ -40,6 +42,8 @@ MORE: Final = 0  # instead of a length
 BAD: Final = -1
 
 FIELDS: Final = frozenset(["upgrade", "sec-websocket-protocol", "sec-websocket-extensions"])
+PUBLISH: Final = 3
+WITH_FLAGS: Final = frozenset([6, 8, 10])  # PUBREL, SUBSCRIBE, UNSUBSCRIBE
 SUBPROTOCOL: Final = "mqtt"  # that of MQTT 3.1 is mqttv3.1
 
 
@@ -148,8 +152,14 @@ def is_joined(data: bytes) -> bool:
         length |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            return inner[0] >= 0x10 and length == len(inner) - 1 - at
+            return may_begin(inner[0]) and length == len(inner) - 1 - at
     return False
+
+
+def may_begin(first: int) -> bool:
+    """Is this the first byte of a control packet, with the flags that it should have (MQTT 5.0, section 2.1.3)?"""
+    kind, flags = first >> 4, first & 0x0F
+    return kind == PUBLISH or (kind > 0 and flags == (2 if kind in WITH_FLAGS else 0))
 
 
 @final
@@ -160,8 +170,8 @@ class Side:
     those before? texts: text messages; text_frame, text_ns: of the first.
     """
 
-    __slots__ = ("_broken", "_head", "_inflater", "_key", "_left", "_lost", "_missing", "_opcode", "_phase",
-                 "_squeezed", "_unsure", "_whole", "alone", "masked", "text_frame", "text_ns", "texts",
+    __slots__ = ("_broken", "_ended", "_head", "_inflater", "_key", "_left", "_lost", "_missing", "_opcode", "_phase",
+                 "_squeezed", "_tail", "_unsure", "_whole", "alone", "masked", "text_frame", "text_ns", "texts",
                  "upgrade")  # fmt: skip
 
     def __init__(self) -> None:
@@ -179,6 +189,8 @@ class Side:
         self._whole = True  # does the message end with this frame?
         self._squeezed = False  # is it compressed?
         self._inflater: zlib._Decompress | None = None
+        self._tail = b""  # of what came out of it
+        self._ended: i64 = 0  # compressed streams of the message that have come to their end
         self._broken = False  # does it lack what came before?
         self._lost = False  # is it not known where frames begin?
         self._missing: i64 = 0  # bytes before the next chunk,
@@ -194,6 +206,11 @@ class Side:
         rest = self._head[end + 4 :]
         self._head = b""
         return rest
+
+    def fits(self, chunk: Chunk, start: bytes) -> bool:
+        """May a head that begins like this have come, or go on here?"""
+        head = (self._head + chunk.data)[: len(start)] if len(self._head) < len(start) else start
+        return start.startswith(head)
 
     @property
     def too_long(self) -> bool:
@@ -304,15 +321,17 @@ class Side:
         self._whole = first & FIN != 0
         if self._opcode == CONTINUATION:
             return True
-        if self._opcode == TEXT:
+        if self._opcode == TEXT and not self._broken:  # else it may be no frame
             self.texts += 1
             if self.texts == 1:
                 self.text_frame = chunk.arrival
                 self.text_ns = chunk.time_ns
         self._squeezed = first & COMPRESSED != 0
+        self._ended = 0
         if self._squeezed:
             if self.alone or (self._inflater is None and not self._broken):
                 self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+                self._tail = b""
             elif self._broken:
                 self._inflater = None
         return True
@@ -338,7 +357,13 @@ class Side:
                 part = inflater.decompress(data, PIECE)
                 room -= len(part)
                 self._put(part, chunk, out)
+                self._tail = (self._tail + part)[-WINDOW:]
                 data = inflater.unconsumed_tail
+                if inflater.eof:  # it may end, and another one begins (RFC 7692, section 7.2.3.4)
+                    data = inflater.unused_data
+                    self._ended += 1
+                    self._again()
+                    inflater = self._inflater
         except zlib.error:
             room = 0
         if inflater is None or room <= 0:
@@ -346,6 +371,15 @@ class Side:
             self._broken = True
             self._missing += len(data)
             self._unsure = True
+
+    def _again(self) -> None:
+        """For what is compressed next, with what came before as context."""
+        if self._ended >= MOST_STREAMS:
+            self._inflater = None
+        elif self._tail:
+            self._inflater = zlib.decompressobj(-zlib.MAX_WBITS, self._tail)
+        else:
+            self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
 
 
 @final
@@ -372,12 +406,13 @@ class WebSocket:
         out: list[Chunk] = []
         data: bytes | None = chunk.data
         if side.upgrade is None and not side.joined:
-            if chunk.gap or (chunk.ending != OPEN and self.is_mqtt):
+            start = CLIENT_BEGINS if chunk.direction == self.client else SERVER_BEGINS[:4]
+            if chunk.gap or (self.is_mqtt and (chunk.ending != OPEN or side.too_long)) or not side.fits(chunk, start):
                 side.join()
             else:
                 data = side.begin(chunk)
                 if data is None:
-                    if side.too_long or chunk.ending != OPEN:
+                    if (side.too_long and not self.is_mqtt) or chunk.ending != OPEN:
                         self.is_mqtt = False
                     return out
                 self._upgraded(chunk.direction, side)
