@@ -28,6 +28,7 @@ from mqttdissect.transport.websocket import CLIENT_BEGINS, SERVER_BEGINS, WebSoc
 MQTT_PORT: Final = 1883
 LIKELY_PORTS: Final = frozenset([1883, 1884, 8080, 8081, 8083, 8084, 8883, 8884, 9001])  # where brokers listen
 HELD_BYTES: Final = 65536  # of an undecided stream
+MOST_PROXIES: Final = 8  # headers that came at once
 UNDECIDED: Final = 0
 MQTT: Final = 1
 OTHER: Final = 2
@@ -93,7 +94,9 @@ class Transport:
             probe.head[direction] += chunk.data[:LONGEST_HEAD]
         head = probe.head[direction]
         proxied = is_proxied(head) if head else NO
-        while proxied == YES:
+        for _ in range(MOST_PROXIES):
+            if proxied != YES:
+                break
             answer = self._unproxied(stream, probe, direction)
             if answer == MORE and probe.held_bytes <= HELD_BYTES:
                 return []
