@@ -11,6 +11,7 @@ from conversations import CLOSE, C, Event, S, ack, capture, connack, connect, pu
 
 from mqttdissect.analysis import facts
 from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.brokers import Broker
 from mqttdissect.pipeline import Dissector
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -147,3 +148,15 @@ def test_a_will_may_be_published_before_the_end_of_its_connection_is_captured(mq
     (will,) = map(json.loads, done.stdout.splitlines())
     assert will["will"] and will["publisher"] == "w" and will["retain"]
     assert [one["client_id"] for one in will["delivered"]] == ["r"]
+
+
+def test_a_delivery_that_comes_early_for_two_reasons_is_remembered_once() -> None:
+    """It may be a will, and a message that looks like one."""
+    events = [Event(0, C, connect("r")), Event(0, S, connack()), Event(0, S, publish("t", "dead"))]
+    *_, packet = Dissector().feed(capture(events))
+    assert packet.stream is not None
+    link, delivery, broker = facts.Link(packet.stream, 1, 1, facts.Losses()), facts.Publish(packet), Broker(b"")
+    for _ in range(2):
+        broker.comes_early(5, link, delivery)
+    assert broker.came_early(5, 0) == [delivery]
+    assert broker.came_early(5, 0) == []

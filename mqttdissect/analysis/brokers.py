@@ -141,6 +141,8 @@ class Broker:
 
     def comes_early(self, key: int, link: Link, facts: Publish) -> None:
         """Perhaps it is a will, whose client is seen to die later, or a message that is captured later."""
+        if facts.receiver is not None:
+            return  # that is known already
         if facts.time_ns - self._early_ns > SETTLING_NS or self._early_count >= MOST_EARLY:
             self._earlier = self._early
             self._early = {}
@@ -198,9 +200,7 @@ class Brokers:
     def __init__(self) -> None:
         self._all: dict[bytes, Broker] = {}
         self._hosts: dict[bytes, list[Broker]] = {}  # by address
-        self._hiding: dict[
-            bytes, Finding | None
-        ] = {}  # addresses with clients that were not captured, and what shows it
+        self._hiding: dict[bytes, Finding | None] = {}  # addresses with clients that were not captured: what shows it
 
     def __iter__(self) -> Iterator[Broker]:
         return iter(self._all.values())

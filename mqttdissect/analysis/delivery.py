@@ -101,7 +101,7 @@ class Deliveries:
         self._leaving: deque[tuple[int, Client, Subscription]] = deque()  # unsubscribed at that time, not long ago
         self._orphans: deque[tuple[Broker, Publish, int]] = (
             deque()
-        )  # deliveries of what nobody has published, so far; streams
+        )  # deliveries of what nobody has sent so far; streams
         self._complained: set[tuple[str, str, str]] = set()  # publisher, topic, subscriber
 
     def _broker(self, link: Link) -> Broker:

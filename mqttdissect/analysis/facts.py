@@ -548,9 +548,7 @@ class Link:
         # CONNECT
         self.connect_ns: i64 = 0
         self.connect_bad = False  # it is malformed
-        self.bridge = (
-            False  # mosquitto's: what it sends does not come back to it, and RETAIN may be as it was published
-        )
+        self.bridge = False  # mosquitto's: nothing comes back to it, and RETAIN may be as it was published
         self.keep_alive_told: i64 = UNKNOWN  # the client's
         self.expiry: i64 = 0  # Session Expiry Interval in seconds; of 3.1 and 3.1.1: 0 or NEVER_EXPIRES
         self.expiry_least: i64 = 0  # the broker may hold that a DISCONNECT has not made it longer
