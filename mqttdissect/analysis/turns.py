@@ -20,6 +20,7 @@ from mqttdissect.net.stream import FINISHED, OPEN, Chunk, Half
 
 EARLY_NS: Final = 1_000_000_000  # by which a capture may have packets before those that they answer
 MOST_WAITING: Final = 4096  # chunks, of all connections
+MOST_GIVEN_UP: Final = 65536  # directions of connections that waited in vain
 ALL: Final = 1 << 62  # positions
 
 Found = tuple[Chunk, list[Packet]]  # a chunk and the packets that it completes
@@ -58,6 +59,8 @@ class Turns:
             self._given_up[number, int(early.direction)] = (
                 max(position for position, _ in early.chunks) if seen else ALL  # that side is not captured at all
             )
+            if len(self._given_up) > MOST_GIVEN_UP:
+                del self._given_up[next(iter(self._given_up))]
             self._let_go(number, ALL, out)
         number = int(chunk.stream.number)
         direction = chunk.direction
