@@ -151,7 +151,7 @@ class Drawn:
 
     def text(self, packet: Packet) -> str:
         """Its lines."""
-        return self.view.text(self.ladder.add([packet]))
+        return self.view.text(self.ladder.add([packet])).decode()
 
 
 WRITERS: dict[str, Callable[[], Writer]] = {

@@ -93,7 +93,7 @@ def draw(capture: bytes, width: int = 80, selection: Selection | None = None, pi
         clock.first_ns = ladder.first_ns = dissector.first_ns
         out.append(view.text(ladder.begin([])) + view.text(ladder.add(packets)) + view.text(ladder.settle()))
     out.append(view.text(ladder.close()))
-    return "".join(out).splitlines()
+    return b"".join(out).decode().splitlines()
 
 
 def with_text(lines: list[str], what: str) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from mqttdissect.cli.errors import complain
 from mqttdissect.cli.inputs import Inputs, with_inputs
+from mqttdissect.cli.out import put, takes_utf_8, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mqttdissect.output.ladder.model import Ladder
     from mqttdissect.output.ladder.picture import Picture
     from mqttdissect.output.ladder.selection import Selection
+    from mqttdissect.output.ladder.step import Step
     from mqttdissect.output.ladder.terminal import TerminalLadder
     from mqttdissect.pipeline import Dissector
 
@@ -37,13 +39,14 @@ class Drawing:
     """Draws into the terminal, or a text file, while the capture is read."""
 
     def __init__(
-        self, ladder: Ladder, view: TerminalLadder, clock: Clock, out: IO[str], count: int | None
+        self, ladder: Ladder, view: TerminalLadder, clock: Clock, out: TextIO, count: int | None
     ) -> None:  # fmt: skip
         self.prints = out is sys.stdout
         self._ladder = ladder
         self._view = view
         self._clock = clock
         self._out = out
+        self._utf_8 = takes_utf_8(out)
         self._left = count  # packets that are still wanted; None for all
 
     def start(self) -> None:
@@ -53,18 +56,23 @@ class Drawing:
         """Draw packets; the lines leave at once."""
         if self._clock.first_ns < 0:
             self._clock.first_ns = self._ladder.first_ns = dissector.first_ns
-        ladder, text, write = self._ladder, self._view.text, self._out.write
-        write(text(ladder.begin(findings(dissector))))
+        ladder, draw = self._ladder, self._draw
+        draw(ladder.begin(findings(dissector)))
         for at in range(0, len(packets), PACKETS_AT_ONCE):
-            write(text(ladder.add(packets[at : at + PACKETS_AT_ONCE])))
+            draw(ladder.add(packets[at : at + PACKETS_AT_ONCE]))
         self._left = after(self._left, packets)
-        write(text(ladder.settle(packets[-1].frame + 1) if self._left == 0 else ladder.settle()))
+        draw(ladder.settle(packets[-1].frame + 1) if self._left == 0 else ladder.settle())
         self._out.flush()
+
+    def _draw(self, steps: list[Step]) -> None:
+        text = self._view.text(steps)
+        if text:
+            put(text if self._utf_8 else translated(text, self._out), self._out.buffer)
 
     def end(self, dissector: Dissector) -> int:
         """Say so if nothing was drawn."""
         if self._left != 0:
-            self._out.write(self._view.text(self._ladder.close()))
+            self._draw(self._ladder.close())
         self._out.flush()
         say_if_empty(self._ladder, dissector)
         return 0
@@ -130,7 +138,7 @@ def painter(form: str) -> Callable[[Picture], str]:
     return plantuml
 
 
-def opened(path: str) -> AbstractContextManager[IO[str]]:
+def opened(path: str) -> AbstractContextManager[TextIO]:
     """A file to write, or standard output. Raises `ClickException` if it cannot be written."""
     if not path:
         return nullcontext(sys.stdout)

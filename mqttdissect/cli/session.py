@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-import errno
 import gc
-import os
 import signal
 import sys
 import threading
@@ -16,6 +13,7 @@ import click
 
 from mqttdissect.capture.frame import CaptureError, Frame
 from mqttdissect.cli.errors import DAMAGED, DONE, UNUSABLE, complain
+from mqttdissect.cli.out import put, takes_utf_8, translated
 from mqttdissect.cli.progress import Progress
 from mqttdissect.cli.recorder import Recorder
 from mqttdissect.files import CaptureFile, Listener, Source
@@ -66,7 +64,7 @@ class Printer:
         self._clock = clock
         self._heading = heading
         self._pieces = FEWEST_PIECES  # of the next part
-        self._utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        self._utf_8 = takes_utf_8(sys.stdout)
 
     def start(self) -> None:
         """Write the heading."""
@@ -90,7 +88,7 @@ class Printer:
             at = self._writer.fill(packets, at, out, self._pieces)
             text = b"".join(out)
             self._pieces = max(FEWEST_PIECES, min(MOST_PIECES, len(out) * TEXT_AT_ONCE // (len(text) + 1)))
-            yield text if self._utf_8 else text.decode().encode(sys.stdout.encoding, "backslashreplace")
+            yield text if self._utf_8 else translated(text, sys.stdout)
 
     def follow(self, passing: Passing, dissector: Dissector) -> None:
         """Packets that another process writes have gone by."""
@@ -243,17 +241,6 @@ class Session:
             self._say(f"{name}: {hint}" if name else hint)
         if sys.stdout.isatty():
             click.echo(totals(self._dissector), err=True)
-
-
-def put(text: bytes | memoryview) -> None:
-    """Write all of it. Where Python was told not to buffer (`python -u`), a signal may cut a write short, and one that
-    would have to wait says None if standard output is not to block."""
-    left = memoryview(text)
-    while left:
-        done: int | None = sys.stdout.buffer.write(left)
-        if done is None:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        left = left[done:]
 
 
 def arm(duration: float | None) -> None:

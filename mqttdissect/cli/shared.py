@@ -8,8 +8,9 @@ from collections import deque
 import click
 
 from mqttdissect.capture.frame import Frame
+from mqttdissect.cli.out import put
 from mqttdissect.cli.recorder import Recorder
-from mqttdissect.cli.session import Printer, Session, put
+from mqttdissect.cli.session import Printer, Session
 from mqttdissect.files import Captures, Source
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.passing import Passing

@@ -131,25 +131,16 @@ class Gist:
         if packet.topic:
             out.append(self._topic(packet.topic))
 
-    def delivery(self, packet: Packet) -> str:
-        """What matters of a PUBLISH but its topic."""
-        out: list[bytes] = []
-        self._delivery(packet, out)
-        return b"".join(out).decode()
-
     def _delivery(self, packet: Packet, out: list[bytes]) -> None:
-        flags = packet.flags
+        flags = packet.flags & 15
         number = packet.identifier
         if number < 0:
-            out.append(QOS_WORDS[(flags >> 1) & 3])
+            out.append(QOS_BYTES[flags])
         else:
-            out.append(QOS_WORDS_ID[(flags >> 1) & 3])
+            out.append(QOS_ID_BYTES[flags])
             out.append(digits_of(number))
         if flags & 9:
-            if flags & 8:
-                out.append(b"  DUP")
-            if flags & 1:
-                out.append(b"  RETAIN")
+            out.append(MARK_BYTES[flags])
 
     def _topic(self, topic: str) -> bytes:
         """A topic name, with two spaces before it."""
@@ -240,6 +231,15 @@ class Gist:
         return self.theme.paint(self.theme.error, text) if bad else text
 
 
+def delivery(packet: Packet) -> str:
+    """What matters of a PUBLISH but its topic."""
+    flags = packet.flags & 15
+    number = packet.identifier
+    if number < 0:
+        return QOS_WORDS[flags] + MARKS[flags] if flags & 9 else QOS_WORDS[flags]
+    return f"{QOS_ID_WORDS[flags]}{number}{MARKS[flags]}"
+
+
 def sized(size: i64, behind: bool) -> bytes:
     """The size of a packet. behind: is something before it?"""
     return f"{'  ' if behind else ''}{size_of(int(size))}".encode()
@@ -268,6 +268,10 @@ def version_source(packet: Packet) -> str:
     return f"[MQTT {version} assumed; --mqtt-version sets it]"
 
 
-QOS_WORDS: Final = [f"QoS {qos}".encode() for qos in range(4)]
-QOS_WORDS_ID: Final = [f"QoS {qos}  id ".encode() for qos in range(4)]
+QOS_WORDS: Final = [f"QoS {flags >> 1 & 3}" for flags in range(16)]  # by the flags of a PUBLISH
+QOS_ID_WORDS: Final = [f"{words}  id " for words in QOS_WORDS]
+MARKS: Final = [("  DUP" if flags & 8 else "") + ("  RETAIN" if flags & 1 else "") for flags in range(16)]
+QOS_BYTES: Final = [words.encode() for words in QOS_WORDS]
+QOS_ID_BYTES: Final = [words.encode() for words in QOS_ID_WORDS]
+MARK_BYTES: Final = [words.encode() for words in MARKS]
 TWO: Final = b"  "

@@ -16,7 +16,7 @@ from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER
 from mqttdissect.net.stream import ENDINGS, FINISHED, OPEN, RESET, Stream
-from mqttdissect.output.gist import Gist, gap, version_source
+from mqttdissect.output.gist import Gist, delivery, gap, version_source
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
 from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.parties import LONGEST_NAME, MOST_PARTIES, Columns, Party, ended
@@ -191,7 +191,7 @@ class Ladder:
         name = TYPES[kind] if kind != 15 else packet.name
         shown = NO_TOPIC
         if kind == codes.PUBLISH:
-            about = self._gist.delivery(packet)
+            about = delivery(packet)
             if packet.topic:
                 shown = self._shown(packet.topic)
         elif kind >= codes.PUBACK and kind <= codes.PUBCOMP and len(packet.data) == 4:  # an identifier and no more

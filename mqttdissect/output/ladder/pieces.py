@@ -1,4 +1,5 @@
-"""The pieces that lines of a ladder are put together from: worked out when columns change, so that a line is one join.
+"""The pieces that lines of a ladder are put together from, as bytes: worked out when columns change, so that a line is
+one join.
 
 A line is, from left to right: frame number and time; a column for each client; room for text; the brokers' lifelines.
 """
@@ -17,7 +18,6 @@ SHAPES: Final = (  # least width; columns of a client, least text, frame number,
     (160, 8, 70, 7, 11, 14, 4),
 )
 LEAST_ROOM: Final = 8
-LEAST_PADS: Final = 32
 OPEN_LINE: Final = "│"
 PAUSE_LINE: Final = "┊"
 NOTE_LINE: Final = "┆"
@@ -50,9 +50,10 @@ class Pieces:
     number, time: columns of frame number and time. open: the clients' columns that are in use. brokers: how many.
 
     blank: the start of a line without number and time. room: columns of text. rails: of each client, and the end, the
-    lifelines before it. strokes: of each client the start of an arrow into it, and out of it. starts: the same with
-    what is before (without colour). tails: of each broker the end of an arrow from it, and into it, by how many columns
-    are left of `room` - 3. edge: the brokers' lifelines; pads: the same by how many columns are left of `room`.
+    lifelines before it. strokes: of each client the start of an arrow into it, and out of it; whole_strokes: the same
+    behind the lifelines before them, where nothing is coloured. tails: of each broker the end of an arrow from it, and
+    into it, by how many columns are left of `room` - 3. edge: the brokers' lifelines; pads: the same by how many
+    columns are left of `room`.
     """
 
     def __init__(self, theme: Theme, shape: Shape) -> None:
@@ -62,21 +63,16 @@ class Pieces:
         self.time = shape.time
         self.open: list[bool] = []
         self.brokers: i64 = 0
-        self.blank = ""
+        self.blank = b""
         self.room: i64 = 0
-        self.rails: list[str] = []
-        self.strokes: list[str] = []
-        self.starts: list[str] = []
-        self.tails: list[list[str]] = []
-        self.edge = ""
-        self.pads: list[str] = []
-        self._spaces = [" " * count for count in range(LEAST_PADS)]
+        self.rails: list[bytes] = []
+        self.strokes: list[bytes] = []
+        self.whole_strokes: list[bytes] = []
+        self.tails: list[list[bytes]] = []
+        self.edge = b""
+        self.pads: list[bytes] = []
         self._stale = True  # another column is open
         self._moved = True  # columns have moved
-
-    def pad(self, count: i64) -> str:
-        """So many spaces before a frame number or time."""
-        return self._spaces[count] if count < LEAST_PADS else " " * count
 
     def lane(self, index: i64, is_open: bool) -> None:
         """A client's column begins or ends."""
@@ -114,17 +110,18 @@ class Pieces:
         brokers: i64 = max(1, self.brokers)
         room = self.shape.width - start - len(self.open) * self.shape.lane - (brokers - 1) * self.shape.broker - 1
         self.room = max(LEAST_ROOM, room)
-        self.blank = " " * start
+        self.blank = b" " * int(start)
         theme = self.theme
-        self.edge = self.painted(self.edge_of(OPEN_LINE))
-        self.pads = [f"{' ' * count}{self.edge}\n" for count in range(int(self.room) + 1)]
+        edge = self.painted(self.edge_of(OPEN_LINE))
+        self.edge = f"{edge}\n".encode()
+        self.pads = [f"{' ' * count}{edge}\n".encode() for count in range(int(self.room) + 1)]
         self.tails = []
         for index in range(brokers):
             crossing = ("┼" + "─" * (self.shape.broker - 1)) * index
             behind = f"{' ' * (self.shape.broker - 1)}{OPEN_LINE}" * (brokers - 1 - index)
             after = f"{theme.end}{self.painted(behind)}\n"
             for end in (f"─{crossing}┤", f"▶{OPEN_LINE}" if index == 0 else f"─{crossing[:-1]}▶{OPEN_LINE}"):
-                self.tails.append([f" {'─' * count}{end}{after}" for count in range(int(self.room))])
+                self.tails.append([f" {'─' * count}{end}{after}".encode() for count in range(int(self.room))])
 
     def _lifelines(self) -> None:
         lane = self.shape.lane
@@ -134,12 +131,12 @@ class Pieces:
         self.rails = []
         self.strokes = []
         for index in range(count + 1):
-            self.rails.append(self.painted("".join(lines[:index])))
+            self.rails.append(self.painted("".join(lines[:index])).encode())
             if index < count:
                 behind = "".join(crossings[index + 1 :])
-                self.strokes.append(f"│◀{'─' * (lane - 2)}{behind} ")
-                self.strokes.append(f"├{'─' * (lane - 1)}{behind} ")
-        self.starts = [f"  {self.rails[index // 2]}{self.strokes[index]}" for index in range(2 * count)]
+                self.strokes.append(f"│◀{'─' * (lane - 2)}{behind} ".encode())
+                self.strokes.append(f"├{'─' * (lane - 1)}{behind} ".encode())
+        self.whole_strokes = [self.rails[index // 2] + self.strokes[index] for index in range(2 * count)]
 
     def painted(self, text: str) -> str:
         """Lifelines in their colour."""
@@ -157,7 +154,7 @@ class Pieces:
         """All clients' columns, without colour."""
         return "".join([self.lifeline(index, line) for index in range(len(self.open))])
 
-    def marked(self, lane: i64) -> str:
+    def marked(self, lane: i64) -> bytes:
         """All clients' columns, with a mark on one."""
         columns = [self.lifeline(index, NOTE_LINE if index == lane else OPEN_LINE) for index in range(len(self.open))]
-        return self.painted("".join(columns))
+        return self.painted("".join(columns)).encode()

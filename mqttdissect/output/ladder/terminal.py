@@ -21,6 +21,7 @@ from mqttdissect.output.ladder.fold import abbreviated, fold
 from mqttdissect.output.ladder.pieces import OPEN_LINE, PAUSE_LINE, Pieces, Shape
 from mqttdissect.output.ladder.scale import SHORTEST, rows, spoken
 from mqttdissect.output.ladder.step import ARROW, BROKER, JOIN, LEAVE, NOBODY, NOTE, RENAME, SYMBOLS, Step
+from mqttdissect.output.pieces import Column
 from mqttdissect.output.text import cells
 from mqttdissect.output.theme import Theme
 
@@ -29,16 +30,18 @@ MOST_HEADING: Final = 8  # lines of a heading
 LONGEST_ADDRESS: Final = 46  # columns of a broker's name in a heading
 LONGEST_NAME: Final = 24  # columns of a name in a heading
 TAG_COLOURS: Final = (1, 2, 3, 4, 7, 8)  # of the palette: without red, for what is wrong, and cyan, for the others
-TAGS: Final[list[str]] = ["", *[f" ⟨{tag}⟩" for tag in range(1, LAST_TAG + 1)]]
+TAGS: Final[list[bytes]] = [b"", *[f" ⟨{tag}⟩".encode() for tag in range(1, LAST_TAG + 1)]]
+TAG_COLUMNS: Final[list[int]] = [0, *[3 + len(str(tag)) for tag in range(1, LAST_TAG + 1)]]
 LEAST_TOPIC: Final = 20  # columns of a topic that is shortened
 MOST_CUTS: Final = 2048  # topics that are remembered as they are cut
 INDENT: Final = "   "  # of what goes on in the next line
+TWO: Final = b"  "
 NOTHING: Final[list[str]] = []
 
 
 @final
 class TerminalLadder:
-    """`text(steps)`: the lines, with their newlines."""
+    """`text(steps)`: the lines in UTF-8, with their newlines."""
 
     def __init__(self, theme: Theme, clock: Clock, shape: Shape) -> None:
         self.theme = theme
@@ -47,18 +50,24 @@ class TerminalLadder:
         self._pieces = Pieces(theme, shape)
         self._names: list[str] = []  # of the clients, by column
         self._brokers: list[str] = []
-        self._out: list[str] = []
+        self._out: list[bytes] = []
         self._since_heading: i64 = HEADING_EVERY
-        self._headed = ""  # the heading, as long as it stays the same
+        self._headed = b""  # the heading, as long as it stays the same
         self._cuts: dict[str, str] = {}  # topics that are too long for a line of `_cut_to` columns
         self._cut_to: i64 = 0
         self._last_ns: i64 = -1
         self._last_frame: i64 = -1
+        self._numbers = Column(self._pieces.number, f"{theme.end}  {theme.time}".encode())
+        clock.end_with(f"{theme.end}  ".encode())
+        self._frame_style = theme.frame.encode()
+        self._name_style = theme.value.encode()
+        self._end = theme.end.encode()
         self._level_styles = [theme.hidden, theme.bits, theme.bits, theme.bits, theme.error]
         self._tag_styles = [theme.palette[TAG_COLOURS[tag % len(TAG_COLOURS)]] for tag in range(LAST_TAG + 1)]
         self._tag_styles[0] = theme.address
+        self._tag_starts = [style.encode() for style in self._tag_styles]
 
-    def text(self, steps: list[Step]) -> str:
+    def text(self, steps: list[Step]) -> bytes:
         """The lines of the next steps."""
         for step in steps:
             kind = step.kind
@@ -79,8 +88,8 @@ class TerminalLadder:
                 self._brokers.append(step.text)
                 self._pieces.broker()
                 self._since_heading = HEADING_EVERY
-            self._headed = ""
-        out = "".join(self._out)
+            self._headed = b""
+        out = b"".join(self._out)
         self._out.clear()
         return out
 
@@ -89,74 +98,83 @@ class TerminalLadder:
     def _arrow(self, step: Step) -> None:
         self._time_passes(step.time_ns)
         pieces = self._pieces
-        number = str(step.frame)
-        time = self.clock.text(step.time_ns)
-        pad = ""
-        if len(number) != pieces.number or len(time) != pieces.time:
-            if pieces.stamp(len(number), len(time)):
-                self._headed = ""
-            pad = pieces.pad(pieces.number - len(number))
-            if len(time) != pieces.time:
-                time = pieces.pad(pieces.time - len(time)) + time
+        out = self._out
+        theme = self.theme
+        numbers = self._numbers
+        if theme.colour:
+            out.append(self._frame_style)
+        numbers.width = pieces.number
+        numbers.write(step.frame, out)
+        time = self.clock.write(step.time_ns, pieces.time, out)
+        if pieces.stamp(numbers.width, time):
+            self._headed = b""
         pieces.refresh()
         self._last_frame = step.frame
         self._since_heading += 1
         name = step.text
         more = step.more
-        tag = TAGS[step.tag]
-        named = cells(name) + len(tag)  # columns
+        topic = step.topic
+        tag_columns: i64 = TAG_COLUMNS[step.tag]
+        named = cells(name) + tag_columns  # columns
         room = pieces.room - 4
+        if named > room:  # not even its name fits
+            name = abbreviated(name, room - tag_columns)
+            named = cells(name) + tag_columns
+        width = cells(more)
         left = room - named
         further = NOTHING
-        below = False  # does the topic stand in the next line?
-        topic = step.topic
-        if topic and left >= len(more) + step.width + 4:
-            left -= len(more) + step.width + 4
-            more = f"  {more}  {topic}"
-        elif topic and left >= len(more) + 2:
-            left -= len(more) + 2
-            more = f"  {more}"
-            below = True
+        fits = False  # does the topic stand behind the rest?
+        below = False  # or in the next line?
+        if more and left >= width + 2:
+            left -= width + 2
+            fits = topic != "" and left >= step.width + 2
+            if fits:
+                left -= step.width + 2
+            below = topic != "" and not fits
         elif more:
-            width = cells(more)
             if topic:
                 more = f"{more}  {topic}"
                 width += step.width + 2
-            if left >= width + 2:
-                left -= width + 2
-                more = f"  {more}"
-            else:
-                if named > room:  # not even its name fits
-                    name = abbreviated(name, room - len(tag))
-                    named = cells(name) + len(tag)
-                further = self._split(more, width, named)
-                more = further[0]
-                left = room - named - cells(more)
-        elif left < 0:
-            name = abbreviated(name, room - len(tag))
-            left = room - cells(name) - len(tag)
+            further = self._split(more, width, named)
+            more = further[0]
+            left = room - named - cells(more) - (2 if more else 0)
         way: i64 = 1 if step.out else 0
-        tail = pieces.tails[step.broker * 2 + way][max(0, left + 1)]
         start: i64 = step.lane * 2 + way
-        theme = self.theme
         if theme.colour:
-            colour = self._tag_styles[step.tag]
-            self._out.append(
-                f"{theme.frame}{pad}{number}{theme.end}  {theme.time}{time}{theme.end}  {pieces.rails[step.lane]}"
-                f"{colour}{pieces.strokes[start]}{theme.value}{name}{theme.end}{colour}{tag}{more}{tail}"
-            )
-            for index in range(1, len(further)):
-                self._beside(f"{INDENT}{theme.paint(colour, further[index])}", 3 + cells(further[index]))
+            colour = self._tag_starts[step.tag]
+            out.append(pieces.rails[step.lane])
+            out.append(colour)
+            out.append(pieces.strokes[start])
+            out.append(self._name_style)
+            out.append(name.encode())
+            out.append(self._end)
+            out.append(colour)
         else:
-            self._out.append(f"{pad}{number}  {time}{pieces.starts[start]}{name}{tag}{more}{tail}")
-            for index in range(1, len(further)):
-                self._beside(f"{INDENT}{further[index]}", 3 + cells(further[index]))
+            out.append(pieces.whole_strokes[start])
+            out.append(name.encode())
+        if tag_columns:
+            out.append(TAGS[step.tag])
+        if more:
+            out.append(TWO)
+            out.append(more.encode())
+            if fits:
+                out.append(TWO)
+                out.append(topic.encode())
+        out.append(pieces.tails[step.broker * 2 + way][max(0, left + 1)])
         if below:
             width = step.width
             if width >= room:
                 topic = self._cut(topic, room - 1)
                 width = room - 1 if topic.isascii() else cells(topic)
-            self._beside(f"{INDENT}{theme.paint(self._tag_styles[step.tag], topic)}", 3 + width)
+            self._further(topic, width, step.tag)
+        for index in range(1, len(further)):
+            self._further(further[index], cells(further[index]), step.tag)
+
+    def _further(self, text: str, width: i64, tag: i64) -> None:
+        """What goes on below its arrow, in so many columns."""
+        if self.theme.colour:
+            text = self.theme.paint(self._tag_styles[tag], text)
+        self._beside(f"{INDENT}{text}".encode(), 3 + width)
 
     def _cut(self, topic: str, room: i64) -> str:
         """A topic that is too long for a line; most come again and again."""
@@ -179,16 +197,14 @@ class TerminalLadder:
             start = cells(before)
             end = width - start - (len(more) - at - len(topic))
             if used + 2 + start <= room:
-                return [f"  {before}" if before else "", topic if end < room else abbreviated(topic, room - 1)]
+                return [before, topic if end < room else abbreviated(topic, room - 1)]
             if start + LEAST_TOPIC < room:
                 if end > room - start - 3:
                     topic = abbreviated(topic, room - start - 3)
                 return ["", f"{before}  {topic}"]
         if room - used - 2 < room // 3:
             return ["", *fold(more, room - 1, room - 1)]
-        lines = fold(more, room - used - 2, room - 1)
-        lines[0] = f"  {lines[0]}"
-        return lines
+        return fold(more, room - used - 2, room - 1)
 
     # Everything else
 
@@ -200,7 +216,8 @@ class TerminalLadder:
         lines = fold(f"{SYMBOLS[level]} {step.text}", room - 2, room - 4)
         for index in range(len(lines)):
             line = lines[index] if index == 0 else f"  {lines[index]}"
-            self._beside(f" {self.theme.paint(style, line)}", 1 + cells(line), start if index == 0 else "", step.lane)
+            said = f" {self.theme.paint(style, line)}".encode()
+            self._beside(said, 1 + cells(line), start if index == 0 else b"", step.lane)
 
     def _join(self, step: Step) -> None:
         start = self._start(step)
@@ -216,7 +233,7 @@ class TerminalLadder:
         self._pieces.lane(step.lane, False)
         self._line_from(step.lane, start, "└ ", step.text, "", self.theme.hidden)
 
-    def _line_from(self, lane: i64, start: str, mark: str, text: str, more: str, style: str) -> None:
+    def _line_from(self, lane: i64, start: bytes, mark: str, text: str, more: str, style: str) -> None:
         """Text that starts at a client's column and goes over those behind it."""
         pieces = self._pieces
         pieces.refresh()
@@ -230,20 +247,24 @@ class TerminalLadder:
                 line = theme.paint(style, text) + theme.paint(theme.hidden, line[len(text) :])
             else:
                 line = theme.paint(theme.hidden, line)
-            first = start if index == 0 else pieces.blank
             begin = mark if index == 0 else f"{OPEN_LINE} " if pieces.open[lane] else "  "
-            self._out.append(f"{first}{pieces.rails[lane]}{pieces.painted(begin)}{line}{pad}{pieces.edge}\n")
+            self._out.append(start if index == 0 else pieces.blank)
+            self._out.append(pieces.rails[lane])
+            self._out.append(f"{pieces.painted(begin)}{line}{pad}".encode())
+            self._out.append(pieces.edge)
         self._since_heading += len(lines)
 
-    def _beside(self, line: str, width: i64, start: str = "", lane: i64 = NOBODY) -> None:
+    def _beside(self, line: bytes, width: i64, start: bytes = b"", lane: i64 = NOBODY) -> None:
         """A line of text of `width` columns, between lifelines. lane: the client that it is about."""
         pieces = self._pieces
         names: i64 = len(self._names)
-        rail = pieces.marked(lane) if lane != NOBODY and lane < names else pieces.rails[names]
-        self._out.append(f"{start or pieces.blank}{rail}{line}{pieces.pads[max(0, pieces.room - width)]}")
+        self._out.append(start or pieces.blank)
+        self._out.append(pieces.marked(lane) if lane != NOBODY and lane < names else pieces.rails[names])
+        self._out.append(line)
+        self._out.append(pieces.pads[max(0, pieces.room - width)])
         self._since_heading += 1
 
-    def _start(self, step: Step) -> str:
+    def _start(self, step: Step) -> bytes:
         """The start of a step's line, up to the first column: with number and time if it has its own."""
         if step.time_ns != -1:
             self._time_passes(step.time_ns)
@@ -255,11 +276,11 @@ class TerminalLadder:
         number = str(step.frame)
         time = self.clock.text(step.time_ns)
         if pieces.stamp(len(number), len(time)):
-            self._headed = ""
+            self._headed = b""
         pieces.refresh()
         theme = self.theme
         stamp = theme.paint(theme.frame, number.rjust(pieces.number))
-        return f"{stamp}  {theme.paint(theme.time, time.rjust(pieces.time))}  "
+        return f"{stamp}  {theme.paint(theme.time, time.rjust(pieces.time))}  ".encode()
 
     def _time_passes(self, time_ns: i64) -> None:
         """The pause up to now, and a heading, where they are due."""
@@ -280,7 +301,8 @@ class TerminalLadder:
         for index in range(count):
             text = words if index == count // 2 else ""
             line = f"{left}{text}{' ' * (pieces.room - len(text))}{right}"
-            self._out.append(f"{pieces.blank}{pieces.painted(line)}\n")
+            self._out.append(pieces.blank)
+            self._out.append(f"{pieces.painted(line)}\n".encode())
         self._since_heading += count
 
     def _heading(self) -> None:
@@ -290,7 +312,7 @@ class TerminalLadder:
             self._headed = self._heading_lines()
         self._out.append(self._headed)
 
-    def _heading_lines(self) -> str:
+    def _heading_lines(self) -> bytes:
         """The lines of a heading, which are the same as long as nobody comes or goes."""
         pieces = self._pieces
         pieces.refresh()
@@ -301,6 +323,7 @@ class TerminalLadder:
         count = max(len(lines), brokers)
         lines = [""] * (count - len(lines)) + lines
         head = f"{'frame'.rjust(pieces.number)}  {'time'.rjust(pieces.time)}  "
+        blank = " " * len(head)
         for index in range(count):
             left = lines[index]
             broker = index - (count - brokers)
@@ -309,9 +332,9 @@ class TerminalLadder:
                 end = self.shape.width - (brokers - 1 - broker) * self.shape.broker
                 space = end - len(head) - cells(left) - cells(name)
                 left += " " * max(1, space) + name
-            start = head if index == count - 1 else pieces.blank
+            start = head if index == count - 1 else blank
             out += f"{theme.paint(theme.heading, start + left)}\n"
-        return out
+        return out.encode()
 
     def _name_lines(self) -> list[str]:
         """The clients' names, each above its column: side by side while they are short, else in lines of their own, or
