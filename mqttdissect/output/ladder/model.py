@@ -196,6 +196,8 @@ class Ladder:
                 shown = self._shown(packet.topic)
         elif kind >= codes.PUBACK and kind <= codes.PUBCOMP and len(packet.data) == 4:  # an identifier and no more
             about = f"id {packet.identifier}"
+        elif kind == codes.PINGREQ or kind == codes.PINGRESP:
+            about = ""
         else:
             about = self._gist.about(packet)
         if kind == UNDECODED:

@@ -34,9 +34,20 @@ TAGS: Final[list[bytes]] = [b"", *[f" ⟨{tag}⟩".encode() for tag in range(1, 
 TAG_COLUMNS: Final[list[int]] = [0, *[3 + len(str(tag)) for tag in range(1, LAST_TAG + 1)]]
 LEAST_TOPIC: Final = 20  # columns of a topic that is shortened
 MOST_CUTS: Final = 2048  # topics that are remembered as they are cut
-INDENT: Final = "   "  # of what goes on in the next line
+INDENT: Final = b"   "  # of what goes on in the next line
 TWO: Final = b"  "
 NOTHING: Final[list[str]] = []
+
+
+@final
+class Cut:
+    """A topic that was too long, as it is written, and the columns that it takes."""
+
+    __slots__ = ("text", "width")
+
+    def __init__(self, text: str) -> None:
+        self.text = text.encode()
+        self.width: i64 = cells(text)
 
 
 @final
@@ -53,7 +64,7 @@ class TerminalLadder:
         self._out: list[bytes] = []
         self._since_heading: i64 = HEADING_EVERY
         self._headed = b""  # the heading, as long as it stays the same
-        self._cuts: dict[str, str] = {}  # topics that are too long for a line of `_cut_to` columns
+        self._cuts: dict[str, Cut] = {}  # topics that are too long for a line of `_cut_to` columns
         self._cut_to: i64 = 0
         self._last_ns: i64 = -1
         self._last_frame: i64 = -1
@@ -63,9 +74,9 @@ class TerminalLadder:
         self._name_style = theme.value.encode()
         self._end = theme.end.encode()
         self._level_styles = [theme.hidden, theme.bits, theme.bits, theme.bits, theme.error]
-        self._tag_styles = [theme.palette[TAG_COLOURS[tag % len(TAG_COLOURS)]] for tag in range(LAST_TAG + 1)]
-        self._tag_styles[0] = theme.address
-        self._tag_starts = [style.encode() for style in self._tag_styles]
+        styles = [theme.palette[TAG_COLOURS[tag % len(TAG_COLOURS)]] for tag in range(LAST_TAG + 1)]
+        styles[0] = theme.address
+        self._tag_styles = [style.encode() for style in styles]
 
     def text(self, steps: list[Step]) -> bytes:
         """The lines of the next steps."""
@@ -141,7 +152,7 @@ class TerminalLadder:
         way: i64 = 1 if step.out else 0
         start: i64 = step.lane * 2 + way
         if theme.colour:
-            colour = self._tag_starts[step.tag]
+            colour = self._tag_styles[step.tag]
             out.append(pieces.rails[step.lane])
             out.append(colour)
             out.append(pieces.strokes[start])
@@ -162,28 +173,38 @@ class TerminalLadder:
                 out.append(topic.encode())
         out.append(pieces.tails[step.broker * 2 + way][max(0, left + 1)])
         if below:
-            width = step.width
-            if width >= room:
-                topic = self._cut(topic, room - 1)
-                width = room - 1 if topic.isascii() else cells(topic)
-            self._further(topic, width, step.tag)
+            if step.width < room:
+                self._further(topic.encode(), step.width, step.tag)
+            else:
+                cut = self._cut(topic, room - 1)
+                self._further(cut.text, cut.width, step.tag)
         for index in range(1, len(further)):
-            self._further(further[index], cells(further[index]), step.tag)
+            self._further(further[index].encode(), cells(further[index]), step.tag)
 
-    def _further(self, text: str, width: i64, tag: i64) -> None:
+    def _further(self, text: bytes, width: i64, tag: i64) -> None:
         """What goes on below its arrow, in so many columns."""
+        pieces = self._pieces
+        out = self._out
+        out.append(pieces.blank)
+        out.append(pieces.rails[len(self._names)])
+        out.append(INDENT)
         if self.theme.colour:
-            text = self.theme.paint(self._tag_styles[tag], text)
-        self._beside(f"{INDENT}{text}".encode(), 3 + width)
+            out.append(self._tag_styles[tag])
+            out.append(text)
+            out.append(self._end)
+        else:
+            out.append(text)
+        out.append(pieces.pads[max(0, pieces.room - 3 - width)])
+        self._since_heading += 1
 
-    def _cut(self, topic: str, room: i64) -> str:
+    def _cut(self, topic: str, room: i64) -> "Cut":
         """A topic that is too long for a line; most come again and again."""
         if room != self._cut_to or len(self._cuts) >= MOST_CUTS:
             self._cuts = {}
             self._cut_to = room
         known = self._cuts.get(topic)
         if known is None:
-            known = self._cuts[topic] = abbreviated(topic, room)
+            known = self._cuts[topic] = Cut(abbreviated(topic, room))
         return known
 
     def _split(self, more: str, width: i64, used: i64) -> list[str]:
