@@ -28,6 +28,7 @@ from mqttdissect.output.ladder.step import (
     JOIN,
     LEAVE,
     MISSING,
+    NO_TOPIC,
     NOBODY,
     NOTE,
     REMARK,
@@ -35,6 +36,7 @@ from mqttdissect.output.ladder.step import (
     RESENT,
     WARNING,
     Step,
+    Topic,
 )
 from mqttdissect.output.text import brief, cells, visible
 from mqttdissect.output.theme import no_colour
@@ -49,20 +51,6 @@ LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 OTHERS: Final = "others"
 LONGEST: Final = 1000  # characters of one text: far more than a terminal shows, for tooltips
 SIDES: Final = ("the client", "the broker")
-
-
-@final
-class Shown:
-    """A topic name, harmless and not too long, and the columns that it takes."""
-
-    __slots__ = ("text", "width")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.width: i64 = cells(text)
-
-
-NO_TOPIC: Final = Shown("")
 MOST_TOPICS: Final = 2048  # that are remembered as they are drawn
 
 
@@ -113,7 +101,7 @@ class Ladder:
         self._found: i64 = 0
         self._frame: i64 = 0  # of the last packet drawn
         self._steps: list[Step] = []
-        self._topics: dict[str, Shown] = {}
+        self._topics: dict[str, Topic] = {}
 
     def begin(self, findings: list[Finding]) -> list[Step]:
         """A batch begins. findings: made since the batch before."""
@@ -189,27 +177,35 @@ class Ladder:
     def _arrow(self, party: Party, packet: Packet, out: bool, tag: i64) -> None:
         kind = packet.type
         name = TYPES[kind] if kind != 15 else packet.name
-        shown = NO_TOPIC
+        width: i64 = len(name)
+        topic = NO_TOPIC
+        about_width: i64 = -1
         if kind == codes.PUBLISH:
             about = delivery(packet)
+            about_width = len(about)
             if packet.topic:
-                shown = self._shown(packet.topic)
+                topic = self._shown(packet.topic)
         elif kind >= codes.PUBACK and kind <= codes.PUBCOMP and len(packet.data) == 4:  # an identifier and no more
             about = f"id {packet.identifier}"
+            about_width = len(about)
         elif kind == codes.PINGREQ or kind == codes.PINGRESP:
             about = ""
+            about_width = 0
         else:
             about = self._gist.about(packet)
         if kind == UNDECODED:
             about = f"{size_of(len(packet.data))}: {about}"
         if party.lane == self._columns.others:
             name = f"{party.short}: {name}"
+            width += party.short_width + 2
         if party.broker == self._most_brokers - 1:
-            about = f"{about}  {shown.text}  ({party.broker_address})".lstrip()
-            shown = NO_TOPIC
+            about = f"{about}  {topic.text}  ({party.broker_address})".lstrip()
+            topic = NO_TOPIC
+            about_width = -1
         step = Step(ARROW, party.lane, party.broker, name, about)
-        step.topic = shown.text
-        step.width = shown.width
+        step.topic = topic
+        step.text_width = width
+        step.more_width = about_width if about_width >= 0 else cells(about)
         step.out = out
         step.frame = packet.frame
         step.time_ns = packet.time_ns
@@ -218,11 +214,11 @@ class Ladder:
         self._frame = packet.frame
         self.drawn += 1
 
-    def _shown(self, topic: str) -> "Shown":
+    def _shown(self, topic: str) -> Topic:
         """A topic name as it is drawn; most come again and again."""
         known = self._topics.get(topic)
         if known is None:
-            known = Shown(abbreviated(visible(topic), LONGEST))
+            known = Topic(abbreviated(visible(topic), LONGEST))
             if len(topic) <= LONGEST:
                 if len(self._topics) >= MOST_TOPICS:
                     self._topics = {}

@@ -11,6 +11,7 @@ from mqttdissect.net.stream import CAPTURE_ENDED, OPEN, Stream
 from mqttdissect.output.gist import words
 from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.step import NOBODY
+from mqttdissect.output.text import cells
 from mqttdissect.transport.detect import LIKELY_PORTS
 
 STANDING: Final = (OPEN, CAPTURE_ENDED)  # nothing is known of an end
@@ -26,7 +27,7 @@ class Party:
     broker: column of the other end. lane: its own column, `NOBODY` before its first packet that is shown. joined: has
     its column begun? left: was its end shown? resent: TCP segments sent again so far, by direction. chosen: do the
     user's choices of clients and streams include it? label: what to call it: its client identifier, once that is known
-    (`name`), or its address; both harmless. short: the same in few columns.
+    (`name`), or its address; both harmless. short: the same in few columns (`short_width`).
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Party:
         "number",
         "resent",
         "short",
+        "short_width",
         "side",
         "sure",
     )  # fmt: skip
@@ -55,6 +57,7 @@ class Party:
         self.name = ""
         self.label = self.address
         self.short = abbreviated(self.address, SHORT)
+        self.short_width: i64 = cells(self.short)
         self.broker: i64 = NOBODY
         self.lane: i64 = NOBODY
         self.joined = False
@@ -67,6 +70,7 @@ class Party:
         self.name = name[:LONGEST_NAME]
         self.label = words(name)
         self.short = abbreviated(self.label, SHORT)
+        self.short_width = cells(self.short)
 
 
 def client_side(packet: Packet, stream: Stream) -> i64:

@@ -296,10 +296,10 @@ def number(value: float) -> str:
 
 def shortened(step: Step, whole: str, width: int) -> str:
     """An arrow's text in so many columns: its topic has both ends, where there is room for them."""
-    room = width - (cells(whole) - cells(step.topic))
-    if not step.topic or room < LEAST_TOPIC:
+    room = width - (cells(whole) - step.topic.width)
+    if not step.topic.width or room < LEAST_TOPIC:
         return cut(whole, width)
-    return whole[: len(whole) - len(step.topic)] + abbreviated(step.topic, room)
+    return whole[: len(whole) - len(step.topic.text)] + abbreviated(step.topic.text, room)
 
 
 def cut(text: str, width: int) -> str:

@@ -20,7 +20,7 @@ from mqttdissect.output.ladder.deliveries import LAST_TAG
 from mqttdissect.output.ladder.fold import abbreviated, fold
 from mqttdissect.output.ladder.pieces import OPEN_LINE, PAUSE_LINE, Pieces, Shape
 from mqttdissect.output.ladder.scale import SHORTEST, rows, spoken
-from mqttdissect.output.ladder.step import ARROW, BROKER, JOIN, LEAVE, NOBODY, NOTE, RENAME, SYMBOLS, Step
+from mqttdissect.output.ladder.step import ARROW, BROKER, JOIN, LEAVE, NO_TOPIC, NOBODY, NOTE, RENAME, SYMBOLS, Step
 from mqttdissect.output.pieces import Column
 from mqttdissect.output.text import cells
 from mqttdissect.output.theme import Theme
@@ -31,23 +31,11 @@ LONGEST_ADDRESS: Final = 46  # columns of a broker's name in a heading
 LONGEST_NAME: Final = 24  # columns of a name in a heading
 TAG_COLOURS: Final = (1, 2, 3, 4, 7, 8)  # of the palette: without red, for what is wrong, and cyan, for the others
 TAGS: Final[list[bytes]] = [b"", *[f" ⟨{tag}⟩".encode() for tag in range(1, LAST_TAG + 1)]]
-TAG_COLUMNS: Final[list[int]] = [0, *[3 + len(str(tag)) for tag in range(1, LAST_TAG + 1)]]
+TAG_WIDTHS: Final[list[int]] = [0, *[3 + len(str(tag)) for tag in range(1, LAST_TAG + 1)]]
 LEAST_TOPIC: Final = 20  # columns of a topic that is shortened
-MOST_CUTS: Final = 2048  # topics that are remembered as they are cut
 INDENT: Final = b"   "  # of what goes on in the next line
 TWO: Final = b"  "
 NOTHING: Final[list[str]] = []
-
-
-@final
-class Cut:
-    """A topic that was too long, as it is written, and the columns that it takes."""
-
-    __slots__ = ("text", "width")
-
-    def __init__(self, text: str) -> None:
-        self.text = text.encode()
-        self.width: i64 = cells(text)
 
 
 @final
@@ -64,8 +52,6 @@ class TerminalLadder:
         self._out: list[bytes] = []
         self._since_heading: i64 = HEADING_EVERY
         self._headed = b""  # the heading, as long as it stays the same
-        self._cuts: dict[str, Cut] = {}  # topics that are too long for a line of `_cut_to` columns
-        self._cut_to: i64 = 0
         self._last_ns: i64 = -1
         self._last_frame: i64 = -1
         self._numbers = Column(self._pieces.number, f"{theme.end}  {theme.time}".encode())
@@ -108,50 +94,78 @@ class TerminalLadder:
 
     def _arrow(self, step: Step) -> None:
         self._time_passes(step.time_ns)
-        pieces = self._pieces
-        out = self._out
-        theme = self.theme
-        numbers = self._numbers
-        if theme.colour:
-            out.append(self._frame_style)
-        numbers.width = pieces.number
-        numbers.write(step.frame, out)
-        time = self.clock.write(step.time_ns, pieces.time, out)
-        if pieces.stamp(numbers.width, time):
-            self._headed = b""
-        pieces.refresh()
-        self._last_frame = step.frame
+        self._number_and_time(step)
         self._since_heading += 1
         name = step.text
         more = step.more
         topic = step.topic
-        tag_columns: i64 = TAG_COLUMNS[step.tag]
-        named = cells(name) + tag_columns  # columns
-        room = pieces.room - 4
-        if named > room:  # not even its name fits
-            name = abbreviated(name, room - tag_columns)
-            named = cells(name) + tag_columns
-        width = cells(more)
-        left = room - named
+        tag_width: i64 = TAG_WIDTHS[step.tag]
+        room = self._pieces.room - 4
+        left = room - step.text_width - tag_width
+        if left < 0:  # not even its name fits
+            name = abbreviated(name, room - tag_width)
+            left = room - cells(name) - tag_width
+        width = step.more_width
+        below = topic.width != 0  # does the topic stand in the next line?
+        before = b""  # what stands there before it
         further = NOTHING
-        fits = False  # does the topic stand behind the rest?
-        below = False  # or in the next line?
-        if more and left >= width + 2:
+        if more and width + 2 <= left:
             left -= width + 2
-            fits = topic != "" and left >= step.width + 2
-            if fits:
-                left -= step.width + 2
-            below = topic != "" and not fits
+            if below and topic.width + 2 <= left:
+                left -= topic.width + 2
+                below = False
+        elif below and width + LEAST_TOPIC < room:
+            before = f"{more}  ".encode()
+            more = ""
         elif more:
-            if topic:
-                more = f"{more}  {topic}"
-                width += step.width + 2
-            further = self._split(more, width, named)
+            if below:
+                more = step.about
+                width += topic.width + 2
+                below = False
+            further = self._split(more, width, room - left)
             more = further[0]
-            left = room - named - cells(more) - (2 if more else 0)
+            topic = NO_TOPIC
+            left -= cells(more) + 2 if more else 0
+        out = self._out
+        self._head(step, name)
+        if more:
+            out.append(TWO)
+            out.append(more.encode())
+            if topic.width and not below:
+                out.append(TWO)
+                out.append(topic.raw)
         way: i64 = 1 if step.out else 0
-        start: i64 = step.lane * 2 + way
-        if theme.colour:
+        out.append(self._pieces.tails[step.broker * 2 + way][max(0, left + 1)])
+        if below:
+            width = width + 2 if before else 0
+            if width + topic.width < room:
+                self._further(before, topic.raw, width + topic.width, step.tag)
+            else:
+                topic.shorten(room - 1 - width)
+                self._further(before, topic.cut, width + topic.cut_width, step.tag)
+        for index in range(1, len(further)):
+            self._further(b"", further[index].encode(), cells(further[index]), step.tag)
+
+    def _number_and_time(self, step: Step) -> None:
+        """The start of an arrow's line; what is wider than before moves all that follows."""
+        pieces = self._pieces
+        out = self._out
+        if self.theme.colour:
+            out.append(self._frame_style)
+        self._numbers.width = pieces.number
+        self._numbers.write(step.frame, out)
+        time = self.clock.write(step.time_ns, pieces.time, out)
+        if pieces.stamp(self._numbers.width, time):
+            self._headed = b""
+        pieces.refresh()
+        self._last_frame = step.frame
+
+    def _head(self, step: Step, name: str) -> None:
+        """The start of an arrow, its name and its tag."""
+        pieces = self._pieces
+        out = self._out
+        start: i64 = step.lane * 2 + (1 if step.out else 0)
+        if self.theme.colour:
             colour = self._tag_styles[step.tag]
             out.append(pieces.rails[step.lane])
             out.append(colour)
@@ -163,25 +177,10 @@ class TerminalLadder:
         else:
             out.append(pieces.whole_strokes[start])
             out.append(name.encode())
-        if tag_columns:
+        if step.tag:
             out.append(TAGS[step.tag])
-        if more:
-            out.append(TWO)
-            out.append(more.encode())
-            if fits:
-                out.append(TWO)
-                out.append(topic.encode())
-        out.append(pieces.tails[step.broker * 2 + way][max(0, left + 1)])
-        if below:
-            if step.width < room:
-                self._further(topic.encode(), step.width, step.tag)
-            else:
-                cut = self._cut(topic, room - 1)
-                self._further(cut.text, cut.width, step.tag)
-        for index in range(1, len(further)):
-            self._further(further[index].encode(), cells(further[index]), step.tag)
 
-    def _further(self, text: bytes, width: i64, tag: i64) -> None:
+    def _further(self, before: bytes, text: bytes, width: i64, tag: i64) -> None:
         """What goes on below its arrow, in so many columns."""
         pieces = self._pieces
         out = self._out
@@ -190,22 +189,13 @@ class TerminalLadder:
         out.append(INDENT)
         if self.theme.colour:
             out.append(self._tag_styles[tag])
-            out.append(text)
+        if before:
+            out.append(before)
+        out.append(text)
+        if self.theme.colour:
             out.append(self._end)
-        else:
-            out.append(text)
         out.append(pieces.pads[max(0, pieces.room - 3 - width)])
         self._since_heading += 1
-
-    def _cut(self, topic: str, room: i64) -> "Cut":
-        """A topic that is too long for a line; most come again and again."""
-        if room != self._cut_to or len(self._cuts) >= MOST_CUTS:
-            self._cuts = {}
-            self._cut_to = room
-        known = self._cuts.get(topic)
-        if known is None:
-            known = self._cuts[topic] = Cut(abbreviated(topic, room))
-        return known
 
     def _split(self, more: str, width: i64, used: i64) -> list[str]:
         """What follows the name of an arrow that is too long for its line: in this line, and in those below. width: of
