@@ -34,7 +34,7 @@ class Stream:
     of the last RST; -1 for none.
     transport, carrier, application, analysed, shown, shown_by: for the stages that follow; not touched here. carrier:
     what its MQTT rides in, in words; empty for nothing. analysed is where the analysis has what it knows, -1 for
-    nowhere. shown is what a writer has made of the addresses, shown_by says which one.
+    nowhere. shown is what a writer has made of the stream, shown_by says which one.
     """
 
     __slots__ = (
@@ -78,7 +78,7 @@ class Stream:
         self.flow = flow
         self.number = number
         self.carrier = ""
-        self.shown: list[bytes] | None = None
+        self.shown: object | None = None
         self.shown_by: i64 = 0
         self.opened_frame = opened_frame
         self.opened_ns = opened_ns

@@ -18,9 +18,7 @@ from mqttdissect.output.text import shortened, visible
 
 PLAIN: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE | re.ASCII)
 LONGEST: Final = 64  # characters
-
-
-KEEPERS: Final = count(1)
+KEEPERS: Final = count(1)  # as `Stream.shown_by`
 
 
 @final
@@ -46,7 +44,8 @@ class Hosts:
         if len(self._names) != self._named:
             self._named = len(self._names)
             self.forget()
-        return stream.shown if stream.shown_by == self._keeper else None
+        known = stream.shown
+        return known if isinstance(known, list) and stream.shown_by == self._keeper else None
 
     def keep(self, stream: Stream, pieces: list[bytes]) -> None:
         """Keep what was worked out."""

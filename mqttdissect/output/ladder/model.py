@@ -14,9 +14,10 @@ from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT, VERSIONS
 from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
-from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER
+from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER, PUBACK_REASON
 from mqttdissect.net.stream import ENDINGS, FINISHED, OPEN, RESET, Stream
 from mqttdissect.output.gist import Gist, delivery, gap, version_source
+from mqttdissect.output.hosts import KEEPERS
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
 from mqttdissect.output.ladder.fold import abbreviated
 from mqttdissect.output.ladder.parties import LONGEST_NAME, MOST_PARTIES, Columns, Party, ended
@@ -40,7 +41,7 @@ from mqttdissect.output.ladder.step import (
 )
 from mqttdissect.output.text import brief, cells, visible
 from mqttdissect.output.theme import no_colour
-from mqttdissect.output.values import size_of
+from mqttdissect.output.values import number, size_of
 
 ASSIGNED_CLIENT_IDENTIFIER: Final = BY_IDENTIFIER[0x12].value
 TYPES: Final = [codes.PACKET_TYPES[number] for number in range(16)] + ["UNDECODED"]  # [-1]
@@ -50,6 +51,7 @@ DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings 
 LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 OTHERS: Final = "others"
 LONGEST: Final = 1000  # characters of one text: far more than a terminal shows, for tooltips
+SUCCESS: Final = number(PUBACK_REASON, 0)
 SIDES: Final = ("the client", "the broker")
 MOST_TOPICS: Final = 2048  # that are remembered as they are drawn
 
@@ -93,7 +95,8 @@ class Ladder:
         self._malformed = malformed
         self._brokers: dict[str, int] = {}
         self._others_joined = False
-        self._parties: dict[int, Party] = {}
+        self._parties: dict[int, Party] = {}  # by number of the stream, which has its own as well
+        self._keeper: i64 = next(KEEPERS)
         self._deliveries = Deliveries(selection.topics)
         self._gist = Gist(no_colour(), False, longest=LONGEST)
         self._closings: list[Closing] = []  # by frame
@@ -149,7 +152,12 @@ class Ladder:
         frame = packet.frame
         if self._closings or self._found < len(self._findings):
             self._up_to(frame)
-        party = self._parties.get(int(stream.number))
+        party: Party | None
+        kept = stream.shown
+        if isinstance(kept, Party) and stream.shown_by == self._keeper:
+            party = kept
+        else:
+            party = self._parties.get(int(stream.number))
         if party is None or (not party.sure and packet.sender != 0):
             party = self._meet(stream, packet)
         kind = packet.type
@@ -185,8 +193,8 @@ class Ladder:
             about_width = len(about)
             if packet.topic:
                 topic = self._shown(packet.topic)
-        elif kind >= codes.PUBACK and kind <= codes.PUBCOMP and len(packet.data) == 4:  # an identifier and no more
-            about = f"id {packet.identifier}"
+        elif kind >= codes.PUBACK and kind <= codes.PUBCOMP and is_success(packet):
+            about = f"id {packet.identifier}" if len(packet.data) == 4 else f"id {packet.identifier}  {SUCCESS}"
             about_width = len(about)
         elif kind == codes.PINGREQ or kind == codes.PINGRESP:
             about = ""
@@ -239,6 +247,7 @@ class Ladder:
         if len(self._parties) >= MOST_PARTIES:
             drawn = [self._parties.get(int(column.owner)) for column in self._columns.all]
             self._parties = {int(one.number): one for one in drawn if one is not None}
+            self._keeper = next(KEEPERS)
         party = Party(stream, packet)
         known = self._parties.get(int(stream.number))
         if known is not None:
@@ -246,6 +255,8 @@ class Ladder:
         else:
             party.chosen = self._selection.chooses(party, "")
         self._parties[int(stream.number)] = party
+        stream.shown = party
+        stream.shown_by = self._keeper
         return party
 
     def _turned(self, known: Party, party: Party) -> None:
@@ -417,6 +428,12 @@ class Ladder:
             step.frame = frame
             step.time_ns = finding.time_ns
         self._steps.append(step)
+
+
+def is_success(packet: Packet) -> bool:
+    """Does an acknowledgement have its identifier and no more, or the reason code of success behind it?"""
+    size: i64 = len(packet.data)
+    return size == 4 or (size == 5 and packet.version >= 5 and packet.data[4] == 0)
 
 
 def frame_of(finding: Finding) -> int:
