@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conversations import suback, subscribe
-from support import PINGREQ, PINGRESP, Stream, pcap
+from conversations import connack, suback, subscribe
+from support import PINGREQ, PINGRESP, Stream, connect, pcap
 
 from mqttdissect import open_capture
 from mqttdissect.analysis.analysis import Analysis
+from mqttdissect.analysis.finding import Finding
 from mqttdissect.analysis.rule import WARNING
 from mqttdissect.capture.frame import Frame
 from mqttdissect.capture.reader import CaptureReader
@@ -23,14 +24,19 @@ from mqttdissect.pipeline import Dissector
 Frames = list[Frame]
 
 
-def rules_broken(frames: Frames) -> set[str]:
-    """The rules whose findings are warnings or errors."""
+def findings(frames: Frames) -> list[Finding]:
+    """All of them, notes too."""
     dissector = Dissector()
     analysis = dissector.analysis = Analysis()
     for at in range(0, len(frames), 64):
         dissector.feed_frames(frames[at : at + 64])
     dissector.flush()
-    return {one.rule.id for one in analysis.take() if one.severity >= WARNING}
+    return analysis.take()
+
+
+def rules_broken(frames: Frames) -> set[str]:
+    """The rules whose findings are warnings or errors."""
+    return {one.rule.id for one in findings(frames) if one.severity >= WARNING}
 
 
 def at_random(share: float, seed: int) -> Callable[[Frames], Frames]:
@@ -135,6 +141,14 @@ def test_one_side_alone_breaks_no_rule_of_both(capture: Path) -> None:
         to_broker = [frame for frame in frames if port in frame.data[34:60] and frame.data[36:38] == port]
         alone = rules_broken(to_broker)
         assert not alone & {"suback-missing", "publish-unacknowledged", "pingreq-unanswered", "connack-missing"}
+
+
+@pytest.mark.parametrize(("lost", "known"), [(0, True), (2, False)])
+def test_a_disconnect_may_be_what_the_capture_lacks(lost: int, known: bool) -> None:
+    """Is it said that there was none?"""
+    one = Stream().handshake().client(connect()).server(connack()).client(PINGREQ).server(PINGRESP).lose(0, lost).fin()
+    found = {one.rule.id for one in findings(CaptureReader().feed(pcap(one.frames)))}
+    assert ("closed-without-disconnect" in found) == known
 
 
 def test_codes_of_a_suback_are_not_counted_if_the_version_is_a_guess() -> None:

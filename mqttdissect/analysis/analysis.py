@@ -247,6 +247,7 @@ class Analysis:
         for one in (CLIENT_SIDE, BROKER_SIDE):
             if side < 0 or one == side:
                 link.of(one).gap_bytes += chunk.gap
+                link.of(one).gap_frame = chunk.arrival
         unit = "byte" if chunk.gap == 1 else "bytes"
         what = f"The capture lacks {chunk.gap} {unit} of the stream"
         related = [(int(chunk.before), "the frame before")] if chunk.before else []

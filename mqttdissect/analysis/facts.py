@@ -436,13 +436,13 @@ class Side:
     nothing. reused: identifiers that it used again before their request was over, or that were answered wrongly: what
     an answer with one of them is for cannot be told. unclear_ns: when it last sent a packet of which it cannot be told
     what it asks or answers. last_ns, last_frame: of its last packet, 0 for none. gap_bytes: of its bytes that the
-    capture lacks, as far as that was said.
+    capture lacks, as far as that was said; gap_frame: behind the last of them.
     """
 
     __slots__ = (
-        "bytes", "confirmed", "flights", "freed_ns", "gap_bytes", "largest", "last_frame", "last_ns", "last_puback",
-        "last_pubrec", "last_pubrel", "limits", "messages", "orders", "packets", "pending", "reused", "surplus",
-        "unclear_ns", "unsent",
+        "bytes", "confirmed", "flights", "freed_ns", "gap_bytes", "gap_frame", "largest", "last_frame", "last_ns",
+        "last_puback", "last_pubrec", "last_pubrel", "limits", "messages", "orders", "packets", "pending", "reused",
+        "surplus", "unclear_ns", "unsent",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -459,6 +459,7 @@ class Side:
         self.orders: i64 = 0
         self.limits = NO_LIMITS
         self.gap_bytes: i64 = 0
+        self.gap_frame: i64 = 0
         self.reused = NO_NUMBERS
         self.last_puback: i64 = 0
         self.last_pubrec: i64 = 0

@@ -480,7 +480,10 @@ class Opening:
         if link.losses.last_ns < link.first_ns:
             self.left_open(link, by, captured)
         if link.state == CONNECTED:
-            if by == CLIENT_SIDE and stream.closed_how != RESET and link.disconnect_side == UNKNOWN and captured:
+            client = link.of(CLIENT_SIDE)
+            missed = client.gap_frame > client.last_frame or link.behind(CLIENT_SIDE)  # perhaps the DISCONNECT
+            silent = link.disconnect_side == UNKNOWN and not missed
+            if by == CLIENT_SIDE and stream.closed_how != RESET and silent and captured:
                 report.of(
                     rules.CLOSED_WITHOUT_DISCONNECT,
                     link,
