@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import struct
 import subprocess
@@ -462,6 +463,30 @@ def test_text_from_the_wire_is_shown_not_obeyed(evil: str, width: int) -> None:
     lines = draw(scene.pcap(), width)
     assert all(line.isprintable() and cells(line) <= width and len(line) < 3 * width for line in lines)
     assert len(lines) < 20
+
+
+@pytest.mark.parametrize("width", [60, 77, 100, 133, 180])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_line_ends_at_the_edge(seed: int, width: int) -> None:
+    """Whatever texts, pauses, steps of the clock, and numbers of clients and brokers."""
+    chance = random.Random(seed)
+    topics = ["日本語/トピック", "a/b", "emoji/😀/👨‍👩‍👧", "x" * 300, "e\u0301/é", "a, b  c", "\x1b[31mred", "l/" * 40]
+    names = ["c", "クライアント一号", "😀", "x" * 200, "é" * 30, "a\u202eb"]
+    scene = Scene()
+    streams = [scene.open(chance.choice(names) + str(n), chance.randrange(2, 6)) for n in range(3 + seed * 6)]
+    for count in range(1, 100):
+        stream = chance.choice(streams)
+        scene.at(max(0, scene.now / MS + chance.choice((0, 0, 0, 40, 150, 20_000, 8_000_000, -130))))
+        qos = chance.randrange(3)
+        send, answer = (stream.client, stream.server) if count % 3 else (stream.server, stream.client)
+        send(publish(chance.choice(topics), b"%d" % (count % 5), qos, count))
+        if qos == 1:
+            answer(packet(0x40, struct.pack(">H", count)))
+        if count % 20 == 0:
+            stream.lose(0, count)
+        scene.keep(stream)
+    for line in draw(scene.pcap(), width):
+        assert cells(line) == width or (cells(line) < width and line[-1] not in "│┤┊"), line
 
 
 def test_what_is_narrow_is_so_for_rich_too() -> None:

@@ -309,6 +309,8 @@ class TerminalLadder:
         left = pieces.lifelines(PAUSE_LINE)
         right = pieces.edge_of(PAUSE_LINE)
         words = f" {PAUSE_LINE} {spoken(pause_ns)}"
+        if len(words) > pieces.room:
+            words = abbreviated(f" {PAUSE_LINE} -{spoken(-pause_ns)}" if pause_ns < 0 else words, pieces.room)
         for index in range(count):
             text = words if index == count // 2 else ""
             line = f"{left}{text}{' ' * (pieces.room - len(text))}{right}"
