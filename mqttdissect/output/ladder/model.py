@@ -432,6 +432,8 @@ class Ladder:
 
 def is_success(packet: Packet) -> bool:
     """Does an acknowledgement have its identifier and no more, or the reason code of success behind it?"""
+    if packet.hole_offset >= 0:
+        return False
     size: i64 = len(packet.data)
     return size == 4 or (size == 5 and packet.version >= 5 and packet.data[4] == 0)
 
