@@ -81,10 +81,12 @@ class Scene:
         return b"".join(out)
 
 
-def draw(capture: bytes, width: int = 80, selection: Selection | None = None, piece: int = 1 << 20) -> list[str]:
+def draw(
+    capture: bytes, width: int = 80, selection: Selection | None = None, piece: int = 1 << 20, times: str = "r"
+) -> list[str]:
     """The lines for a capture, read in pieces of so many bytes."""
     dissector = Dissector()
-    clock = Clock()
+    clock = Clock(times)
     shape = Shape(width)
     view = TerminalLadder(no_colour(), clock, shape)
     ladder = Ladder(selection or Selection(), Columns(shape.lanes, True), shape.brokers, True)
@@ -465,9 +467,10 @@ def test_text_from_the_wire_is_shown_not_obeyed(evil: str, width: int) -> None:
     assert len(lines) < 20
 
 
+@pytest.mark.parametrize("times", ["r", "ud"])
 @pytest.mark.parametrize("width", [60, 77, 100, 133, 180])
 @pytest.mark.parametrize("seed", range(3))
-def test_every_line_ends_at_the_edge(seed: int, width: int) -> None:
+def test_every_line_ends_at_the_edge(seed: int, width: int, times: str) -> None:
     """Whatever texts, pauses, steps of the clock, and numbers of clients and brokers."""
     chance = random.Random(seed)
     topics = ["日本語/トピック", "a/b", "emoji/😀/👨‍👩‍👧", "x" * 300, "e\u0301/é", "a, b  c", "\x1b[31mred", "l/" * 40]
@@ -485,7 +488,7 @@ def test_every_line_ends_at_the_edge(seed: int, width: int) -> None:
         if count % 20 == 0:
             stream.lose(0, count)
         scene.keep(stream)
-    for line in draw(scene.pcap(), width):
+    for line in draw(scene.pcap(), width, times=times):
         assert cells(line) == width or (cells(line) < width and line[-1] not in "│┤┊"), line
 
 

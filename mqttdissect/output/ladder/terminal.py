@@ -343,8 +343,10 @@ class TerminalLadder:
             if broker >= 0:  # the first one's name is uppermost
                 name = abbreviated(self._brokers[broker], LONGEST_ADDRESS)
                 end = self.shape.width - (brokers - 1 - broker) * self.shape.broker
-                space = end - len(head) - cells(left) - cells(name)
-                left += " " * max(1, space) + name
+                space = end - len(head) - cells(left)
+                if cells(name) >= space:
+                    name = abbreviated(name, max(1, space - 1))
+                left += " " * (space - cells(name)) + name
             start = head if index == count - 1 else blank
             out += f"{theme.paint(theme.heading, start + left)}\n"
         return out.encode()
