@@ -51,6 +51,7 @@ from support import Stream, pcap, text
 
 from mqttdissect.comparison.compare import compare
 from mqttdissect.comparison.difference import Difference, Options, Result
+from mqttdissect.comparison.facts import short
 
 READER_CONNECT = connect("reader", keep_alive=30)
 FIVE_CONNECT = connect("five", level=5, properties=b"\x21\x00\x14")
@@ -595,3 +596,7 @@ def test_ten_thousand_clients(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 20
     assert [(one.kind, one.what) for one in result.differences] == [("only in GOOD", "PUBACK")]
     assert result.matched == 10_000
+
+
+def test_a_long_text_has_the_same_name_in_every_run() -> None:
+    assert [short("x" * 300), short(b"x" * 300)] == [f"{'x' * 256}… 300 6eb05c555288", f"{'x' * 256}… 6eb05c555288"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mqttdissect.analysis.histogram import HIGHEST, Histogram, from_json, index_of, lowest_of
+from mqttdissect.output.charts import size_edges, time_edges
 
 PERCENTS = (0.0, 1.0, 25.0, 50.0, 90.0, 99.0, 99.9, 99.999, 100.0)
 numbers = st.one_of(
@@ -92,6 +94,14 @@ def test_intervals_at_powers_of_two_are_exact(values: list[int]) -> None:
 
 def test_what_lies_below_the_first_edge_is_left_out() -> None:
     assert made_of([1, 2, 3, 10]).between([3, 5]) == [1, 1]
+
+
+@pytest.mark.parametrize("edges", [size_edges, time_edges])
+@given(values=st.lists(st.integers(0, 10**13), min_size=1) | st.lists(st.sampled_from([10**7, 2 * 10**7]), min_size=1))
+def test_bars_add_up_to_all_values(edges: Callable[[Histogram], list[int]], values: list[int]) -> None:
+    """Also those in the bucket of the least one, of which the middle may lie below the first edge."""
+    histogram = made_of(values)
+    assert sum(histogram.between(edges(histogram))) == len(values)
 
 
 def test_clocks_that_run_backwards_count_as_no_time_at_all() -> None:

@@ -350,6 +350,16 @@ NOT_BY_TSHARK = {
 MORE_THAN_TSHARK = {"mosquitto-malformed-packets.pcapng": "behind a Remaining Length without end tshark waits for ever"}
 
 
+@pytest.mark.parametrize(("pause", "count"), [(0.5, 1), (-0.5, 0)])
+def test_an_answer_before_its_request_has_no_response_time(pause: float, count: int) -> None:
+    """The clock is set back between them."""
+    stream = Stream().handshake().client(connect()).server(CONNACK).client(PINGREQ).server(PINGRESP)
+    capture = pcap(stream.frames, pauses={len(stream.frames) - 1: pause})
+    found = json.loads(run("stats", "-T", "json", "-", input=capture).stdout)
+    times = {row["handshake"]: row["count"] for row in found["times"]["histograms"]}
+    assert (times["CONNECT → CONNACK"], times.get("PINGREQ → PINGRESP", 0)) == (1, count)
+
+
 def tshark(capture: Path, *arguments: str) -> list[str]:
     """Lines of its output."""
     command = ["tshark", "-n", "-r", str(capture), *DECODE_AS.get(capture.name, []), *arguments]

@@ -39,8 +39,10 @@ WHOSE: Final = ("client's", "broker's")
 
 
 def milliseconds(ns: i64) -> str:
-    """`0.8 ms`, `1.2 s`"""
-    return f"{int(ns) / 1e6:.3g} ms" if ns < 999_500_000 else f"{int(ns) / 1e9:.3g} s"
+    """`0.8 ms`, `1.2 s`, `86,400 s`"""
+    if ns < 999_500_000:
+        return f"{int(ns) / 1e6:.3g} ms"
+    return f"{int(ns) / 1e9:.3g} s" if ns < 999_500_000_000 else f"{int(ns) / 1e9:,.0f} s"
 
 
 def sends_publish(report: Report, link: Link, packet: Packet, side: i64, facts: Publish) -> bool:

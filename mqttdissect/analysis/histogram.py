@@ -121,7 +121,7 @@ class Histogram:
         counts = self._counts
         for index in range(len(counts)):
             if counts[index]:
-                value = int(middle_of(index))
+                value = int(max(self.low, min(self.high, middle_of(index))))
                 while at + 1 < len(edges) and value >= edges[at + 1]:
                     at += 1
                 if at >= 0:

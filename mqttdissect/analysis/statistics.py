@@ -446,6 +446,8 @@ class Statistics:
             self._time(QOS_2_IN_ALL, packet.sender, packet.time_ns - request.began_ns)
 
     def _time(self, kind: i64, sender: i64, took_ns: i64) -> None:
+        if took_ns < 0:  # the clock was set back meanwhile
+            return
         key = (int(kind), int(sender))
         histogram = self.times.get(key)
         if histogram is None:

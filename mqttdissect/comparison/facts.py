@@ -11,6 +11,7 @@ Memory: about 80 bytes a packet, and `MOST_KEY_BYTES` of meanings; beyond these 
 from __future__ import annotations
 
 from array import array
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from mqttdissect.comparison.volatile import forms
@@ -331,10 +332,17 @@ def short(value: object) -> str:
     """Text of any length, or bytes, as at most `LONGEST` characters and a hash."""
     if isinstance(value, bytes):
         if len(value) > LONGEST:
-            return f"{value[:LONGEST].decode('utf-8', 'backslashreplace')}… {hash(value)}"
+            return f"{value[:LONGEST].decode('utf-8', 'backslashreplace')}… {digest(value)}"
         return value.decode("utf-8", "backslashreplace")
     text = str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… {len(text)} {hash(text)}"
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… {len(text)} {digest(text.encode('utf-8', 'backslashreplace'))}"
+
+
+def digest(value: bytes) -> str:
+    """What tells it from others, the same in every run."""
+    return blake2b(value, digest_size=6).hexdigest()
 
 
 def key_of(packet: Packet, sender: int) -> Key:
@@ -401,7 +409,7 @@ def of_field(field: Field, kind: int, parts: list[Part]) -> None:
     elif spec is PASSWORD:
         parts.append(Part(spec.name, spec, hash(value), PLAIN))
     elif spec.kind == UNDECODED:
-        parts.append(Part("undecoded", spec, hash(value), PLAIN))
+        parts.append(Part("undecoded", spec, short(value), PLAIN))
     elif spec.kind in (TEXT, BINARY):
         parts.append(
             Part(spec.name, spec, short(value), PLAIN if spec.kind == BINARY and spec is not WILL_PAYLOAD else WORDS)

@@ -124,7 +124,8 @@ def interval_labels(edges: list[int], form: Callable[[float], str], last: int, w
     """`1 ms – 2 ms`; of whole numbers `4 – 7`; what lies behind the last edge goes up to `last`."""
     ends = [*edges[1:], last]
     if not whole:
-        return [f"{form(low)} – {form(high)}" for low, high in zip(edges, ends, strict=True)]
+        spans = zip(edges, ends, strict=True)
+        return [f"{form(low)} – {form(high)}" if low != high else form(low) for low, high in spans]
     ends = [*(edge - 1 for edge in edges[1:]), max(last, edges[-1])]
     return [f"{low:,}" if low == high else f"{low:,} – {high:,}" for low, high in zip(edges, ends, strict=True)]
 
