@@ -492,6 +492,14 @@ def test_every_line_ends_at_the_edge(seed: int, width: int, times: str) -> None:
         assert cells(line) == width or (cells(line) < width and line[-1] not in "│┤┊"), line
 
 
+def test_a_topic_that_takes_no_column_is_there() -> None:
+    """Marks alone are drawn over what stands before them."""
+    scene = Scene()
+    stream = scene.open("c")
+    scene.keep(stream.client(publish("\u0301\u0301", b"")))
+    assert with_text(draw(scene.pcap()), "QoS 0  \u0301\u0301")
+
+
 def test_what_is_narrow_is_so_for_rich_too() -> None:
     """The quick answer for characters that are no ASCII is the slow one's."""
     for point in range(0xD800):

@@ -373,7 +373,8 @@ def key_of(packet: Packet, sender: int) -> Key:
     for note in packet.notes or []:
         parts.append(Part("malformed", MALFORMED, note.expected, PLAIN))
     if len(parts) > MOST_PARTS:
-        parts = parts[:MOST_PARTS] + [Part("more", MORE, hash(tuple(parts[MOST_PARTS:])), PLAIN)]
+        rest = repr([(part.name, part.value) for part in parts[MOST_PARTS:]])
+        parts = parts[:MOST_PARTS] + [Part("more", MORE, digest(rest.encode("utf-8", "backslashreplace")), PLAIN)]
     return Key(kind, sender, tuple(parts))
 
 

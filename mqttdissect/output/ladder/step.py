@@ -87,7 +87,7 @@ class Step:
     @property
     def about(self) -> str:
         """All that stands behind `text`."""
-        return f"{self.more}  {self.topic.text}" if self.topic.width else self.more
+        return f"{self.more}  {self.topic.text}" if self.topic is not NO_TOPIC else self.more
 
     def __repr__(self) -> str:
         return f"Step({self.kind}, {self.lane}, {self.broker}, {self.text!r}, {self.more!r})"

@@ -18,6 +18,7 @@ from mqttdissect.output.ladder.step import (
     JOIN,
     LEAVE,
     MISSING,
+    NO_TOPIC,
     NOBODY,
     NOTE,
     RENAME,
@@ -297,7 +298,7 @@ def number(value: float) -> str:
 def shortened(step: Step, whole: str, width: int) -> str:
     """An arrow's text in so many columns: its topic has both ends, where there is room for them."""
     room = width - (cells(whole) - step.topic.width)
-    if not step.topic.width or room < LEAST_TOPIC:
+    if step.topic is NO_TOPIC or room < LEAST_TOPIC:
         return cut(whole, width)
     return whole[: len(whole) - len(step.topic.text)] + abbreviated(step.topic.text, room)
 

@@ -106,7 +106,7 @@ class TerminalLadder:
             name = abbreviated(name, room - tag_width)
             left = room - cells(name) - tag_width
         width = step.more_width
-        below = topic.width != 0  # does the topic stand in the next line?
+        below = topic is not NO_TOPIC  # does the topic stand in the next line?
         before = b""  # what stands there before it
         further = NOTHING
         if more and width + 2 <= left:
@@ -131,7 +131,7 @@ class TerminalLadder:
         if more:
             out.append(TWO)
             out.append(more.encode())
-            if topic.width and not below:
+            if topic is not NO_TOPIC and not below:
                 out.append(TWO)
                 out.append(topic.raw)
         way: i64 = 1 if step.out else 0
@@ -223,12 +223,13 @@ class TerminalLadder:
         level = step.level
         style = self._level_styles[level]
         start = self._start(step)
-        room = self._pieces.room
+        pieces = self._pieces
+        room = pieces.room
         lines = fold(f"{SYMBOLS[level]} {step.text}", room - 2, room - 4)
         for index in range(len(lines)):
             line = lines[index] if index == 0 else f"  {lines[index]}"
             said = f" {self.theme.paint(style, line)}".encode()
-            self._beside(said, 1 + cells(line), start if index == 0 else b"", step.lane)
+            self._beside(start if index == 0 else pieces.blank, said, 1 + cells(line), step.lane)
 
     def _join(self, step: Step) -> None:
         start = self._start(step)
@@ -265,11 +266,11 @@ class TerminalLadder:
             self._out.append(pieces.edge)
         self._since_heading += len(lines)
 
-    def _beside(self, line: bytes, width: i64, start: bytes = b"", lane: i64 = NOBODY) -> None:
+    def _beside(self, start: bytes, line: bytes, width: i64, lane: i64) -> None:
         """A line of text of `width` columns, between lifelines. lane: the client that it is about."""
         pieces = self._pieces
         names: i64 = len(self._names)
-        self._out.append(start or pieces.blank)
+        self._out.append(start)
         self._out.append(pieces.marked(lane) if lane != NOBODY and lane < names else pieces.rails[names])
         self._out.append(line)
         self._out.append(pieces.pads[max(0, pieces.room - width)])
