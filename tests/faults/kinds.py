@@ -730,7 +730,7 @@ broker("pubrec-for-qos-1", 4, talk, (B_PUBACK, put(acknowledged(PUBREC))), "ackn
 client(
     "puback-swallowed",
     (3, 4, 5),
-    scenario(deliver, 1, rest=2.3),
+    scenario(deliver, 1, rest=1.3),
     (Where(CLIENT, PUBACK, role="reader"), swallow),
     "publish-unacknowledged",
     patience=1.3,
@@ -794,7 +794,7 @@ client("resumed-as-it-should-be-qos-2", (4, 5), scenario(play.resume, 2), Fault(
 client(
     "redelivery-missing-by-client",
     (4, 5),
-    scenario(play.resume, after="nothing", rest=2.3),
+    scenario(play.resume, after="nothing", rest=1.3),
     Fault(LOST),
     "redelivery-missing",
     captured=CLIENT,
@@ -909,7 +909,7 @@ for _name, _property, _filter, _extra, _code in (
 broker(
     "delivery-unsubscribed",
     (3, 4, 5),
-    scenario(deliver, 0, rest=2.3),
+    scenario(deliver, 0, rest=1.3),
     (B_PUBLISH, put(published(topic=b"else/where"))),
     "delivery-unsubscribed",
     "delivery-missing",
@@ -945,7 +945,7 @@ broker(
 broker(
     "delivery-missing",
     (3, 4, 5),
-    scenario(deliver, 0, count=3, rest=2.3),
+    scenario(deliver, 0, count=3, rest=1.3),
     (Where(BROKER, PUBLISH, 2), swallow),
     "delivery-missing",
 )
@@ -1016,7 +1016,7 @@ broker(
 broker(
     "copy-for-one-of-two-subscriptions-lost",
     5,
-    scenario(deliver, 0, options={}, filters=("d/#", "d/0"), rest=2.3),
+    scenario(deliver, 0, options={}, filters=("d/#", "d/0"), rest=1.3),
     (Where(BROKER, PUBLISH, 2, "reader"), swallow),
     "subscription-identifier-wrong",
 )
@@ -1107,11 +1107,11 @@ broker(
 broker(
     "retained-unwanted-again",
     5,
-    scenario(play.retained, handling=1, times=2, rest=2.2),
+    scenario(play.retained, handling=1, times=2, rest=1.2),
     (Where(CLIENT, SUBSCRIBE, 2), put(body_of(lambda raw: raw[:-1] + bytes([raw[-1] & ~0x30])))),
     "retained-unwanted",
 )
-broker("will-not-published", (3, 4, 5), scenario(play.will, rest=2.3), (B_PUBLISH, swallow), "will-not-published")
+broker("will-not-published", (3, 4, 5), scenario(play.will, rest=1.3), (B_PUBLISH, swallow), "will-not-published")
 broker(
     "will-after-disconnect",
     (3, 4, 5),
@@ -1267,7 +1267,7 @@ client(
 client(
     "pubrec-swallowed-by-client",
     (3, 4, 5),
-    scenario(deliver, 2, rest=2.3),
+    scenario(deliver, 2, rest=1.3),
     (C_PUBREC, swallow),
     "publish-unacknowledged",
     patience=1.3,
@@ -1275,7 +1275,7 @@ client(
 broker(
     "pubrel-swallowed-by-broker",
     (3, 4, 5),
-    scenario(deliver, 2, rest=2.3),
+    scenario(deliver, 2, rest=1.3),
     (Where(BROKER, PUBREL, role="reader"), swallow),
     "pubrel-missing",
     patience=1.3,
@@ -1283,7 +1283,7 @@ broker(
 client(
     "pubcomp-swallowed-by-client",
     (3, 4, 5),
-    scenario(deliver, 2, rest=2.3),
+    scenario(deliver, 2, rest=1.3),
     (C_PUBCOMP, swallow),
     "pubcomp-missing",
     patience=1.3,
@@ -1315,7 +1315,7 @@ client(
 broker(
     "payload-changed",
     (4, 5),
-    scenario(deliver, 0, rest=2.3),
+    scenario(deliver, 0, rest=1.3),
     (B_PUBLISH, put(published(payload=b"altered"))),
     "delivery-missing",
 )

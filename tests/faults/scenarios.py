@@ -58,9 +58,12 @@ def nameless(stage: Stage) -> None:
     stage.peer("one", client_id="").connect().rest(0.05).disconnect()
 
 
+SURE = 0.02  # seconds between two packets of different connections whose order does not count as swapped by the capture
+
+
 def deliver(stage: Stage, qos: int = 1, granted: int = 2, count: int = 1, retain: bool = False,
             subscribe: dict[str, object] | None = None, options: dict[str, object] | None = None,
-            publish: dict[str, object] | None = None, filters: tuple[str, ...] = ("d/#",), before: float = 0,
+            publish: dict[str, object] | None = None, filters: tuple[str, ...] = ("d/#",), before: float = SURE,
             rest: float = 0.1, connect: dict[str, object] | None = None) -> None:  # fmt: skip
     """A writer publishes, a reader gets it. subscribe: subscription options; options, publish, connect: properties of
     SUBSCRIBE, of PUBLISH, of the reader's CONNECT. before, rest: seconds between SUBSCRIBE and PUBLISH, and at last."""
