@@ -18,9 +18,10 @@ from mqttdissect.mqtt.framing import MOST_INCOMPLETE
 from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net.fragments import Fragments
 from mqttdissect.net.ip import Unwrapper
+from mqttdissect.net.order import Order
 from mqttdissect.net.overlap import FIRST
 from mqttdissect.net.stream import Chunk
-from mqttdissect.net.tcp import MAX_WAITING, MOST_STREAMS, Reassembler
+from mqttdissect.net.tcp import ANY_FRAME, MAX_WAITING, MOST_STREAMS, Reassembler
 from mqttdissect.transport.detect import IS_MQTT, MQTT_PORT, Transport, in_turn
 from mqttdissect.transport.websocket import WebSocket
 
@@ -33,7 +34,8 @@ class Dissector:
     """`feed` it a capture from its first byte on, `close` it at the end; both return packets as they complete. Or
     `feed_frames`, and `flush` at the end; or `batches` and `last_batches`, which hand on many packets in several lists,
     and are to be gone through to their end. `notes` has the comments on frames. `analysis` looks at every packet,
-    if it is set.
+    if it is set. `put_in_order`: packets come in the order of their frames, also those held behind a hole that is in
+    the capture only, for which all others wait then; an analysis needs that.
 
     ports: TCP ports whose streams are MQTT whatever they start with. version: the protocol level to assume where
     nothing in a stream tells it (3, 4, 5; 0 for the default). check: leave out segments whose checksum is wrong.
@@ -65,6 +67,7 @@ class Dissector:
         self.returns = True  # are packets returned? To an analysis they are shown all the same
         self._analysis: Analysis | None = None
         self._following = False
+        self._order: Order | None = None
         self._frames: list[Frame] = []  # at hand, and how many of them have been taken
         self._taken: i64 = 0
         self._pending: list[Chunk] = []  # of MQTT, that one of them brought; and how many of them have been taken
@@ -79,6 +82,17 @@ class Dissector:
     def analysis(self, analysis: Analysis | None) -> None:
         self._analysis = analysis
         self.mqtt.glances = analysis is not None
+        if analysis is not None:
+            self.put_in_order()
+
+    def put_in_order(self) -> None:
+        """Call it before anything is fed."""
+        self._order = Order(self.tcp)
+
+    @property
+    def held_from(self) -> i64:
+        """Packets of this frame and later ones wait, so as to be in order; greater than any frame if none do."""
+        return ANY_FRAME if self._order is None else self._order.first
 
     def feed(self, data: bytes) -> list[Packet]:
         """The packets that `data` completes."""
@@ -100,6 +114,8 @@ class Dissector:
         self.unwrapper.close()
         self._pending.extend(self.tcp.close())
         self._unwrap()
+        if self._order is not None:
+            self._pending[:] = self._order.take(self._pending, self.last_ns)
         yield from self._lists()
         if self._analysis is not None:
             self._analysis.close()
@@ -155,6 +171,7 @@ class Dissector:
         notes = self.notes
         file = notes.file
         chunks = self._pending
+        order = self._order
         frames = self._frames
         count: i64 = len(frames)
         for index in range(self._taken, count):
@@ -166,12 +183,17 @@ class Dissector:
             if segment is not None:
                 chunk = tcp.take(segment, chunks)
                 if chunk is not None:
-                    self._chunk(chunk, packets)
+                    if order is None or order.waiting == 0:
+                        self._chunk(chunk, packets)
+                    else:
+                        chunks.append(chunk)
                 if unwrapper.more:  # an A-MSDU has several
                     for other in unwrapper.more:
                         chunks.extend(tcp.feed(other))
-                if chunks:
+                if chunks or (order is not None and order.waiting):
                     self._unwrap()
+                    if order is not None and (order.waiting or len(chunks) > 1 or tcp.has_holes):
+                        chunks[:] = order.take(chunks, segment.time_ns)
                     self._chunks(packets, most)
                 if chunks or len(packets) >= most:
                     self._taken = index + 1

@@ -398,7 +398,7 @@ def test_the_gaps_of_idle_streams_are_given_up_too() -> None:
     other = bytes([10, 0, 0, 9]) + TO_SERVER[4:]
     now = wire.now + tcp.PATIENCE_NS + MS
     (chunk,) = wire.reassembler.feed(Segment(other, 1, 0, SYN, 0, 0, b"", 99, now))
-    assert (chunk.gap, chunk.data, chunk.frame, chunk.arrival) == (3, b"ghi", 2, 99)
+    assert (chunk.gap, chunk.data, chunk.frame, chunk.arrival, chunk.time_ns) == (3, b"ghi", 2, 2, 2 * MS)
 
 
 def test_each_hole_has_its_own_patience() -> None:

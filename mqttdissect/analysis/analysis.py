@@ -38,6 +38,7 @@ from mqttdissect.analysis.wills import MOST_WILLS, due_ns
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT
 from mqttdissect.mqtt.packet import UNDECODED, Packet
+from mqttdissect.net.order import passed
 from mqttdissect.net.stream import CAPTURE_ENDED, DROPPED, OPEN, REPLACED, RESET, Chunk
 
 SECOND: Final = 1_000_000_000
@@ -122,8 +123,9 @@ class Analysis:
                 self._now_ns = now
         if chunk.arrival > self._frame:
             self._frame = chunk.arrival
+        passed(chunk)
         other = chunk.stream.half(1 - chunk.direction)
-        if self._turns.waiting or other.acknowledged > other.next:
+        if self._turns.waiting or other.acknowledged > other.next or other.queued:
             due = self._turns.take(chunk, found, self._now_ns)
             while self._turns.overdue:
                 late = self._open.get(self._turns.overdue.pop())

@@ -99,7 +99,7 @@ def ended(report: Report, link: Link) -> None:
 def last_silence(report: Report, link: Link, frame: i64, end_ns: i64, by_broker: bool) -> None:
     """What ends a connection, at `frame`, is no packet of the client: how long was it silent before?"""
     last = since(link)
-    if not watched(link, last) or link.stream.half(link.client_direction).carried_ns > last + SECOND:
+    if not watched(link, last) or link.stream.half(link.client_direction).arrived_ns > last + SECOND:
         return  # or it was sending a packet that did not come to its end
     limit = link.keep_alive * SECOND
     silence = end_ns - last

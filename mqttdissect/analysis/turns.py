@@ -105,5 +105,7 @@ class Turns:
 
 
 def captured(half: Half) -> i64:
-    """The position up to which all of a direction was captured, its FIN included."""
+    """The position up to which all of a direction has come, its FIN included."""
+    if half.queued:
+        return half.handed
     return half.next if half.finish == -1 else half.next + 1

@@ -87,11 +87,18 @@ def read(inputs: Inputs, stack: ExitStack) -> tuple[Facts, int]:
     facts = Facts("standard input" if inputs.paths == ["-"] else inputs.paths[0])
     if not inputs.at_rest:
         inputs.write = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="mqttdissect-")), "frames")
-    status = inputs.run(inputs.dissector(), Collector(facts))
+    status = inputs.run(ordered(inputs), Collector(facts))
     if inputs.write:
         inputs.paths, inputs.write = [inputs.write], None
     facts.damaged = status == DAMAGED
     return facts, status
+
+
+def ordered(inputs: Inputs) -> Dissector:
+    """One that ends up with the same packets in the same order at each reading."""
+    dissector = inputs.dissector()
+    dissector.put_in_order()
+    return dissector
 
 
 def show(result: Result, both: tuple[Inputs, Inputs], whole: int, most: int) -> Shown:
@@ -121,7 +128,7 @@ def again(inputs: Inputs, side: int, wanted: set[int], keep: set[int], payloads:
     from mqttdissect.mqtt.registry import APPLICATION_MESSAGE
     from mqttdissect.output.differences import gist_of
 
-    dissector = inputs.dissector()
+    dissector = ordered(inputs)
     last = max(wanted)
     number = 0
     room = LONGEST_PAYLOAD

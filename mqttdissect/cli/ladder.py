@@ -61,7 +61,7 @@ class Drawing:
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             draw(ladder.add(packets[at : at + PACKETS_AT_ONCE]))
         self._left = after(self._left, packets)
-        draw(ladder.settle(packets[-1].frame + 1) if self._left == 0 else ladder.settle())
+        draw(ladder.settle(packets[-1].frame + 1 if self._left == 0 else dissector.held_from))
         self._out.flush()
 
     def _draw(self, steps: list[Step]) -> None:
@@ -103,7 +103,7 @@ class Painting:
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             keep(ladder.add(packets[at : at + PACKETS_AT_ONCE]))
         self._left = after(self._left, packets)
-        keep(ladder.settle(packets[-1].frame + 1) if self._left == 0 else ladder.settle())
+        keep(ladder.settle(packets[-1].frame + 1 if self._left == 0 else dissector.held_from))
 
     def end(self, dissector: Dissector) -> int:
         """Paint it."""
@@ -257,6 +257,7 @@ def ladder(
     chosen = selection(clients, streams, topics, start, end)
     dissector = inputs.dissector()
     dissector.mqtt.glances = True
+    dissector.put_in_order()
     if not no_findings:
         dissector.analysis = Analysis()
     clock = Clock(times)

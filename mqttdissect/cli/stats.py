@@ -211,5 +211,6 @@ def stats(
     statistics = Statistics(max_topics, max_clients, round(interval * 1_000_000_000) if interval else 0)
     dissector = inputs.dissector()
     dissector.mqtt.glances = True
+    dissector.put_in_order()
     dissector.mqtt.links = not names or "times" in names  # which response times are made from
     return inputs.run(dissector, Counter(statistics, names, form, output, top, theme))

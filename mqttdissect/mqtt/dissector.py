@@ -72,7 +72,7 @@ class MqttDissector:
                 if packet.notes is not None:
                     self.malformed += 1
         if count > before:
-            self.passing.last_ns = chunk.time_ns
+            self.passing.last_ns = out[count - 1].time_ns
         if self.links:
             self._tie(conversation, chunk, out, before, 0)
 
@@ -88,7 +88,11 @@ class MqttDissector:
         conversation.framer(chunk.direction).take(chunk, packets)
         passing.active = False
         if packets or passing.count != before:
-            passing.add(chunk)
+            for packet in packets:
+                if packet.time_ns != chunk.time_ns:  # it was held while the framing was lost
+                    passing.add(packet.frame, packet.time_ns)
+            if passing.count != before or packets[-1].time_ns == chunk.time_ns:
+                passing.add(chunk.arrival, chunk.time_ns)
             if not conversation.named:
                 conversation.named = True
                 passing.flows.append(chunk.stream.flow)

@@ -99,8 +99,8 @@ class Framer:
     """
 
     __slots__ = ("_answers", "_begun_ns", "_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held",
-                 "_hole_bytes", "_hole_offset", "_last_ns", "_lost", "_need", "_passing", "_paused_ns", "_pieces",
-                 "_reason", "_rest", "_room", "_search", "_spans", "_started", "_trimmed")  # fmt: skip
+                 "_hole_bytes", "_hole_offset", "_last_ns", "_lost", "_moments", "_need", "_passing", "_paused_ns",
+                 "_pieces", "_reason", "_rest", "_room", "_search", "_spans", "_started", "_trimmed")  # fmt: skip
 
     def __init__(self, direction: i64, connection: Connection, answers: Answers, passing: Passing, room: Room) -> None:
         # In the order of use: attributes lie in memory like that.
@@ -123,6 +123,7 @@ class Framer:
         self._paused_ns: i64 = 0  # the longest time between two of them
         self._pieces: list[bytes] = []  # of it
         self._spans: list[tuple[int, int]] = []
+        self._moments: list[tuple[int, int]] = []  # while framing is lost: frame and time with which each span came
         self._held: i64 = 0  # bytes of it in memory, as `room` knows
         self._room = room
         self._reason = ""  # why the framing is lost
@@ -212,6 +213,7 @@ class Framer:
         self._pieces.append(data)
         self._have += size
         if self._lost:  # bounded by `HELD_WHILE_LOST`
+            self._moments.append((int(chunk.arrival), int(chunk.time_ns)))
             return
         room = self._room
         room.held += size + PIECE_COST
@@ -295,6 +297,7 @@ class Framer:
     def _reset_packet(self) -> None:
         self._pieces = []
         self._spans = []
+        self._moments = []
         self._have = 0
         self._need = 0
         self._hole_offset = -1
@@ -374,7 +377,8 @@ class Framer:
         count: i64 = min(self._rest, len(data))
         self._rest -= count
         self._reason = BEHIND_THE_END
-        self._undecoded(data[:count], [(0, int(chunk.frame))], chunk, out)
+        moment = int(chunk.arrival), int(chunk.time_ns)
+        self._undecoded(data[:count], [(0, int(chunk.frame))], moment, chunk, out)
         self._cut(data, count, chunk, out)
 
     def _joined(self) -> bytes:
@@ -402,24 +406,26 @@ class Framer:
         if found > 0:
             self._give_up(chunk, found, out)
             data = self._joined()
-        spans = self._spans
+        spans, moments = self._spans, self._moments
         self._lost = False
         self._search = None
         self._reset_packet()
-        self._cut_held(data, spans, chunk, out)
-
-    def _cut_held(self, data: bytes, spans: list[tuple[int, int]], chunk: Chunk, out: list[Packet]) -> None:
-        """Cut `data`, held from several frames, as if it came chunk by chunk."""
+        active = self._passing.active
+        self._passing.active = False  # what has several times is no chunk that can be passed over
         for index in range(len(spans)):
             start, frame = spans[index]
             end = spans[index + 1][0] if index + 1 < len(spans) else len(data)
-            piece = data[start:end]
-            part = Chunk(chunk.stream, self._direction, piece, frame, chunk.arrival, chunk.time_ns, 0, OPEN)
+            arrival, time_ns = moments[index]
+            part = Chunk(chunk.stream, self._direction, data[start:end], frame, arrival, time_ns, 0, OPEN)
             self.take(part, out)
+        self._passing.active = active
 
-    def _undecoded(self, data: bytes, spans: list[tuple[int, int]], chunk: Chunk, out: list[Packet]) -> None:
-        """Hand on bytes that are no packet."""
-        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
+    def _undecoded(
+        self, data: bytes, spans: list[tuple[int, int]], moment: tuple[int, int], chunk: Chunk, out: list[Packet]
+    ) -> None:
+        """Hand on bytes that are no packet. moment: frame and time with which the last of them came."""
+        frame, time_ns = moment
+        packet = Packet(chunk.stream, self._direction, frame, time_ns, data, 0)
         if len(spans) > 1 or spans[0][1] != packet.frame:
             packet.spans = spans
         packet.version = self._connection.version
@@ -433,10 +439,13 @@ class Framer:
             return
         data = self._joined()
         taken = [(start, frame) for start, frame in self._spans if start < count]
-        self._undecoded(data[:count], taken, chunk, out)
-        rest = [(max(start - int(count), 0), frame) for start, frame in self._spans if start >= count]
+        self._undecoded(data[:count], taken, self._moments[len(taken) - 1], chunk, out)
+        rest = [(start - int(count), frame) for start, frame in self._spans if start >= count]
+        moments = self._moments[len(taken) :]
         if len(data) > count and (not rest or rest[0][0] > 0):
             rest.insert(0, (0, taken[-1][1]))
+            moments.insert(0, self._moments[len(taken) - 1])
         self._spans = rest
+        self._moments = moments
         self._pieces = [data[count:]] if count < len(data) else []
         self._have = len(data) - count

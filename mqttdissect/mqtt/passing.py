@@ -9,17 +9,15 @@ from typing import final
 
 from mypy_extensions import i64
 
-from mqttdissect.net.stream import Chunk
-
 
 @final
 class Passing:
     """active: are packets being followed at the moment? count: those not even made so far. links: are they tied to what
     they answer? cost: for that, what all packets before the chunk at hand would take in memory, in bytes.
 
-    The rest is what has been seen since `begin`. frame: of the last packet, 0 for none. earliest_ns, latest_ns: least
-    and greatest time; least_step, greatest_step: the same of the time since the packet before. flows: of the streams
-    that had packets, each named when its first one is followed.
+    The rest is what has been seen since `begin`. frame: the greatest of those that completed packets, 0 for none.
+    earliest_ns, latest_ns: least and greatest time; least_step, greatest_step: the same of the time since the packet
+    before. flows: of the streams that had packets, each named when its first one is followed.
     """
 
     def __init__(self) -> None:
@@ -51,9 +49,8 @@ class Passing:
         other.flows = self.flows
         return other
 
-    def add(self, chunk: Chunk) -> None:
-        """`chunk` has completed packets."""
-        time_ns = chunk.time_ns
+    def add(self, frame: i64, time_ns: i64) -> None:
+        """Packets were completed by this frame, at this time."""
         if self.frame == 0:
             self.earliest_ns = time_ns
             self.latest_ns = time_ns
@@ -68,5 +65,6 @@ class Passing:
             self.least_step = step
         elif step > self.greatest_step:
             self.greatest_step = step
-        self.frame = chunk.arrival
+        if frame > self.frame:
+            self.frame = frame
         self.last_ns = time_ns

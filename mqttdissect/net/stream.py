@@ -161,19 +161,22 @@ class Half:
 
     __slots__ = (
         "acknowledged",
+        "arrived",
+        "arrived_ns",
         "beyond",
         "carried",
-        "carried_ns",
         "delivered",
         "direction",
         "ending",
         "finish",
         "frame",
+        "handed",
         "initial",
         "known",
         "lost",
         "missing",
         "next",
+        "queued",
         "recent",
         "recent_start",
         "reset",
@@ -193,6 +196,8 @@ class Half:
         self.known = False  # is `next` known?
         self.delivered = False  # has any byte been handed on?
         self.next: i64 = 0  # position of the next byte to hand on
+        self.queued: i64 = 0  # chunks that wait for their turn (`order`); while any do,
+        self.handed: i64 = 0  # the position behind the bytes whose turn it was
         self.window: i64 = 0
         self.acknowledged: i64 = -1  # the furthest position that the other side has acknowledged; -1: none seen
         self.beyond: Beyond | None = None  # while there is a hole at `next`
@@ -204,7 +209,8 @@ class Half:
         self.zero_since_ns: i64 = -1
         self.ending: i64 = OPEN
         self.carried: i64 = 0  # the frame that carried the last bytes handed on
-        self.carried_ns: i64 = 0  # when these were handed on
+        self.arrived: i64 = 0  # the frame with which these could be handed on, and its time
+        self.arrived_ns: i64 = 0
         self.missing: i64 = 0  # bytes given up since the last chunk
         self.recent = b""  # the last bytes handed on, and their position: for comparing with what comes again
         self.recent_start: i64 = 0
@@ -236,8 +242,9 @@ class Half:
 class Chunk:
     """In-order bytes of one direction, from one segment.
 
-    frame: the one that carried them. arrival, time_ns: the frame with which they could be handed on, which is a later
-    one for bytes that waited behind a hole, and its time. gap: bytes missing immediately before `data`; unsure: or
+    frame: the one that carried them. arrival, time_ns: the frame with which their receiver could read them, and its
+    time; that is a later one for bytes behind a hole that was filled, and not for those behind one that is only in the
+    capture, though they too are handed on later. gap: bytes missing immediately before `data`; unsure: or
     fewer, as some of them were not MQTT's; before: the frame that carried the bytes before them, 0 for none. end: the
     position behind the bytes. acknowledgement: the sequence number of the other direction up to which its sender had
     received all when it sent them.

@@ -31,6 +31,7 @@ reference cycles, nor may what later stages keep with them refer back to them: o
 
 from collections import deque
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Final, final
 
 from mypy_extensions import i64
@@ -63,6 +64,8 @@ ENDED_KEPT: Final = 1024  # streams that have ended are kept so long for what co
 FAR_BACK: Final = 64 * 1024 * 1024
 FAR_AHEAD: Final = 1024 * 1024 * 1024
 ANY_WINDOW: Final = FAR_AHEAD * 2
+ANY_FRAME: Final = 1 << 62  # greater than the number of any
+MOST_HOLES: Final = 64  # that are looked through for the first frame behind one
 
 
 @final
@@ -86,8 +89,6 @@ class Reassembler:
         self._swept_ns: i64 = 0
         self._waiting_bytes: i64 = 0  # behind holes, of all streams
         self._unswept: i64 = 0  # segments since then
-        self._frame: i64 = 0  # the frame at hand and its time; 0 once the capture has ended
-        self._time_ns: i64 = 0
 
     def feed(self, segment: Segment) -> list[Chunk]:
         """The chunks that `segment` completes: of its own stream, or of others whose holes are overdue."""
@@ -100,8 +101,6 @@ class Reassembler:
     def take(self, segment: Segment, out: list[Chunk]) -> Chunk | None:
         """The same: the chunk, if it is the only one, as it nearly always is; else None, and those that there are are
         added to `out`, which has to be empty."""
-        self._frame = segment.frame
-        self._time_ns = segment.time_ns
         flags = segment.flags
         flow = segment.flow
         stream = self._table.get(flow)
@@ -171,10 +170,26 @@ class Reassembler:
             return None
         return chunk
 
+    @property
+    def has_holes(self) -> bool:
+        """Does any segment wait, or a RST?"""
+        return len(self._holes) > 0
+
+    def first_waiting(self) -> i64:
+        """The first frame that waits behind a hole, of streams that somebody wants; greater than any if there is none.
+        Of very many holes only the oldest are looked at."""
+        first: i64 = ANY_FRAME
+        for half, stream in islice(self._holes.items(), MOST_HOLES):
+            beyond = half.beyond
+            if beyond is not None and not stream.ignored:
+                for held in beyond.waiting.values():  # in the order in which they came
+                    first = min(first, held.frame)
+                    break
+        return first
+
     def close(self) -> list[Chunk]:
         """The capture has ended: what waits is handed on with its gaps, and every open direction ends."""
         out: list[Chunk] = []
-        self._frame = 0
         for stream in self._streams():
             self._finish_stream(stream, CAPTURE_ENDED, out)
         self._table = {}
@@ -218,19 +233,21 @@ class Reassembler:
                     half.retransmitted_ns = segment.time_ns
                 return None
             data = data[half.next - position :]
-        chunk = self._deliver(stream, half, end, data, segment.frame, segment.time_ns, segment.acknowledgement)
+        frame, time_ns = segment.frame, segment.time_ns
+        chunk = self._deliver(stream, half, end, data, frame, segment.acknowledgement, frame, time_ns)
         beyond = half.beyond
         if beyond is None:
             return chunk
         if chunk is not None:
             out.append(chunk)
         beyond.acknowledged_ns = -1
-        self._drain(stream, half, beyond, out)
+        self._drain(stream, half, beyond, frame, time_ns, out)
         return None
 
     def _deliver(
-        self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, time_ns: i64, acknowledgement: i64
-    ) -> Chunk | None:
+        self, stream: Stream, half: Half, end: i64, data: bytes, frame: i64, acknowledgement: i64,
+        arrival: i64, time_ns: i64,
+    ) -> Chunk | None:  # fmt: skip
         """Hand on `data`, which was captured of the bytes from `half.next` to `end`; None if none were."""
         captured: i64 = len(data)
         chunk: Chunk | None = None
@@ -238,17 +255,13 @@ class Reassembler:
             half.ending = OPEN
             half.finish = -1
         if captured:
-            arrival = self._frame
-            if arrival:
-                time_ns = self._time_ns
-            else:
-                arrival = frame
             chunk = Chunk(stream, half.direction, data, frame, arrival, time_ns, half.missing, OPEN)
             chunk.before = half.carried
             chunk.end = end
             chunk.acknowledgement = acknowledgement
             half.carried = frame
-            half.carried_ns = time_ns
+            half.arrived = arrival
+            half.arrived_ns = time_ns
             half.missing = 0
             half.delivered = True
             half.recent = data
@@ -312,8 +325,9 @@ class Reassembler:
         self.conflicts += 1
         return True
 
-    def _drain(self, stream: Stream, half: Half, beyond: Beyond, out: list[Chunk]) -> None:
-        """Hand on what waits and has no hole before it any more."""
+    def _drain(self, stream: Stream, half: Half, beyond: Beyond, arrival: i64, time_ns: i64, out: list[Chunk]) -> None:
+        """Hand on what waits and has no hole before it any more: the frame that filled it, and its time, are given.
+        Without one, 0, the hole was in the capture only: who received the bytes could read them as they came."""
         order = beyond.order
         while order and order[0] <= half.next:
             position: i64 = heappop(order)
@@ -322,7 +336,12 @@ class Reassembler:
             end = position + held.length
             if end > half.next:
                 data = held.data[half.next - position :] if position < half.next else held.data
-                chunk = self._deliver(stream, half, end, data, held.frame, held.time_ns, held.acknowledgement)
+                frame, held_ns = arrival, time_ns
+                if frame == 0:
+                    frame, held_ns = held.frame, held.time_ns
+                    if frame < half.arrived:  # but not before what is in front of them
+                        frame, held_ns = half.arrived, half.arrived_ns
+                chunk = self._deliver(stream, half, end, data, held.frame, held.acknowledgement, frame, held_ns)
                 if chunk is not None:
                     out.append(chunk)
         if not order:
@@ -343,7 +362,7 @@ class Reassembler:
         first: i64 = beyond.order[0]
         self._give_up(half, first - half.next)
         half.next = first
-        self._drain(stream, half, beyond, out)
+        self._drain(stream, half, beyond, 0, 0, out)
 
     def _overdue(self, stream: Stream, half: Half, beyond: Beyond, now_ns: i64) -> bool:
         if self._waiting_bytes > self.most_waiting:

@@ -16,6 +16,7 @@ from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER, PUBACK_REASON
 from mqttdissect.net.stream import ENDINGS, FINISHED, OPEN, RESET, Stream
+from mqttdissect.net.tcp import ANY_FRAME
 from mqttdissect.output.gist import Gist, delivery, gap, version_source
 from mqttdissect.output.hosts import KEEPERS
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
@@ -48,7 +49,6 @@ TYPES: Final = [codes.PACKET_TYPES[number] for number in range(16)] + ["UNDECODE
 LEVELS: Final = (REMARK, REMARK, WARNING, ERROR)  # of findings, by severity
 MOST_NOTES: Final = 3  # that are malformed in one packet
 DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings about what is drawn as what it is
-LAST_FRAME: Final = 0x3FFF_FFFF_FFFF_FFFF
 OTHERS: Final = "others"
 LONGEST: Final = 1000  # characters of one text: far more than a terminal shows, for tooltips
 SUCCESS: Final = number(PUBACK_REASON, 0)
@@ -108,7 +108,8 @@ class Ladder:
 
     def begin(self, findings: list[Finding]) -> list[Step]:
         """A batch begins. findings: made since the batch before."""
-        self._findings = sorted(findings, key=frame_of) if findings else findings
+        left = self._findings[self._found :]  # not due by then
+        self._findings = sorted(left + findings, key=frame_of) if findings else left
         self._found = 0
         for column in self._columns.all:
             stream = column.stream
@@ -125,8 +126,8 @@ class Ladder:
             self._packet(packet)
         return self._take()
 
-    def settle(self, frame: i64 = LAST_FRAME) -> list[Step]:
-        """It has ended; nothing from `frame` on is wanted."""
+    def settle(self, frame: i64 = ANY_FRAME) -> list[Step]:
+        """It has ended; what is to be said from `frame` on is not due yet."""
         self._up_to(frame)
         return self._take()
 
@@ -382,8 +383,8 @@ class Ladder:
     def _up_to(self, frame: i64) -> None:
         """Draw the ends of connections before a frame, and the findings about what lies there and was not drawn."""
         while True:
-            closing = self._closings[0].frame if self._closings else LAST_FRAME
-            finding = self._findings[self._found].frame if self._found < len(self._findings) else LAST_FRAME
+            closing = self._closings[0].frame if self._closings else ANY_FRAME
+            finding = self._findings[self._found].frame if self._found < len(self._findings) else ANY_FRAME
             if min(closing, finding) >= frame:
                 return
             if closing <= finding:
