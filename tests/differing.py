@@ -23,11 +23,13 @@ from conversations import (
     unsuback,
     unsubscribe,
 )
-from support import dissect, text
+from support import text
 
 from mqttdissect.comparison.compare import compare
 from mqttdissect.comparison.difference import Options, Result
 from mqttdissect.comparison.facts import Facts
+from mqttdissect.mqtt.packet import Packet
+from mqttdissect.pipeline import Dissector
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Change = Callable[[list[Event]], list[Event]]
@@ -101,8 +103,15 @@ def base() -> list[Event]:
 
 def facts(raw: bytes) -> Facts:
     """What is kept of a capture."""
+    dissector = Dissector()
+    dissector.put_in_order()
+    return kept(dissector.feed(raw) + dissector.close())
+
+
+def kept(packets: list[Packet]) -> Facts:
+    """What is kept of a capture's packets."""
     found = Facts("capture")
-    found.take(dissect(raw))
+    found.take(packets)
     found.close()
     return found
 

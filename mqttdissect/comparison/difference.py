@@ -24,6 +24,7 @@ PACKET_IDENTIFIERS: Final = "packet identifiers"
 CLIENT_IDENTIFIERS: Final = "client identifiers"
 RANDOM_WORDS: Final = "identifiers and random words in topics and properties"
 PAYLOADS: Final = "times, counters and readings in payloads"
+UNSEEN_PARTS: Final = "parts of packets that a capture lacks"
 EXPIRIES: Final = "message expiry, by seconds waited"
 PINGS: Final = "PINGREQ and PINGRESP, how many and when"
 RACES: Final = "order of messages that nobody orders"
@@ -33,14 +34,18 @@ Value = int | str | bytes | None
 
 
 class Change(NamedTuple):
-    """A field with two values; None where a packet lacks it. meaningful: false if it was set aside. place: which of
-    several, from 1; 0 for the only one. Secret values come as hashes and are not for showing."""
+    """A field with two values; None where a packet lacks it and that means no value. meaningful: false if it was set
+    aside. place: which of several, from 1; 0 for the only one. key: of a User Property. implied: the capture, 0 or 1,
+    whose packet may leave the field out, as it has the default value; -1 for none. Secret values come as hashes and are
+    not for showing."""
 
     spec: FieldSpec | BitSpec
     good: Value
     bad: Value
     meaningful: bool
     place: int = 0
+    key: str = ""
+    implied: int = -1
 
 
 class Options(NamedTuple):

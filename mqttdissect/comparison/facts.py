@@ -2,8 +2,9 @@
 
 Takes packets as they complete; hands on `Facts`. A packet's meaning (`Key`) is its type, who sent it, and its parts:
 flags, codes, topics, filters, properties, in the standard's words. What says nothing is not among them: lengths, how
-properties are ordered, properties with their default value, reason code 0 where it may be left out. Packet identifiers
-and payloads are kept beside it, as numbers. Neither packets nor streams are held on to.
+properties are ordered, properties with their default value, reason code 0 where it may be left out, an alias of a topic
+that is known, what the capture lacks. Packet identifiers and payloads are kept beside it, as numbers. Neither packets
+nor streams are held on to.
 
 Memory: about 80 bytes a packet, and `MOST_KEY_BYTES` of meanings; beyond these bounds packets are counted as left out.
 """
@@ -17,8 +18,8 @@ from typing import Final, NamedTuple
 from mqttdissect.comparison.volatile import forms
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.fields import BINARY, BYTE, DERIVED, GROUP, TEXT, UNDECODED, BitSpec, Field, FieldSpec
+from mqttdissect.mqtt.packet import NOT_CAPTURED, NOT_HELD, Packet
 from mqttdissect.mqtt.packet import UNDECODED as NO_PACKET
-from mqttdissect.mqtt.packet import Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, PROPERTY_IDENTIFIER, TABLE
 from mqttdissect.mqtt.registry import (
     APPLICATION_MESSAGE,
@@ -36,7 +37,7 @@ from mqttdissect.mqtt.registry import (
     WILL_PAYLOAD,
     WILL_PROPERTIES,
 )
-from mqttdissect.net.stream import OPEN, Stream
+from mqttdissect.net.stream import CAPTURE_ENDED, DROPPED, ENDINGS, OPEN, Stream
 
 MOST_PACKETS: Final = 1_000_000
 MOST_KEY_BYTES: Final = 128 * 1024 * 1024  # of all meanings, estimated
@@ -98,7 +99,10 @@ ONE_NAME: Final[dict[str, str]] = {  # what 3.1.1 and 5.0 call differently
     "mqtt.conack.val": "code",
     "mqtt.suback.qos": "code",
 }
+UNSEEN: Final = frozenset([NOT_CAPTURED, NOT_HELD, ENDINGS[CAPTURE_ENDED], ENDINGS[DROPPED]])  # the wire had it
+TOPIC_ALIAS: Final = BY_IDENTIFIER[0x23].value
 MAY_LEAVE_OUT_CODE: Final = frozenset([*ACKNOWLEDGEMENTS, codes.DISCONNECT, codes.AUTH])
+USER_PROPERTY: Final = "26"
 MALFORMED: Final = FieldSpec("malformed", "Malformed, expected", TEXT)
 MORE: Final = FieldSpec("more", "More fields", BYTE)
 
@@ -113,6 +117,11 @@ class Part(NamedTuple):
     spec: FieldSpec | BitSpec
     value: int | str | bytes
     how: int
+
+    @property
+    def key(self) -> str:
+        """Of a User Property, its name."""
+        return self.name.partition(USER_PROPERTY)[2] if self.spec is BY_IDENTIFIER[0x26].value else ""
 
 
 class Key(NamedTuple):
@@ -132,7 +141,8 @@ class Session:
     """A connection. Its packets are columns of one length; `index` is among the capture's sessions.
 
     client_id: as the CONNECT or the CONNACK has it. told: was it the client that said so? midway: the CONNECT is not in
-    the capture. gap_bytes: bytes of it that the capture lacks. opened_ns: of its first packet.
+    the capture. gap_bytes: bytes of it that the capture lacks. holes: indices of packets that are not whole for that
+    reason, or because the capture ends. opened_ns: of its first packet.
     """
 
     def __init__(self, index: int, stream: int) -> None:
@@ -142,6 +152,7 @@ class Session:
         self.told = True
         self.midway = True
         self.gap_bytes = 0
+        self.holes: set[int] = set()
         self.version = 4
         self.opened_ns = 0
         self.end = ENDED_OPEN
@@ -186,6 +197,11 @@ class Facts:
         self._open: dict[int, Stream] = {}
         self._sweep = 4096
 
+    @property
+    def gap_bytes(self) -> int:
+        """Bytes of connections that the capture lacks, as far as it shows."""
+        return sum(one.gap_bytes for one in self.sessions)
+
     def take(self, packets: list[Packet]) -> None:
         """Keep what matters of them."""
         for packet in packets:
@@ -201,6 +217,8 @@ class Facts:
     def close(self) -> None:
         """The capture has ended."""
         self._look_for_ends()
+        for number, stream in self._open.items():
+            self._ended(self._sessions[number], stream)
         self._open.clear()
         self._index.clear()
         self._publishes.clear()
@@ -210,12 +228,12 @@ class Facts:
         if session is None:
             self.left_out += 1
             return
-        if packet.gap_bytes:
-            session.gap_bytes += packet.gap_bytes
         if packet.type == NO_PACKET:
             self.undecoded += 1
             session.gap_bytes += len(packet.data)
             return
+        if is_partial(packet):
+            session.holes.add(len(session))
         time_ns = packet.time_ns
         if not self.first_ns:
             self.first_ns = time_ns
@@ -276,15 +294,18 @@ class Facts:
                 session.orderly = session.orderly or field.value != 0
 
     def _look_for_ends(self) -> None:
-        """Of connections that have been closed, keep how; not the stream."""
+        """Of connections that have ended, keep how; not the stream."""
         for number, stream in list(self._open.items()):
-            if stream.closed_how == OPEN:
-                continue
-            session = self._sessions[number]
+            if stream.source.ending != OPEN and stream.destination.ending != OPEN:
+                self._ended(self._sessions[number], stream)
+                del self._open[number]
+
+    def _ended(self, session: Session, stream: Stream) -> None:
+        session.gap_bytes += stream.source.lost + stream.destination.lost
+        if stream.closed_how != OPEN:
             session.end_ns = stream.closed_ns
             by_client = stream.closed_by == session.client_direction
             session.end = ENDED_ORDERLY if session.orderly else ENDED_BY_CLIENT if by_client else ENDED_BY_BROKER
-            del self._open[number]
 
     def _key(self, packet: Packet) -> int:
         """The index of what the packet means, from the quickest source."""
@@ -323,6 +344,11 @@ def sender_of(packet: Packet) -> int:
     return CLIENT if stream.port(packet.direction) > stream.port(1 - packet.direction) else BROKER
 
 
+def is_partial(packet: Packet) -> bool:
+    """Are bytes of it missing that were on the wire?"""
+    return packet.hole_offset >= 0 and packet.hole_why in UNSEEN
+
+
 def size(value: int | str | bytes) -> int:
     """Bytes, about."""
     return 0 if isinstance(value, int) else len(value)
@@ -352,8 +378,11 @@ def key_of(packet: Packet, sender: int) -> Key:
     kind = packet.type
     will = ""
     pair = ""
+    partial = is_partial(packet)
     for field in packet.fields:
         spec = field.spec
+        if (partial and spec.kind == UNDECODED) or (spec is TOPIC_ALIAS and packet.topic):
+            continue
         if spec.kind == GROUP:
             will = "will " if spec is WILL_PROPERTIES else ""
         elif spec in PAIR_KEYS:
@@ -371,6 +400,8 @@ def key_of(packet: Packet, sender: int) -> Key:
     properties.sort(key=lambda part: part.name)  # stable: User Properties stay in their order
     parts = plain + properties
     for note in packet.notes or []:
+        if partial:
+            break
         parts.append(Part("malformed", MALFORMED, note.expected, PLAIN))
     if len(parts) > MOST_PARTS:
         rest = repr([(part.name, part.value) for part in parts[MOST_PARTS:]])
@@ -419,6 +450,16 @@ def of_field(field: Field, kind: int, parts: list[Part]) -> None:
         parts.append(Part(spec.name, spec, value, PLAIN))
 
 
+def left_out(part: Part, kind: int) -> int | None:
+    """The value that a packet of this type means which lacks this part; None if it means none."""
+    identifier = PROPERTY.get(part.spec) if isinstance(part.spec, FieldSpec) else None
+    if identifier is not None:
+        return DEFAULTS.get((kind, identifier))
+    if part.spec.name in ZERO_SAYS_NOTHING or (part.name == "code" and kind in MAY_LEAVE_OUT_CODE):
+        return 0
+    return None
+
+
 def of_property(field: Field, kind: int, will: str, pair: str) -> Part | None:
     """A property; None if it has its default value."""
     spec = field.spec
@@ -427,7 +468,7 @@ def of_property(field: Field, kind: int, will: str, pair: str) -> Part | None:
     if isinstance(value, int) and DEFAULTS.get((kind, identifier)) == value:
         return None
     how = HOW.get(identifier, PLAIN)
-    name = f"{will}{identifier:02x}{pair if identifier == 0x26 else ''}"
+    name = f"{will}{USER_PROPERTY}{pair}" if identifier == 0x26 else f"{will}{identifier:02x}"
     if spec.secret:
         return Part(name, spec, 0, PRESENCE)
     if isinstance(value, int):

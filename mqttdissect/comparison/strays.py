@@ -69,7 +69,8 @@ class Strays:
                     gone.add(id(others[-1]))
                     there.append(self._record.place(*self._packet(others.pop())))
             if there:
-                request.says = f"{' and '.join(there)} {'answer' if len(there) > 1 else 'answers'} nothing"
+                lost = f"; {request.says}" if request.says else ""
+                request.says = f"{' and '.join(there)} {'answer' if len(there) > 1 else 'answers'} nothing{lost}"
 
     def _packet(self, only: Difference) -> Pair:
         """The packet that only one side has: the side, and its index there."""

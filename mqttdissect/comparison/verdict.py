@@ -24,12 +24,23 @@ from mqttdissect.comparison.difference import (
     RANDOM_WORDS,
     SIDES,
     TIMING,
+    UNSEEN_PARTS,
     VALUE,
     Change,
     Difference,
     Options,
 )
-from mqttdissect.comparison.facts import BROKER, ENDED_BY_BROKER, ENDED_OPEN, ENDS, EXPIRY, PLAIN, Facts, Part
+from mqttdissect.comparison.facts import (
+    BROKER,
+    ENDED_BY_BROKER,
+    ENDED_OPEN,
+    ENDS,
+    EXPIRY,
+    PLAIN,
+    Facts,
+    Part,
+    left_out,
+)
 from mqttdissect.comparison.lanes import FROM_THE_OTHER, NONE, ORDERED
 from mqttdissect.comparison.orders import Orders
 from mqttdissect.comparison.publishers import NOBODY, Publishers
@@ -37,6 +48,7 @@ from mqttdissect.comparison.record import Record
 from mqttdissect.comparison.strays import Missing, Strays
 from mqttdissect.comparison.volatile import EXACT, STEADY, counted_alike, same_but_random
 from mqttdissect.mqtt import codes
+from mqttdissect.mqtt.fields import BitSpec
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
 
 EXPIRY_SLACK: Final = 5  # seconds
@@ -94,7 +106,10 @@ class Verdict:
             self._record.only(side, group[0], why, count)
         for index in heads:
             answers = self._lanes[side].answers(index)
-            found = self._record.only(side, index, self._lost(1 - side), 1 + len(answers))
+            lost = self._lost(1 - side)
+            if not lost and self._conversation.key(side, index).type in (*ORDERED, codes.PINGRESP):
+                lost = self._lost(side)  # perhaps what it answers
+            found = self._record.only(side, index, lost, 1 + len(answers))
             found.answers = [self._record.name(side, answer) for answer in answers]
 
     def _lost(self, side: int) -> str:
@@ -202,9 +217,10 @@ class Verdict:
         if self._conversation.key(0, one).type == codes.CONNECT:
             changes += self._client_id()
         if left.exact[one] != right.exact[two]:
-            matters = self._payload_matters(one, two)
+            unseen = one in left.holes or two in right.holes
+            matters = not unseen and self._payload_matters(one, two)
             changes.append(Change(APPLICATION_MESSAGE, None, None, matters))
-            self.aside[PAYLOADS] += not matters
+            self.aside[UNSEEN_PARTS if unseen else PAYLOADS] += not matters
         if left.identifiers[one] != right.identifiers[two]:
             answer = bool(self._lanes[0].is_answer[one])
             matters = self._options.ids and not answer
@@ -256,12 +272,20 @@ class Verdict:
             for at in range(most):
                 place = at + 1 if most > 1 else 0
                 if at >= len(ones):
-                    found.append(Change(twos[at].spec, None, twos[at].value, True, place))
+                    found.append(self._lacking(0, twos[at], left.type, one in self._sessions[0].holes, place))
                 elif at >= len(twos):
-                    found.append(Change(ones[at].spec, ones[at].value, None, True, place))
+                    found.append(self._lacking(1, ones[at], left.type, two in self._sessions[1].holes, place))
                 elif ones[at].value != twos[at].value:
                     found.append(self._change(ones[at], twos[at], left.sender, place))
         return found
+
+    def _lacking(self, side: int, part: Part, kind: int, unseen: bool, place: int) -> Change:
+        """A part that the packet of `side` lacks; unseen: perhaps because it lies in a hole of the capture."""
+        default = None if unseen else left_out(part, kind)
+        implied = side if default is not None and not isinstance(part.spec, BitSpec) else -1
+        self.aside[UNSEEN_PARTS] += unseen
+        good, bad = (default, part.value) if side == 0 else (part.value, default)
+        return Change(part.spec, good, bad, not unseen, place, part.key, implied)
 
     def _change(self, one: Part, two: Part, sender: int, place: int) -> Change:
         """Two values of a part."""
@@ -274,7 +298,7 @@ class Verdict:
             meanings = self._conversation.meanings
             matters = meanings.canonical(one, 0) != meanings.canonical(two, 1)
             self.aside[RANDOM_WORDS] += not matters
-        return Change(one.spec, one.value, two.value, matters, place)
+        return Change(one.spec, one.value, two.value, matters, place, one.key)
 
     # Time, and the connection as a whole
 
@@ -318,7 +342,8 @@ class Verdict:
         index = unanswered[side][0]
         found = self._record.difference(kind, "PINGRESP", NONE if side else index, index if side else NONE)
         more = f", nor have {len(unanswered[side]) - 1} others" if len(unanswered[side]) > 1 else ""
-        found.says = f"{self._record.place(side, index)} has no PINGRESP{more}"
+        lost = self._lost(side)
+        found.says = f"{self._record.place(side, index)} has no PINGRESP{more}{f'; {lost}' if lost else ''}"
         self._record.differences.append(found)
 
     def _end(self) -> None:
@@ -349,8 +374,9 @@ class Verdict:
     def _client_id(self) -> list[Change]:
         """Client identifiers that are not the same."""
         one, two = self._sessions
-        if one.client_id == two.client_id:
-            return []
+        told = [session.client_id if session.told else "" for session in self._sessions]
+        if one.client_id == two.client_id or (told == ["", ""] and "" in (one.client_id, two.client_id)):
+            return []  # the same, or that of the one whose broker gave it is not in the capture
         aside = not one.told and not two.told
         if not aside and same_but_random(one.client_id, two.client_id):
             own = self._conversation.meanings.own_ids
@@ -358,5 +384,4 @@ class Verdict:
             aside = fresh or counted_alike(one.client_id, two.client_id)
         matters = self._options.ids or not aside
         self.aside[CLIENT_IDENTIFIERS] += not matters
-        told = [session.client_id if session.told else "" for session in self._sessions]
         return [Change(CLIENT_IDENTIFIER, told[0], told[1], matters)]

@@ -21,7 +21,7 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.answers import Answers, is_tied
 from mqttdissect.mqtt.connection import Connection
 from mqttdissect.mqtt.decode import undecoded
-from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.packet import NOT_CAPTURED, NOT_HELD, Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.mqtt.resync import NOT_YET, Search
 from mqttdissect.net.stream import ENDINGS, OPEN, Chunk
@@ -280,7 +280,7 @@ class Framer:
             self._reset_packet()
             return
         packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
-        self._emit(packet, out, "the capture lacks them")
+        self._emit(packet, out, NOT_CAPTURED)
 
     def _emit(self, packet: Packet, out: list[Packet], why: str) -> None:
         if len(self._spans) > 1 or (self._spans and self._spans[0][1] != packet.frame):
@@ -289,7 +289,7 @@ class Framer:
         packet.paused_ns = max(self._paused_ns, packet.time_ns - self._last_ns)
         packet.hole_offset = self._hole_offset
         packet.hole_bytes = self._hole_bytes
-        packet.hole_why = "more than --max-incomplete would have waited" if self._trimmed else why
+        packet.hole_why = NOT_HELD if self._trimmed else why
         self._reset_packet()
         self._connection.decode(packet)
         out.append(packet)
@@ -338,7 +338,7 @@ class Framer:
         if self._lost:
             self._give_up(chunk, self._have, out)
         elif self._have:
-            self._cut_off(chunk, "the capture lacks them", out)
+            self._cut_off(chunk, NOT_CAPTURED, out)
         self._lost = True
         self._search = None
         self._reason = f"behind {gap} bytes that the capture lacks"

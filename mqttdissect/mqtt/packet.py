@@ -18,6 +18,10 @@ BY_INFERENCE: Final = 1
 BY_OPTION: Final = 2
 BY_DEFAULT: Final = 3
 
+# Why bytes of a packet are missing, where that is not how its sender ended it (Packet.hole_why)
+NOT_CAPTURED: Final = "the capture lacks them"
+NOT_HELD: Final = "more than --max-incomplete would have waited"
+
 
 @final
 @mypyc_attr(acyclic=True)

@@ -112,8 +112,7 @@ class Text:
             if change.spec is APPLICATION_MESSAGE:
                 found.append(self._payload(difference, shown))
             else:
-                place = f" {change.place}" if change.place else ""
-                found.append(f"{change.spec.label}{place}: {self._value(change, 0)} | {self._value(change, 1)}")
+                found.append(f"{name_of(change)}: {self._value(change, 0)} | {self._value(change, 1)}")
         if most and len(found) > most:
             found = [*found[:most], f"… and {len(found) - most} more fields"]
         if difference.says:
@@ -121,7 +120,8 @@ class Text:
         return found
 
     def _value(self, change: Change, side: int) -> str:
-        return shortened(in_words(change.spec, (change.good, change.bad)[side], self._secrets), LONGEST_VALUE)
+        text = shortened(in_words(change.spec, (change.good, change.bad)[side], self._secrets), LONGEST_VALUE)
+        return f"{text} (default)" if change.implied == side else text
 
     def _payload(self, difference: Difference, shown: Shown) -> str:
         """The part of both payloads where they begin to differ in meaning."""
@@ -206,9 +206,10 @@ class Text:
                 lines.append(f"Left out: the last {facts.left_out:,} packets of {side}, there are too many")
             if facts.damaged:
                 lines.append(f"The capture of {side} is damaged: compared is what could be read of it")
-            lost = sum(one.gap_bytes for one in facts.sessions)
-            if lost:
-                lines.append(f"The capture of {side} lacks {lost:,} bytes of MQTT: what is missing may be due to that")
+            if facts.gap_bytes:
+                lines.append(
+                    f"The capture of {side} lacks {facts.gap_bytes:,} bytes of MQTT: what is missing may be due to that"
+                )
         text = ""
         for line in lines:
             first, *others = self._folded(line)
@@ -272,6 +273,12 @@ def frames_in_words(difference: Difference) -> str:
     """#12 in GOOD, #14 in BAD"""
     parts = [f"#{frame} in {side}" for side, frame in zip(SIDES, difference.frames, strict=True) if frame]
     return " " + ", ".join(parts) if parts else ""
+
+
+def name_of(change: Change) -> str:
+    """Topic filter 2, User Property colour"""
+    key = f" {visible(shortened(change.key, LONGEST_VALUE))}" if change.key else ""
+    return f"{change.spec.label}{key}{f' {change.place}' if change.place else ''}"
 
 
 def in_words(spec: FieldSpec | BitSpec, value: Value, secrets: bool) -> str:
@@ -345,6 +352,8 @@ class Json:
         entry: dict[str, object] = {"name": spec.name, "label": spec.label, "counts": change.meaningful}
         if change.place:
             entry["place"] = change.place
+        if change.key:
+            entry["key"] = change.key
         if spec is APPLICATION_MESSAGE:
             found = shown.marks(difference)
             if found is not None:
@@ -372,6 +381,7 @@ class Json:
             "packets": {"compared": result.compared, "good": good.packets, "bad": bad.packets,
                         "left_out": [good.left_out, bad.left_out]},
             "captures": [good.name, bad.name], "damaged": [good.damaged, bad.damaged],
+            "bytes_not_captured": [good.gap_bytes, bad.gap_bytes],
         }  # fmt: skip
 
 
