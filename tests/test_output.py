@@ -18,7 +18,7 @@ from support import Stream, connect, dissect, packet, pcap, publish, text
 
 from mqttdissect import decode
 from mqttdissect.output.clock import Clock, seconds
-from mqttdissect.output.text import MAYBE_PILED, MOST_MARKS, cells, is_mark, visible, wrapped
+from mqttdissect.output.text import BLANK, MAYBE_PILED, MOST_MARKS, cells, is_mark, visible, wrapped
 from mqttdissect.output.theme import no_colour
 from mqttdissect.output.tree import TreeWriter
 from mqttdissect.output.values import what_is
@@ -223,8 +223,14 @@ def test_visible_text_is_printable(value: str) -> None:
     """Whatever came in; what is printable already, and has no piles of marks, stays as it is."""
     found = visible(value)
     assert found.isprintable()
-    if value.isprintable() and longest_pile(value) <= MOST_MARKS:
+    if value.isprintable() and longest_pile(value) <= MOST_MARKS and not BLANK.search(value):
         assert found == value
+
+
+def test_fillers_are_seen() -> None:
+    """Letters, as Unicode has it, that are blank."""
+    assert visible("a\u3164b\\") == "a\\u3164b\\\\"
+    assert visible("\u1160") == "\\u1160"
 
 
 def longest_pile(value: str) -> int:

@@ -43,6 +43,7 @@ from support import packet as packet_of
 from mqttdissect.analysis.series import COMING, GOING, MILLISECOND, Series
 from mqttdissect.analysis.statistics import Statistics
 from mqttdissect.output.topics import LiveTopics, TopicTree
+from mqttdissect.output.units import short_duration
 from mqttdissect.pipeline import Dissector
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -358,6 +359,41 @@ def test_an_answer_before_its_request_has_no_response_time(pause: float, count: 
     found = json.loads(run("stats", "-T", "json", "-", input=capture).stdout)
     times = {row["handshake"]: row["count"] for row in found["times"]["histograms"]}
     assert (times["CONNECT → CONNACK"], times.get("PINGREQ → PINGRESP", 0)) == (1, count)
+
+
+def test_the_first_is_not_later_than_the_last() -> None:
+    """Though the clock is set back in between."""
+    stream = Stream().handshake().client(connect(), publish("t", b"x")).server(CONNACK).client(publish("t", b"y"))
+    capture = pcap(stream.frames, pauses={len(stream.frames) - 1: -0.5})
+    found = json.loads(run("stats", "-T", "json", "-", input=capture).stdout)
+    for row in (found["topics"][0], found["clients"][0], found["capture"]):
+        assert 0.49 < float(row["last"]) - float(row["first"]) < 0.5
+
+
+def test_what_waits_for_a_lost_frame_keeps_its_time() -> None:
+    """A lost PINGREQ: PUBACKs of what came behind it take the millisecond that they took, not until it was given up."""
+    stream = Stream().handshake().client(connect()).server(CONNACK)
+    stream.lose(0, 2).server(PINGRESP)
+    for number in range(1, 90):
+        stream.client(publish("t", b"x", qos=1, identifier=number)).server(b"\x40\x02" + number.to_bytes(2, "big"))
+    found = json.loads(run("stats", "-T", "json", "-", input=pcap(stream.frames)).stdout)
+    (row,) = [row for row in found["times"]["histograms"] if row["handshake"] == "PUBLISH → PUBACK"]
+    assert (row["count"], row["min"], row["max"]) == (89, 1_000_000, 1_000_000)
+
+
+@pytest.mark.parametrize("width", [60, 72, 79])
+def test_tables_and_charts_fit_the_width(capture: Path, width: int) -> None:
+    pytest.importorskip("plotille")
+    for arguments in (("stats",), ("stats", "-s", "times,rates,connections,sizes,talkers"), ("topics",)):
+        done = run(*arguments, capture, COLUMNS=str(width))
+        assert max((cell_len(line) for line in done.stdout.splitlines()), default=0) <= width
+
+
+@pytest.mark.parametrize(("most", "words"), [(9, "3.33 min"), (10, "3 min 20 s")])
+def test_durations_where_there_is_little_room(most: int, words: str) -> None:
+    assert short_duration(200e9, most) == words
+    assert short_duration(8_000_000e9, most) == "92 d 14 h"
+    assert len(short_duration(9e18, 9)) <= 9
 
 
 def tshark(capture: Path, *arguments: str) -> list[str]:
@@ -811,6 +847,14 @@ def test_usage_errors() -> None:
         assert says in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert "--depth goes with -T text" in run("topics", "--depth", "2", "-T", "json", ONE).stderr
+
+
+def test_a_row_that_stands_for_topics_below_says_so() -> None:
+    """`--depth` cuts the tree, also where there is one topic only below."""
+    stream = Stream().handshake().client(connect(), publish("one/two/three", b"x"), publish("alone", b"x"))
+    capture = pcap(stream.server(CONNACK).frames)
+    shown = run("topics", "--depth", "1", "-", input=capture).stdout
+    assert re.findall(r"^(?:one|alone)\S*", shown, re.MULTILINE) == ["alone", "one/…"]
 
 
 def test_what_is_not_installed_is_named(tmp_path: Path) -> None:

@@ -370,7 +370,10 @@ class Statistics:
         else:
             line.received += 1
             line.bytes_received += size
-        line.last_ns = time_ns
+        if time_ns > line.last_ns:
+            line.last_ns = time_ns
+        elif time_ns < line.first_ns:
+            line.first_ns = time_ns
 
     # messages
 
@@ -399,9 +402,10 @@ class Statistics:
             topic.qos1 += 1
         else:
             topic.qos2 += 1
-        if topic.first_ns == -1:
+        if packet.time_ns > topic.last_ns:
+            topic.last_ns = packet.time_ns
+        if packet.time_ns < topic.first_ns or topic.first_ns == -1:
             topic.first_ns = packet.time_ns
-        topic.last_ns = packet.time_ns
         client = line.client
         if sender == FROM_CLIENT:
             topic.published += 1
@@ -694,6 +698,8 @@ class Statistics:
         client.bytes_received += line.bytes_received
         if line.last_ns > client.last_ns:
             client.last_ns = line.last_ns
+        if line.first_ns < client.first_ns:
+            client.first_ns = line.first_ns
         ours, theirs = self._address(stream, line.direction), self._address(stream, 1 - line.direction)
         sent, received = line.sent, line.received
         bytes_sent, bytes_received = line.bytes_sent, line.bytes_received

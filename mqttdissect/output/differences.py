@@ -18,10 +18,13 @@ from mqttdissect.output import values
 from mqttdissect.output.gist import Gist
 from mqttdissect.output.ndjson import JsonWriter
 from mqttdissect.output.sidebyside import SideBySide
+from mqttdissect.output.tables import cut
 from mqttdissect.output.text import cells, padded, shortened, visible, wrapped
 from mqttdissect.output.theme import Theme, no_colour
 
 LONGEST_ID: Final = 24  # columns of a client identifier in the list
+SHORTEST_ID: Final = 8  # that are left to it on any terminal
+GAP: Final = 2  # columns between two of the list
 LONGEST_VALUE: Final = 48  # characters of a value in the list
 CONTEXT: Final = 12  # bytes of a payload before the first that differs
 EXCERPT: Final = 40  # bytes of a payload in the list
@@ -138,12 +141,13 @@ class Text:
         total = sum(result.counts.values())
         title = f"All {total:,} differences" if total > 1 else "The only difference"
         yield "\n" + self._theme.paint(self._theme.heading, title) + "\n"
-        names = [visible(shortened(one.client, LONGEST_ID)) or "–" for one in listed]
         places = [places_of(one) for one in listed]
-        widths = [
-            len(str(len(listed))), max(len(one.kind) for one in listed),
-            max(map(cells, names)), max(map(len, places)),
-        ]  # fmt: skip
+        widths = [len(str(len(listed))), max(len(one.kind) for one in listed), 0, max(map(len, places))]
+        room = LONGEST_ID
+        if self._width:
+            room = min(room, max(self._width - sum(widths) - 4 * GAP - NARROWEST, SHORTEST_ID))
+        names = [cut(visible(shortened(one.client, LONGEST_ID)), room) or "–" for one in listed]
+        widths[2] = max(map(cells, names))
         for number, (one, name, place) in enumerate(zip(listed, names, places, strict=True), 1):
             start = (
                 f"{number:>{widths[0]}}  {one.kind.ljust(widths[1])}  {padded(name, widths[2])}  "

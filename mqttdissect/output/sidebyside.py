@@ -312,8 +312,9 @@ def fitted(row: Row, width: int) -> list[Row]:
     if not width or cells(row.text) <= width:
         return [row]
     fill = beneath(row.text)
-    if fill.isspace():
-        fill = fill[:BLANK_GUIDES]
+    lines = fill.rstrip()
+    if len(fill) > len(lines) + BLANK_GUIDES + 2:  # of a row without bytes, whose value stands far to the right
+        fill = fill[: len(lines) + 2] if lines else fill[:BLANK_GUIDES]
     indent = fill.ljust(len(fill) + (VALUE_BELOW if fill else HEADING_BELOW))
     at = value_column(row.text)
     if cells(row.text[:at].rstrip()) > width or cells(row.text[at:]) > width - len(indent):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mqttdissect.analysis.talkers import Talker
     from mqttdissect.pipeline import Dissector
 
+PERCENTILE_RANKS = {"p75": 5, "p90": 2, "p99": 1}
 PERCENTILES = (("p50", 50.0), ("p75", 75.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9))
 SENDER_NAMES = {FROM_CLIENT: "client", FROM_SERVER: "broker", 0: "unknown"}
 UNKNOWN_TOPIC = "(topic not known: its alias was set before the capture, or never)"
@@ -372,11 +373,11 @@ def distribution(form: str) -> list[Column]:
     """The columns that describe a histogram."""
     return [
         Column("count", "Count"),
-        Column("min", "Min", form, 1),
-        Column("mean", "Mean", form, 2),
-        *(Column(name, name, form, 3 if name == "p75" else 0) for name, _ in PERCENTILES),
+        Column("min", "Min", form, 3),
+        Column("mean", "Mean", form, 4),
+        *(Column(name, name, form, PERCENTILE_RANKS.get(name, 0)) for name, _ in PERCENTILES),
         Column("max", "Max", form),
-        Column("sum", "Sum" if form == "bytes" else "", form, 2),
+        Column("sum", "Sum" if form == "bytes" else "", form, 4),
     ]
 
 

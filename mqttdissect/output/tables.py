@@ -41,7 +41,7 @@ class Column:
     """key: its name in JSON and CSV. label: its heading for people; empty for a column that they are not shown.
 
     form: one of `FORMS`, or `TEXT`. rank: columns of higher rank are left out first where there is little room; those
-    of rank 0 never are.
+    of rank 0 only where not even they fit, the last first.
     """
 
     key: str
@@ -142,7 +142,7 @@ class Layout:
 
 
 def layout(table: Table, width: int) -> Layout:
-    """For a terminal of `width` columns: those of high rank go first, until the others fit beside the text."""
+    """For a terminal of `width` columns: those of high rank go first, until the others fit beside the first one."""
     forms = [column.form for column in table.columns]
     texts = [[shown(cell, form) for cell, form in zip(row, forms, strict=True)] for row in table.rows]
     for row, indent in zip(texts, table.indents, strict=False):
@@ -157,11 +157,8 @@ def layout(table: Table, width: int) -> Layout:
             total += min(widest[index], NARROWEST) if narrow else widest[index]
         return total
 
-    while needed() > width:
-        ranked = [index for index in keep if table.columns[index].rank]
-        if not ranked:
-            break
-        keep.remove(max(ranked, key=lambda index: (table.columns[index].rank, index)))
+    while needed() > width and len(keep) > 1:
+        keep.remove(max(keep[1:], key=lambda index: (table.columns[index].rank, index)))
     widths = {at: widest[at] for at in keep}
     room = width - sum(widths[at] for at in keep[1:]) - GAP * (len(keep) - 1)
     widths[keep[0]] = min(widths[keep[0]], max(room, 8))

@@ -11,12 +11,13 @@ from mqttdissect.output.charts import Bars, Chart, Lines
 from mqttdissect.output.tables import FORMS, NARROWEST, bar, cut
 from mqttdissect.output.text import cells, padded
 from mqttdissect.output.theme import Theme
-from mqttdissect.output.units import ROUGH, duration, nice
+from mqttdissect.output.units import ROUGH, nice, short_duration
 
 COLOURS = ("cyan", "magenta", "yellow")
 HEIGHT = 8  # lines of a plot
 MARGIN = 14  # columns left of a plot
-TICK_EVERY = 10  # columns: plotille's own choice
+LABEL = 10  # columns of a label of an axis, and from one tick of time to the next: plotille's own choice
+TICKS_FROM = 13  # the column where the first label of the time is
 LEAST_WIDTH = 40
 BELOW_TOP = 0.999
 
@@ -60,17 +61,19 @@ def plot_lines(chart: Lines, width: int, theme: Theme) -> list[str]:
     figure.x_label = ""
     figure.y_label = ""
     highest = max((max(values, default=0) for _, values in chart.lines), default=0)
-    figure.set_x_limits(0, scale(chart.end, figure.width / TICK_EVERY))
+    figure.set_x_limits(0, scale(chart.end, figure.width / LABEL))
     top = scale(highest, HEIGHT, chart.form == "count")
     figure.set_y_limits(0, top)
-    figure.y_ticks_fkt = lambda low, _: level(float(low), chart.form).rjust(MARGIN - 4)
-    figure.x_ticks_fkt = lambda low, _: duration(round(float(low), 9) * 1e9)
+    figure.y_ticks_fkt = lambda low, _: level(float(low), chart.form).rjust(LABEL)
+    figure.x_ticks_fkt = lambda low, _: short_duration(round(float(low), 9) * 1e9, LABEL - 1)
     for number, (name, values) in enumerate(chart.lines):
         figure.plot(*steps(chart, values, top), label=name, lc=COLOURS[number % len(COLOURS)])
     with colours_as_asked(theme.colour):
         drawn = str(figure.show()).splitlines()[1:]
     lines = [tidy(line) for line in drawn if line.strip()]
-    return [*lines, legend(chart, theme)] if len(chart.lines) > 1 else lines
+    while len(lines[-1]) > max(width, TICKS_FROM + LABEL):  # the last label would go on behind the plot
+        lines[-1] = lines[-1][: TICKS_FROM + (len(lines[-1]) - TICKS_FROM - 1) // LABEL * LABEL].rstrip()
+    return [*lines, *legend(chart, width, theme)] if len(chart.lines) > 1 else lines
 
 
 def scale(highest: float, ticks: float, whole: bool = False) -> float:
@@ -87,7 +90,8 @@ def scale(highest: float, ticks: float, whole: bool = False) -> float:
 def level(value: float, form: str) -> str:
     """What stands at a tick; nothing at parts of what is counted in whole numbers."""
     value = max(round(value, 6), 0.0)
-    return "" if form == "count" and value % 1 else FORMS[form](value)
+    text = "" if form == "count" and value % 1 else FORMS[form](value)
+    return text if len(text) <= LABEL else text.replace(" ", "")
 
 
 def tidy(line: str) -> str:
@@ -105,13 +109,20 @@ def steps(chart: Lines, values: list[float], top: float) -> tuple[list[float], l
     return xs, ys
 
 
-def legend(chart: Lines, theme: Theme) -> str:
+def legend(chart: Lines, width: int, theme: Theme) -> list[str]:
     """Which line is which."""
-    parts = []
+    lines: list[str] = []
+    room = 0
     for number, (name, _) in enumerate(chart.lines):
         mark = f"\x1b[3{(6, 5, 3)[number % 3]}m⠤⠤{theme.end}" if theme.colour else "⠤⠤"
-        parts.append(f"{mark} {name}")
-    return " " * MARGIN + "   ".join(parts)
+        needed = cells(name) + 6
+        if room < needed:
+            lines.append(" " * MARGIN + f"{mark} {name}")
+            room = width - MARGIN
+        else:
+            lines[-1] += f"   {mark} {name}"
+        room -= needed
+    return lines
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """Text from the wire, made harmless: what a terminal, a reader of CSV or a person could take for something else is
 shown, not obeyed.
 
-Control characters, escape sequences, bidirectional controls, zero-width and other invisible characters, unassigned and
-private ones, and lone surrogates all come out as escapes (\\x1b, \\u202e). So do marks that would pile up on one
-character (combining ones and others that take no column) behind the first `MOST_MARKS`, which are more than any script
-needs: a pile would be drawn over the lines around it, and a line of a few columns could be of any length. Everything
-else that is printable stays itself.
+Control characters, escape sequences, bidirectional controls, zero-width and other invisible characters, fillers that
+are blank, unassigned and private ones, and lone surrogates all come out as escapes (\\x1b, \\u202e). So do marks that
+would pile up on one character (combining ones and others that take no column) behind the first `MOST_MARKS`, which are
+more than any script needs: a pile would be drawn over the lines around it, and a line of a few columns could be of any
+length. Everything else that is printable stays itself.
 """
 
 import re
@@ -22,6 +22,7 @@ MAYBE_PILED: Final = re.compile(  # more of those that are not known to take a c
     f"\U0001f000-\U0001f3fa\U0001f400-\U0001faff\U00020000-\U0003ffff]{{{MOST_MARKS + 1}}}"
 )
 NO_COLUMN: Final = re.compile("[\u1160-\u11ff\u3164\ud7b0-\ud7fb\uffa0\U0001f3fb-\U0001f3ff]")  # though letters
+BLANK: Final = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")  # fillers, that nobody sees
 
 
 def visible(text: str) -> str:
@@ -31,7 +32,7 @@ def visible(text: str) -> str:
         if text.isascii() or MAYBE_PILED.search(text) is None:
             return text
     elif text.isascii() or MAYBE_PILED.search(text) is None:
-        return "".join([char if char.isprintable() and char != "\\" else escape(char) for char in text])
+        return "".join([char if printable(char) and char != "\\" else escape(char) for char in text])
     shown = flattened(text)
     return text if shown == text.replace("\\", "\\\\") else shown
 
@@ -42,7 +43,7 @@ def flattened(text: str) -> str:
     marks = 0
     for char in text:
         marks = marks + 1 if is_mark(char) else 0
-        plain = char.isprintable() and char != "\\" and marks <= MOST_MARKS
+        plain = printable(char) and char != "\\" and marks <= MOST_MARKS
         out.append(char if plain else escape(char))
     return "".join(out)
 
@@ -59,7 +60,9 @@ def brief(text: str, most: int) -> str:
 
 def printable(text: str) -> bool:
     """Is every character plainly printable? Quicker than `str.isprintable` for ASCII."""
-    return printable_ascii(text.encode()) if text.isascii() else text.isprintable()
+    if text.isascii():
+        return printable_ascii(text.encode())
+    return text.isprintable() and BLANK.search(text) is None
 
 
 def printable_ascii(raw: bytes) -> bool:
@@ -121,4 +124,11 @@ def wrapped(text: str, width: int) -> list[str]:
     from rich.cells import chop_cells
 
     lines = chop_cells(text, width)
-    return lines if "".join(lines) == text else [text]  # rich loses a modifier that stands alone
+    if "".join(lines) == text:
+        return lines
+    lines = [""]  # rich loses a modifier that stands alone
+    for character in text:
+        if cells(lines[-1] + character) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += character
+    return lines

@@ -131,7 +131,8 @@ def name_of(place: Place) -> str:
     """As it stands in the tree: with a slash where something is below, and words where there is nothing to see."""
     if not place.path and not place.below:
         return UNKNOWN_TOPIC
-    below = "/" if place.below else "/…" if place.topics > 1 else ""
+    hidden = place.topics - (place.topic is not None)  # topics below it that have no row
+    below = "/" if place.below else "/…" if hidden > 0 and place.path != OTHERS else ""
     return (shown(place.name, TEXT) or "(empty)") + below
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 BYTES = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+LONG_TIMES = ((86_400, "d"), (3600, "h"), (60, "min"))
 TIMES = ((1, "ns"), (1_000, "µs"), (1_000_000, "ms"))
 
 
@@ -30,9 +31,11 @@ def size(count: float) -> str:
 
 
 def duration(ns: float) -> str:
-    """Nanoseconds: 850 ns, 1.24 ms, 12.4 s, 3 min 20 s, 4 h 05 min."""
+    """Nanoseconds: 850 ns, 1.24 ms, 12.4 s, 3 min 20 s, 4 h 05 min, 9 d 04 h."""
     if ns >= 119_500_000_000:
         seconds = round(ns / 1_000_000_000)
+        if seconds >= 172_800:
+            return f"{seconds // 86_400:,} d {seconds % 86_400 // 3600:02} h"
         if seconds >= 7200:
             return f"{seconds // 3600:,} h {seconds % 3600 // 60:02} min"
         return f"{seconds // 60} min {seconds % 60:02} s"
@@ -42,6 +45,15 @@ def duration(ns: float) -> str:
         if ns / factor < 999.5:
             return in_unit(ns / factor, unit)
     return in_unit(ns / 1_000_000_000, "s")
+
+
+def short_duration(ns: float, longest: int) -> str:
+    """The same in one unit, where two take more than `longest` characters: 3.33 min, 4.08 h, 9.17 d."""
+    text = duration(ns)
+    if len(text) <= longest:
+        return text
+    unit, name = next((one for one in LONG_TIMES if ns >= 2e9 * one[0]), (1, "s"))
+    return in_unit(ns / 1e9 / unit, name)
 
 
 def in_unit(value: float, unit: str) -> str:
