@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conversations import connack, suback, subscribe
-from support import PINGREQ, PINGRESP, Stream, connect, pcap
+from conversations import connack, connect, publish, suback, subscribe
+from support import PINGREQ, PINGRESP, Stream, pcap
 
 from mqttdissect import open_capture
 from mqttdissect.analysis.analysis import Analysis
@@ -146,7 +146,7 @@ def test_one_side_alone_breaks_no_rule_of_both(capture: Path) -> None:
 @pytest.mark.parametrize(("lost", "known"), [(0, True), (2, False)])
 def test_a_disconnect_may_be_what_the_capture_lacks(lost: int, known: bool) -> None:
     """Is it said that there was none?"""
-    one = Stream().handshake().client(connect()).server(connack()).client(PINGREQ).server(PINGRESP).lose(0, lost).fin()
+    one = Stream().handshake().client(connect("c")).server(connack()).client(PINGREQ).server(PINGRESP).lose(0, lost).fin()
     found = {one.rule.id for one in findings(CaptureReader().feed(pcap(one.frames)))}
     assert ("closed-without-disconnect" in found) == known
 
@@ -156,3 +156,25 @@ def test_codes_of_a_suback_are_not_counted_if_the_version_is_a_guess() -> None:
     one = Stream().server(PINGRESP).client(PINGREQ).server(suback(4, 1, five=True))
     one.client(subscribe(4, ("a", 1), properties=b"")).fin()
     assert rules_broken(CaptureReader().feed(pcap(one.frames))) == set()
+
+
+def test_the_sender_of_a_disconnect_is_not_at_fault_if_the_version_is_a_guess() -> None:
+    """A PUBLISH with an undefined property is none of MQTT 5.0, so that 3.1.1 is taken for the version."""
+    one = Stream().handshake().lose(0, 25).server(connack(properties=b""))
+    one.client(publish("a/b", "x", properties=b"\x7f\x01")).server(b"\xe0\x01\x81").fin()
+    assert rules_broken(CaptureReader().feed(pcap(one.frames))) == set()
+
+
+@pytest.mark.parametrize(("accepted", "hidden"), [(True, False), (False, False)])
+def test_a_client_that_was_taken_over_before_its_connack_was_captured(accepted: bool, hidden: bool) -> None:
+    """Its successor may well be captured."""
+    yes = connack(properties=b"")
+    one = Stream().handshake().client(connect("twin", level=5))
+    one = one.server(yes) if accepted else one.lose(1, len(yes))
+    two = Stream(source=(bytes([10, 0, 0, 3]), 40001)).handshake().client(connect("twin", level=5))
+    first = len(one.client(PINGREQ).frames)
+    frames = one.server(PINGRESP).server(b"\xe0\x01\x8e").fin().frames
+    found = findings(
+        CaptureReader().feed(pcap(frames[:first] + two.frames + frames[first:] + two.server(yes).frames[-1:]))
+    )
+    assert ("clients-not-captured" in {one.rule.id for one in found}) == hidden

@@ -598,7 +598,8 @@ class Deliveries:
             broker.strangers -= 1
         if link.captured_end and not (link.connect_frame and (link.connack_frame or complete(link))):
             broker.blinds(link.end_ns)  # it may have had a will
-        if link.disconnect_code == TAKEN_OVER and not (link.rival_frame or broker.others):
+        told = client is not None and link.connack_frame  # else nobody can tell whether its rival was captured
+        if link.disconnect_code == TAKEN_OVER and told and not (link.rival_frame or broker.others):
             what = "the session was taken over, and not by one that was"
             self.hidden_at(broker.key[:-2], what, link.number, link.end_frame, link.end_ns)
         seen = self.wills.ended(broker, link, cut)

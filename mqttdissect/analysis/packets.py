@@ -65,10 +65,11 @@ def check(report: Report, link: Link, packet: Packet) -> None:
         malformed(report, link, packet)
     kind = packet.type
     sender = packet.sender
-    if (sender and not SENDERS[kind] & sender and kind) or (
-        kind == codes.DISCONNECT and sender == FROM_SERVER and packet.version < 5
-    ):
+    if sender and kind and not SENDERS[kind] & sender:
         wrong_direction(report, packet)
+    elif kind == codes.DISCONNECT and sender == FROM_SERVER and packet.version < 5:
+        if packet.version_by in (BY_CONNECT, BY_OPTION):
+            wrong_direction(report, packet)
     if kind == codes.PUBLISH:
         publish(report, packet)
     elif packet.glanced:
