@@ -88,13 +88,15 @@ class Captures:
 
     merge: in order of time, else one file after the other. The frames are numbered through, and `Frame.file` is the
     index into `names`. total: bytes of all files, -1 if not known; `position` of them have been read. hosts: where to
-    add names of IP addresses.
+    add names of IP addresses. block: bytes that are read at once, at most.
     """
 
     def __init__(
-        self, paths: list[str], merge: bool, listener: Listener, hosts: dict[bytes, str] | None = None
-    ) -> None:
+        self, paths: list[str], merge: bool, listener: Listener, hosts: dict[bytes, str] | None = None,
+        block: int = BLOCK,
+    ) -> None:  # fmt: skip
         self._listener = listener
+        self._block = block
         self._hosts = hosts
         self._merge = merge
         self._paths = expanded(paths, listener)
@@ -154,7 +156,7 @@ class Captures:
         hold = not many or not self._regular[index]
         size = self._sizes[index] if self._bounded else -1
         file = self._open[index] = CaptureFile(
-            self._paths[index], SMALL_BLOCK if many else BLOCK, hold, size, self._hosts
+            self._paths[index], SMALL_BLOCK if many else self._block, hold, size, self._hosts
         )
         try:
             yield from file.frames()

@@ -146,7 +146,9 @@ def test_one_side_alone_breaks_no_rule_of_both(capture: Path) -> None:
 @pytest.mark.parametrize(("lost", "known"), [(0, True), (2, False)])
 def test_a_disconnect_may_be_what_the_capture_lacks(lost: int, known: bool) -> None:
     """Is it said that there was none?"""
-    one = Stream().handshake().client(connect("c")).server(connack()).client(PINGREQ).server(PINGRESP).lose(0, lost).fin()
+    one = (
+        Stream().handshake().client(connect("c")).server(connack()).client(PINGREQ).server(PINGRESP).lose(0, lost).fin()
+    )
     found = {one.rule.id for one in findings(CaptureReader().feed(pcap(one.frames)))}
     assert ("closed-without-disconnect" in found) == known
 

@@ -165,6 +165,7 @@ class Inputs:
         self.max_incomplete = 512 * MIB  # bytes
         self.fragments = (4 * MIB, 1024, 30_000_000_000)  # bytes, packets, nanoseconds
         self.version = 0
+        self.block = 0  # bytes of files that are read at once; 0 for the usual ones
 
     @property
     def live(self) -> bool:
@@ -198,9 +199,10 @@ class Inputs:
 
             return lambda listener: Followed(paths[0], listener, hosts)
         from mqttdissect.files import Captures
+        from mqttdissect.source import BLOCK
 
         def captures(listener: Listener) -> Source:
-            source = Captures(paths, self.merge, listener, hosts)
+            source = Captures(paths, self.merge, listener, hosts, self.block or BLOCK)
             if hosts is not None:
                 source.learn_hosts()
             return source

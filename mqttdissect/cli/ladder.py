@@ -30,6 +30,7 @@ FORMATS = ("text", "svg", "mermaid", "plantuml")
 SUFFIXES = {".txt": "text", ".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".puml": "plantuml"}
 TIMES = ("r", "d", "e", "a", "ad", "u", "ud")
 WIDTH = 120  # where there is no terminal to ask
+BLOCK = 512 * 1024  # bytes read at once: what is known of connections, and of their columns, is in the cache by turns
 PACKETS_AT_ONCE = 256  # in one write
 MOST_ARROWS = 500  # in a picture
 SECOND = 1_000_000_000
@@ -255,6 +256,7 @@ def ladder(
     from mqttdissect.output.ladder.parties import Columns
 
     chosen = selection(clients, streams, topics, start, end)
+    inputs.block = BLOCK
     dissector = inputs.dissector()
     dissector.mqtt.glances = True
     dissector.put_in_order()
