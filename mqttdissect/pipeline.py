@@ -115,7 +115,7 @@ class Dissector:
         self._pending.extend(self.tcp.close())
         self._unwrap()
         if self._order is not None:
-            self._pending[:] = self._order.take(self._pending, self.last_ns)
+            self._order.sort(self._pending, self.last_ns)
         yield from self._lists()
         if self._analysis is not None:
             self._analysis.close()
@@ -193,7 +193,7 @@ class Dissector:
                 if chunks or (order is not None and order.waiting):
                     self._unwrap()
                     if order is not None and (order.waiting or len(chunks) > 1 or tcp.has_holes):
-                        chunks[:] = order.take(chunks, segment.time_ns)
+                        order.sort(chunks, segment.time_ns)
                     self._chunks(packets, most)
                 if chunks or len(packets) >= most:
                     self._taken = index + 1
@@ -217,7 +217,10 @@ class Dissector:
     def _unwrap(self) -> None:
         """Of what one segment has completed, of its own stream or of others, keep the chunks of MQTT pending."""
         chunks = self._pending
-        if chunks and chunks[0].stream.transport is not IS_MQTT and len({chunk.stream for chunk in chunks}) == 1:
+        count = len(chunks)
+        if count == 0 or (count == 1 and chunks[0].stream.transport is IS_MQTT):
+            return
+        if chunks[0].stream.transport is not IS_MQTT and len({chunk.stream for chunk in chunks}) == 1:
             chunks[:] = in_turn([one for chunk in chunks for one in self._carried(chunk)])
         else:
             chunks[:] = [one for chunk in chunks for one in in_turn(self._carried(chunk))]

@@ -65,6 +65,7 @@ FAR_BACK: Final = 64 * 1024 * 1024
 FAR_AHEAD: Final = 1024 * 1024 * 1024
 ANY_WINDOW: Final = FAR_AHEAD * 2
 ANY_FRAME: Final = 1 << 62  # greater than the number of any
+UNKNOWN: Final = -1  # frame
 MOST_HOLES: Final = 64  # that are looked through for the first frame behind one
 
 
@@ -89,6 +90,8 @@ class Reassembler:
         self._swept_ns: i64 = 0
         self._waiting_bytes: i64 = 0  # behind holes, of all streams
         self._unswept: i64 = 0  # segments since then
+        self._first: i64 = UNKNOWN  # of `first_waiting`, while no hole has gone
+        self._asked: i64 = 0
 
     def feed(self, segment: Segment) -> list[Chunk]:
         """The chunks that `segment` completes: of its own stream, or of others whose holes are overdue."""
@@ -178,6 +181,9 @@ class Reassembler:
     def first_waiting(self) -> i64:
         """The first frame that waits behind a hole, of streams that somebody wants; greater than any if there is none.
         Of very many holes only the oldest are looked at."""
+        self._asked += 1
+        if self._first != UNKNOWN and self._asked & 63:
+            return self._first
         first: i64 = ANY_FRAME
         for half, stream in islice(self._holes.items(), MOST_HOLES):
             beyond = half.beyond
@@ -185,6 +191,7 @@ class Reassembler:
                 for held in beyond.waiting.values():  # in the order in which they came
                     first = min(first, held.frame)
                     break
+        self._first = first
         return first
 
     def close(self) -> list[Chunk]:
@@ -289,6 +296,8 @@ class Reassembler:
         else:
             self._waiting_bytes -= len(held.data) + WAITING_COST
         beyond.waiting[int(position)] = new
+        if segment.frame < self._first and not stream.ignored:
+            self._first = segment.frame
         self._waiting_bytes += len(new.data) + WAITING_COST
         if new.length > beyond.widest:
             beyond.widest = new.length
@@ -328,6 +337,7 @@ class Reassembler:
     def _drain(self, stream: Stream, half: Half, beyond: Beyond, arrival: i64, time_ns: i64, out: list[Chunk]) -> None:
         """Hand on what waits and has no hole before it any more: the frame that filled it, and its time, are given.
         Without one, 0, the hole was in the capture only: who received the bytes could read them as they came."""
+        self._first = UNKNOWN
         order = beyond.order
         while order and order[0] <= half.next:
             position: i64 = heappop(order)
