@@ -301,3 +301,26 @@ def test_time_formats(mqttdissect: Run, session: Path, form: str, expected: str)
     """As in tshark."""
     first = mqttdissect("-P", "-t", form, session, TZ="UTC").stdout.splitlines()[0]
     assert first.split("10.0.0.1")[0].strip().endswith(expected)
+
+
+@pytest.mark.parametrize("command", [[], ["-P"], ["ladder"], ["stats"], ["topics"], ["check"], ["sessions", "--pages"]])
+def test_an_encoding_without_lines_gets_ones_of_ascii(mqttdissect: Run, command: list[str]) -> None:
+    """In what people read; as wide as they were. Text from the wire that it does not have comes as escapes."""
+    capture = CAPTURES / "mosquitto-5.0-properties.pcapng"
+    drawn = mqttdissect(*command, capture, COLUMNS="100")
+    plain = mqttdissect(*command, capture, COLUMNS="100", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert plain.stdout.isascii() and "\\u25" not in plain.stdout
+    lines = zip(drawn.stdout.splitlines(), plain.stdout.splitlines(), strict=True)
+    assert all(len(one) == len(two) for one, two in lines if "\\" not in two)
+    assert plain.returncode == drawn.returncode
+
+
+def test_programs_get_escapes(mqttdissect: Run, tmp_path: Path) -> None:
+    """From which the text can be told."""
+    path = tmp_path / "arrows.pcap"
+    path.write_bytes(pcap(Stream().handshake().client(connect("a→b"), publish("x│y", b"1")).frames))
+    ascii_only = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = mqttdissect("-T", "json", path, **ascii_only).stdout.splitlines()
+    assert [json.loads(line)["packet"] for line in done] == ["CONNECT", "PUBLISH"]
+    assert json.loads(done[1])["mqtt"]["mqtt.topic"] == "x│y"
+    assert mqttdissect("-T", "fields", "-e", "mqtt.topic", path, **ascii_only).stdout.split() == ["x\\u2502y"]

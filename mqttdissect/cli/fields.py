@@ -18,8 +18,10 @@ def fields(words: tuple[str, ...]) -> None:
       mqttdissect fields
       mqttdissect fields reason code
     """
+    from mqttdissect.cli.out import prepare
     from mqttdissect.output.columns import listing, specs
 
+    prepare(people=False)
     rows = [row for row in listing(specs()) if all(word.lower() in " ".join(row).lower() for word in words)]
     if not sys.stdout.isatty():
         for row in rows:

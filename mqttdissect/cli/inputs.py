@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from mqttdissect.cli.out import prepare
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -110,6 +112,9 @@ OPTIONS = [
 ]
 
 
+FOR_PEOPLE = (None, "text", "tree", "summary")  # forms of output
+
+
 def with_inputs(command: Command) -> Callable[..., object]:
     """Give a command these options; it is handed what they say as its keyword argument `inputs`."""
 
@@ -137,6 +142,7 @@ def with_inputs(command: Command) -> Callable[..., object]:
         inputs.max_incomplete = max_incomplete * MIB
         inputs.fragments = (max_fragment_memory * MIB, max_fragments, round(max_fragment_age * 1_000_000_000))
         inputs.version = VERSIONS.get(mqtt_version or "", 0)
+        prepare(others.get("form") in FOR_PEOPLE)
         return command(inputs=inputs, **others)
 
     decorated: Callable[..., object] = wrapped

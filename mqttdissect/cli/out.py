@@ -1,4 +1,8 @@
-"""Text in UTF-8, written as bytes to standard output, or to a file, in the encoding that it has."""
+"""Text in UTF-8, written as bytes to standard output, or to a file, in the encoding that it has.
+
+What that encoding lacks comes out as escapes. In what people read, lines, arrows and marks are drawn with ASCII that
+looks like them instead, each as wide as it was; programs get escapes only, from which the text can be told.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,37 @@ import codecs
 import errno
 import os
 import sys
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Final, TextIO
+
+ESCAPES: Final = "backslashreplace"
+LOOK_ALIKES: Final = "mqttdissect.look-alikes"
+LIKE: Final = {
+    **dict.fromkeys("─–⠤", "-"), **dict.fromkeys("┌└├┤┼", "+"), **dict.fromkeys("┊┆⋮", ":"),
+    **dict.fromkeys("→▶⟩", ">"), **dict.fromkeys("◀⟨", "<"), **dict.fromkeys("▏▎▍▌▋▊▉█", "#"),
+    **dict.fromkeys("✗×", "x"),
+    "│": "|", "↑": "^", "↓": "v", "↻": "@", "≠": "!", "…": "~", "·": ".", "µ": "u", "²": "2", "⠀": " ",
+}  # fmt: skip
+DOTS: Final = range(0x2801, 0x2900)  # of a plot
+
+
+def look_alikes(error: UnicodeError) -> tuple[str, int]:
+    """What to write for characters that an encoding does not have, for `codecs`."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    return "".join([LIKE.get(char) or ("*" if ord(char) in DOTS else escaped(char)) for char in text]), error.end
+
+
+def escaped(char: str) -> str:
+    """As an escape."""
+    return char.encode("ascii", ESCAPES).decode("ascii")
+
+
+codecs.register_error(LOOK_ALIKES, look_alikes)
+
+
+def prepare(people: bool) -> None:
+    """Standard output is for people, or for programs."""
+    sys.stdout.reconfigure(errors=LOOK_ALIKES if people else ESCAPES)  # type: ignore[union-attr]
 
 
 def takes_utf_8(out: TextIO) -> bool:
@@ -15,8 +49,8 @@ def takes_utf_8(out: TextIO) -> bool:
 
 
 def translated(text: bytes, out: TextIO) -> bytes:
-    """Text in UTF-8, in the encoding of `out`; what that does not have as escapes."""
-    return text.decode().encode(out.encoding, "backslashreplace")
+    """Text in UTF-8, in the encoding of `out`."""
+    return text.decode().encode(out.encoding, out.errors or ESCAPES)
 
 
 def put(text: bytes | memoryview, sink: BinaryIO | None = None) -> None:

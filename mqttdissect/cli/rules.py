@@ -57,8 +57,10 @@ def rules(words: tuple[str, ...], ids: tuple[str, ...], statements: bool, form: 
       mqttdissect rules --statements 5.0 will
       mqttdissect rules -T json | jq -r .id
     """
+    from mqttdissect.cli.out import prepare
     from mqttdissect.output import catalogue
 
+    prepare(people=False)
     if ids and (words or statements or form == "markdown"):
         raise click.UsageError("--rule goes with -T list or json, without words and --statements")
     if form == "markdown":

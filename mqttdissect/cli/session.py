@@ -129,7 +129,6 @@ class Session:
         """Dissect what the source has, as one capture."""
         gc.freeze()
         gc.set_threshold(YOUNG, SELDOM, SELDOM)
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         self._consumer.start()
         arm(self._duration)
         captures = open_source(self)
