@@ -38,6 +38,7 @@ from differing import (
     both,
     drop,
     facts,
+    five,
     hello,
     insert,
     noisy,
@@ -607,4 +608,45 @@ def test_ten_thousand_clients(tmp_path: Path) -> None:
 
 
 def test_a_long_text_has_the_same_name_in_every_run() -> None:
-    assert [short("x" * 300), short(b"x" * 300)] == [f"{'x' * 256}… 300 6eb05c555288", f"{'x' * 256}… 6eb05c555288"]
+    name = f"{'x' * 128}… 172 hjlmgfpgiagm 06eb05c555288"
+    assert [short("x" * 300), short(b"x" * 300)] == [name, name]
+    assert short("x" * 256) == "x" * 256
+
+
+WORDS = "the quick brown fox jumps over the lazy dog "
+LONG_ID = "0f8c2a7e-31c4-4b0e-9d57-6a1f0c9e2b11"
+
+
+@pytest.mark.parametrize("count", [1, 5, 7, 60])
+@pytest.mark.parametrize(
+    ("one", "two", "differ"),
+    [("alpha", "omega", True), ("same", "same", False), (LONG_ID, LONG_ID.replace("0f8c", "7d21"), False)],
+    ids=["words", "same", "random"],
+)
+def test_what_differs_far_behind_in_a_text(count: int, one: str, two: str, differ: bool) -> None:
+    """In a topic, a will, a User Property: behind the characters that are kept too."""
+
+    def conversation(word: str) -> list[Event]:
+        value = WORDS * count + word
+        user = b"\x26" + text("note") + text(value)
+        return five(
+            Event(0, C, publish("t", "x", properties=user)),
+            Event(1, C, connect("other", flags=0x06, rest=text("will/" + value) + text(value))),
+        )
+
+    result = between(capture(conversation(one)), capture(conversation(two)))
+    assert [found.what for found in result.differences] == (["PUBLISH", "CONNECT"] if differ else [])
+    if differ:
+        told = first_of(result)[1]
+        assert ("alpha | " in told and "omega" in told) if count < 6 else "then another" in told
+    topics = [hello("c", Event(0, C, publish(WORDS.replace(" ", "/") * count + word, "x"))) for word in (one, two)]
+    assert between(*map(capture, topics)).same != differ
+
+
+def test_unsuback_has_no_codes_before_5() -> None:
+    """That a version has what another one has not is no difference."""
+    four = hello("c", Event(0, C, unsubscribe(2, "a")), Event(0, S, unsuback(2)))
+    new = [Event(0, C, connect("c", level=5)), Event(0, S, connack(properties=b""))]
+    new += [Event(0, C, b"\xa2\x06\x00\x02\x00\x00\x01a"), Event(0, S, b"\xb0\x04\x00\x02\x00\x00")]
+    (one,) = between(capture(four), capture(new)).differences
+    assert one.what == "CONNECT"

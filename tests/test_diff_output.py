@@ -68,6 +68,17 @@ def test_wrapped_values_lose_nothing(mqttdissect: Run, tmp_path: Path, width: in
     assert payload in re.sub(r"\s", "", tree)
 
 
+def test_a_packet_beside_nothing_has_all_the_room(tmp_path: Path) -> None:
+    """Where no terminal has a width."""
+    base = hello("c")
+    paths = written(tmp_path, capture(base), capture([*base, *sent("a/topic", "x")]))
+    command = [sys.executable, "-m", "mqttdissect", "diff", *map(str, paths)]
+    environment = {**os.environ, "PYTHONUTF8": "1", "COLUMNS": ""}
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, env=environment, timeout=60)
+    assert "(nothing)   #6  0.005000  10.0.0.1:40000" in done.stdout.decode()
+    assert "            │  └─ 0004  61 2f 74 6f 70 69 63" in done.stdout.decode()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
 @pytest.mark.parametrize(("piped", "fits"), [(True, True), (False, False)], ids=["pipe", "file"])
 def test_before_a_pipe_the_terminal_of_the_errors_has_the_width(tmp_path: Path, piped: bool, fits: bool) -> None:

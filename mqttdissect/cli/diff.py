@@ -43,6 +43,8 @@ class Collector:
 
     def take(self, packets: list[Packet], dissector: Dissector) -> None:
         """Keep what matters."""
+        if self._facts.first_ns < 0:
+            self._facts.first_ns = dissector.first_ns
         self._facts.take(packets)
 
     def end(self, dissector: Dissector) -> int:

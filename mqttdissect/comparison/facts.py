@@ -12,14 +12,16 @@ Memory: about 80 bytes a packet, and `MOST_KEY_BYTES` of meanings; beyond these 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from mqttdissect.comparison.volatile import forms
+from mqttdissect.comparison.volatile import forms, masked
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.fields import BINARY, BYTE, DERIVED, GROUP, TEXT, UNDECODED, BitSpec, Field, FieldSpec
-from mqttdissect.mqtt.packet import NOT_CAPTURED, NOT_HELD, Packet
 from mqttdissect.mqtt.packet import UNDECODED as NO_PACKET
+from mqttdissect.mqtt.packet import UNSEEN, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER, PROPERTY_IDENTIFIER, TABLE
 from mqttdissect.mqtt.registry import (
     APPLICATION_MESSAGE,
@@ -37,12 +39,15 @@ from mqttdissect.mqtt.registry import (
     WILL_PAYLOAD,
     WILL_PROPERTIES,
 )
-from mqttdissect.net.stream import CAPTURE_ENDED, DROPPED, ENDINGS, OPEN, Stream
+from mqttdissect.net.stream import OPEN, Stream
 
 MOST_PACKETS: Final = 1_000_000
 MOST_KEY_BYTES: Final = 128 * 1024 * 1024  # of all meanings, estimated
 MOST_SESSIONS: Final = 200_000
-LONGEST: Final = 256  # characters of a text that are kept; of the rest a hash
+LONGEST: Final = 256  # characters of a text that are kept; of the rest hashes
+CUT: Final = "… "  # between these
+LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")  # for hexadecimal digits
+NO_WORDS: Final[set[str]] = set()
 MOST_PARTS: Final = 512  # of a packet; of the rest a hash
 PART_COST: Final = 160  # bytes
 
@@ -66,6 +71,7 @@ ENDS: Final = (
     "closed by the broker without DISCONNECT",
 )  # fmt: skip
 
+COLUMNS: Final = ("numbers", "frames", "times", "keys", "identifiers", "exact", "steady", "shape")  # of a session
 ACKNOWLEDGEMENTS: Final = frozenset([codes.PUBACK, codes.PUBREC, codes.PUBREL, codes.PUBCOMP])
 SHORT: Final = 4  # bytes of an acknowledgement that says nothing but its packet identifier
 
@@ -99,10 +105,11 @@ ONE_NAME: Final[dict[str, str]] = {  # what 3.1.1 and 5.0 call differently
     "mqtt.conack.val": "code",
     "mqtt.suback.qos": "code",
 }
-UNSEEN: Final = frozenset([NOT_CAPTURED, NOT_HELD, ENDINGS[CAPTURE_ENDED], ENDINGS[DROPPED]])  # the wire had it
 TOPIC_ALIAS: Final = BY_IDENTIFIER[0x23].value
 MAY_LEAVE_OUT_CODE: Final = frozenset([*ACKNOWLEDGEMENTS, codes.DISCONNECT, codes.AUTH])
 USER_PROPERTY: Final = "26"
+MESSAGE_SIZE: Final = FieldSpec("mqtt.msg_size", "Bytes of the application message", BYTE)
+UNKNOWN_SIZE: Final = -1
 MALFORMED: Final = FieldSpec("malformed", "Malformed, expected", TEXT)
 MORE: Final = FieldSpec("more", "More fields", BYTE)
 
@@ -141,8 +148,11 @@ class Session:
     """A connection. Its packets are columns of one length; `index` is among the capture's sessions.
 
     client_id: as the CONNECT or the CONNACK has it. told: was it the client that said so? midway: the CONNECT is not in
-    the capture. gap_bytes: bytes of it that the capture lacks. holes: indices of packets that are not whole for that
-    reason, or because the capture ends. opened_ns: of its first packet.
+    the capture. handshake: is the beginning of the connection in it? gap_bytes: bytes of it that the capture lacks;
+    undecoded_bytes: those that are no packets. holes: by index of packets that are not whole for that reason, or as the
+    capture ends, the bytes of their application message on the wire, `UNKNOWN_SIZE` if nobody knows; sizes: the same of
+    large ones that are whole. nameless: indices of those whose alias was set in what the capture lacks. opened_ns: of
+    its first packet.
     """
 
     def __init__(self, index: int, stream: int) -> None:
@@ -151,8 +161,12 @@ class Session:
         self.client_id = ""
         self.told = True
         self.midway = True
+        self.handshake = False
         self.gap_bytes = 0
-        self.holes: set[int] = set()
+        self.undecoded_bytes = 0
+        self.holes: dict[int, int] = {}
+        self.sizes: dict[int, int] = {}
+        self.nameless: set[int] = set()
         self.version = 4
         self.opened_ns = 0
         self.end = ENDED_OPEN
@@ -167,9 +181,32 @@ class Session:
         self.exact = array("q")  # forms of the payload; 0 where there is none
         self.steady = array("q")
         self.shape = array("q")
+        self._places: dict[int, int] | None = None  # by number, unless these are in order
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def place(self, number: int) -> int:
+        """The index of the packet with this number."""
+        if self._places is not None:
+            return self._places[number]
+        return bisect_left(self.numbers, number)
+
+    def sort(self) -> None:
+        """Put packets at the place of their frames that were known for what they are later: the last bytes of some are
+        only in the capture of their receiver."""
+        frames = self.frames
+        if all(one <= two for one, two in pairwise(frames)):
+            return
+        order = sorted(range(len(frames)), key=frames.__getitem__)
+        for column in COLUMNS:
+            values = getattr(self, column)
+            setattr(self, column, array(values.typecode, [values[index] for index in order]))
+        places = {before: index for index, before in enumerate(order)}
+        self.holes = {places[index]: size for index, size in self.holes.items()}
+        self.sizes = {places[index]: size for index, size in self.sizes.items()}
+        self.nameless = {places[index] for index in self.nameless}
+        self._places = {number: index for index, number in enumerate(self.numbers)}
 
 
 class Facts:
@@ -187,7 +224,7 @@ class Facts:
         self.packets = 0
         self.left_out = 0
         self.undecoded = 0
-        self.first_ns = 0
+        self.first_ns = -1  # of the capture
         self.last_ns = 0
         self._key_bytes = 0
         self._index: dict[Key, int] = {}
@@ -216,6 +253,8 @@ class Facts:
 
     def close(self) -> None:
         """The capture has ended."""
+        for session in self.sessions:
+            session.sort()
         self._look_for_ends()
         for number, stream in self._open.items():
             self._ended(self._sessions[number], stream)
@@ -230,12 +269,14 @@ class Facts:
             return
         if packet.type == NO_PACKET:
             self.undecoded += 1
-            session.gap_bytes += len(packet.data)
+            session.undecoded_bytes += len(packet.data)
             return
         if is_partial(packet):
-            session.holes.add(len(session))
+            session.holes[len(session)] = (
+                len(packet.data) - packet.message + packet.hole_bytes if packet.message else UNKNOWN_SIZE
+            )
         time_ns = packet.time_ns
-        if not self.first_ns:
+        if self.first_ns < 0:
             self.first_ns = time_ns
         self.last_ns = max(self.last_ns, time_ns)
         if not len(session):
@@ -245,6 +286,8 @@ class Facts:
         if kind == codes.PUBLISH:
             payload = packet.value(APPLICATION_MESSAGE)
             if isinstance(payload, bytes) and payload:
+                if packet.spans is not None:
+                    session.sizes[len(session)] = len(payload)
                 exact, steady, shape = forms(payload, time_ns)
         elif kind == codes.CONNECT:
             self._connect(session, packet)
@@ -252,14 +295,24 @@ class Facts:
             self._connack(session, packet)
         elif kind == codes.DISCONNECT:
             session.orderly = True
+        unknown = False
+        if kind == codes.PUBLISH and packet.version == 5 and not packet.topic and self._lacks(session, packet):
+            unknown = packet.value(UNKNOWN_ALIAS) is not None
+            if unknown:
+                session.nameless.add(len(session))
         session.numbers.append(self.packets)
         session.frames.append(packet.frame)
         session.times.append(time_ns)
-        session.keys.append(self._key(packet))
+        session.keys.append(self._key(packet, unknown))
         session.identifiers.append(max(packet.identifier, 0))
         session.exact.append(exact)
         session.steady.append(steady)
         session.shape.append(shape)
+
+    def _lacks(self, session: Session, packet: Packet) -> bool:
+        """May what set an alias be missing in the capture?"""
+        stream = packet.stream
+        return session.midway or stream is None or stream.half(packet.direction).lost > 0
 
     def _session(self, packet: Packet) -> Session | None:
         stream = packet.stream
@@ -269,6 +322,7 @@ class Facts:
             if len(self.sessions) >= MOST_SESSIONS:
                 return None
             session = Session(len(self.sessions), number)
+            session.handshake = stream is not None and stream.handshake
             self.sessions.append(session)
             self._sessions[number] = session
             if stream is not None:
@@ -307,8 +361,8 @@ class Facts:
             by_client = stream.closed_by == session.client_direction
             session.end = ENDED_ORDERLY if session.orderly else ENDED_BY_CLIENT if by_client else ENDED_BY_BROKER
 
-    def _key(self, packet: Packet) -> int:
-        """The index of what the packet means, from the quickest source."""
+    def _key(self, packet: Packet, nameless: bool) -> int:
+        """The index of what the packet means, from the quickest source. nameless: its topic is not known."""
         sender = sender_of(packet)
         kind = packet.type
         if packet.notes is None:
@@ -323,7 +377,7 @@ class Facts:
                 if known is None:
                     known = self._publishes[quick] = self._intern(key_of(packet, sender))
                 return known
-        return self._intern(key_of(packet, sender))
+        return self._intern(key_of(packet, sender, nameless))
 
     def _intern(self, key: Key) -> int:
         known = self._index.get(key)
@@ -355,24 +409,25 @@ def size(value: int | str | bytes) -> int:
 
 
 def short(value: object) -> str:
-    """Text of any length, or bytes, as at most `LONGEST` characters and a hash."""
-    if isinstance(value, bytes):
-        if len(value) > LONGEST:
-            return f"{value[:LONGEST].decode('utf-8', 'backslashreplace')}… {digest(value)}"
-        return value.decode("utf-8", "backslashreplace")
-    text = str(value)
+    """Text of any length, or bytes, as at most `LONGEST` characters, and of the rest two hashes: one without what looks
+    random in it, which does not look so itself, and one of all of it, which does, and is set aside as that is."""
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
     if len(text) <= LONGEST:
         return text
-    return f"{text[:LONGEST]}… {len(text)} {digest(text.encode('utf-8', 'backslashreplace'))}"
+    at = LONGEST
+    while at > LONGEST // 2 and text[at - 1].isalnum():
+        at -= 1  # no word is cut in two, unless it is a long one
+    steady = masked(text[at:], NO_WORDS)
+    return f"{text[:at]}{CUT}{len(steady)} {digest(steady).translate(LETTERS)} 0{digest(text)}"
 
 
-def digest(value: bytes) -> str:
+def digest(text: str) -> str:
     """What tells it from others, the same in every run."""
-    return blake2b(value, digest_size=6).hexdigest()
+    return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
 
 
-def key_of(packet: Packet, sender: int) -> Key:
-    """What the packet means."""
+def key_of(packet: Packet, sender: int, nameless: bool = False) -> Key:
+    """What the packet means. nameless: its topic alias was set in what the capture lacks."""
     plain: list[Part] = []
     properties: list[Part] = []
     kind = packet.type
@@ -382,6 +437,8 @@ def key_of(packet: Packet, sender: int) -> Key:
     for field in packet.fields:
         spec = field.spec
         if (partial and spec.kind == UNDECODED) or (spec is TOPIC_ALIAS and packet.topic):
+            continue
+        if nameless and (spec is TOPIC_ALIAS or spec is TOPIC_NAME):
             continue
         if spec.kind == GROUP:
             will = "will " if spec is WILL_PROPERTIES else ""
@@ -405,7 +462,7 @@ def key_of(packet: Packet, sender: int) -> Key:
         parts.append(Part("malformed", MALFORMED, note.expected, PLAIN))
     if len(parts) > MOST_PARTS:
         rest = repr([(part.name, part.value) for part in parts[MOST_PARTS:]])
-        parts = parts[:MOST_PARTS] + [Part("more", MORE, digest(rest.encode("utf-8", "backslashreplace")), PLAIN)]
+        parts = parts[:MOST_PARTS] + [Part("more", MORE, digest(rest), PLAIN)]
     return Key(kind, sender, tuple(parts))
 
 

@@ -28,8 +28,11 @@ class Meanings:
         self._numbers: dict[object, int] = {}
         ids = [{one.client_id for one in facts.sessions if one.client_id} for facts in captures]
         seen = [random_values(facts) for facts in captures]
+        levels = [levels_of(facts) for facts in captures]
         self.stable = [seen[1], seen[0]]  # by capture: what the other has too
-        self.own_ids = [{one for one in ids[side] - ids[1 - side] if len(one) >= SHORTEST_ID} for side in (0, 1)]
+        self.own_ids = [
+            {one for one in ids[side] - ids[1 - side] - levels[1 - side] if len(one) >= SHORTEST_ID} for side in (0, 1)
+        ]  # one that is in topics of the other capture may be that of a client whose CONNECT it lacks
         self.whole = [array("q"), array("q")]
         self.subject = [array("q"), array("q")]
         self.pattern = [array("q"), array("q")]
@@ -89,4 +92,14 @@ def random_values(facts: Facts) -> set[str]:
                     found.update(tokens(part.value))
                 elif part.how == RANDOM:
                     found.add(part.value)
+    return found
+
+
+def levels_of(facts: Facts) -> set[str]:
+    """The levels of a capture's topics and filters."""
+    found: set[str] = set()
+    for key in facts.keys:
+        for part in key.parts:
+            if part.name in SUBJECTS and isinstance(part.value, str):
+                found.update(part.value.split("/"))
     return found

@@ -5,7 +5,6 @@ Takes the `Record` of a connection in which each packet that only one side has i
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +16,7 @@ from mqttdissect.comparison.record import Record
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.registry import PACKET_IDENTIFIER
 
-STRAYS: Final = frozenset(codes.PACKET_TYPES[kind] for kind in ORDERED)
+STRAYS: Final = frozenset(codes.PACKET_TYPES[kind] for kind in (*ORDERED, codes.CONNACK))
 OTHER_SIDE: Final = {ONLY_GOOD: ONLY_BAD, ONLY_BAD: ONLY_GOOD}
 
 Stray = tuple[str, str, int]  # kind of difference, packet type, sender
@@ -75,7 +74,7 @@ class Strays:
     def _packet(self, only: Difference) -> Pair:
         """The packet that only one side has: the side, and its index there."""
         side = 0 if only.kind == ONLY_GOOD else 1
-        return side, bisect_left(self._conversation.sessions[side].numbers, (only.good, only.bad)[side])
+        return side, self._conversation.sessions[side].place((only.good, only.bad)[side])
 
     def _sender(self, only: Difference) -> int:
         return self._conversation.key(*self._packet(only)).sender

@@ -36,7 +36,9 @@ from mqttdissect.comparison.facts import (
     ENDED_OPEN,
     ENDS,
     EXPIRY,
+    MESSAGE_SIZE,
     PLAIN,
+    UNKNOWN_SIZE,
     Facts,
     Part,
     left_out,
@@ -114,8 +116,12 @@ class Verdict:
 
     def _lost(self, side: int) -> str:
         """What may explain that this side lacks something."""
-        gap = self._sessions[side].gap_bytes
-        return f"the capture of {SIDES[side]} lacks {gap:,} bytes of this connection" if gap else ""
+        session = self._sessions[side]
+        gap, lost = session.gap_bytes, session.undecoded_bytes
+        if gap:
+            more = f", and {lost:,} are undecoded" if lost else ""
+            return f"the capture of {SIDES[side]} lacks {gap:,} bytes of this connection{more}"
+        return f"{lost:,} bytes of this connection are undecoded in {SIDES[side]}" if lost else ""
 
     def _not_captured(self, side: int, heads: list[int]) -> tuple[list[int], list[tuple[list[int], str]]]:
         """`heads` without those before the other capture's first packet of the connection, or behind its last one where
@@ -125,13 +131,13 @@ class Verdict:
         who = SIDES[1 - side]
         matched = [pair[side] for pair in self._conversation.pairs]
         cut: list[tuple[list[int], str]] = []
-        if other.midway and not this.midway:
+        if other.midway and not this.midway and not other.handshake:
             first = min(matched, default=len(this))
             before = [index for index in heads if index < first]
             if before:
                 cut.append((before, f"the capture of {who} begins in the middle of this connection"))
                 heads = heads[len(before) :]
-        if this.midway and not other.midway:
+        if this.midway and not other.midway and not this.handshake:
             heads = self._without_earlier(side, heads)
         if other.end == ENDED_OPEN and not other.orderly:
             last = max(matched, default=NONE)
@@ -219,6 +225,8 @@ class Verdict:
         if left.exact[one] != right.exact[two]:
             unseen = one in left.holes or two in right.holes
             matters = not unseen and self._payload_matters(one, two)
+            if unseen:
+                changes += self._sizes(one, two)
             changes.append(Change(APPLICATION_MESSAGE, None, None, matters))
             self.aside[UNSEEN_PARTS if unseen else PAYLOADS] += not matters
         if left.identifiers[one] != right.identifiers[two]:
@@ -233,6 +241,17 @@ class Verdict:
             lane = self._conversation.key(0, one).sender
             found.form = EXACT if self._options.payloads else self._conversation.form(0, lane, one)
             self._record.differences.append(found)
+
+    def _sizes(self, one: int, two: int) -> list[Change]:
+        """The sizes of two payloads of which one at least is not whole: all that can be compared of them."""
+        sizes = [
+            session.holes.get(index, session.sizes.get(index, UNKNOWN_SIZE))
+            for session, index in zip(self._sessions, (one, two), strict=True)
+        ]
+        if sizes[0] == sizes[1] or UNKNOWN_SIZE in sizes:
+            return []
+        steady = self._conversation.form(0, self._conversation.key(0, one).sender, one) == STEADY
+        return [Change(MESSAGE_SIZE, sizes[0], sizes[1], steady or self._options.payloads)]
 
     def _payload_matters(self, one: int, two: int) -> bool:
         """Two payloads that are not the same: is that a difference?"""
@@ -272,20 +291,24 @@ class Verdict:
             for at in range(most):
                 place = at + 1 if most > 1 else 0
                 if at >= len(ones):
-                    found.append(self._lacking(0, twos[at], left.type, one in self._sessions[0].holes, place))
+                    found += self._lacking(0, twos[at], left.type, one, place)
                 elif at >= len(twos):
-                    found.append(self._lacking(1, ones[at], left.type, two in self._sessions[1].holes, place))
+                    found += self._lacking(1, ones[at], left.type, two, place)
                 elif ones[at].value != twos[at].value:
                     found.append(self._change(ones[at], twos[at], left.sender, place))
         return found
 
-    def _lacking(self, side: int, part: Part, kind: int, unseen: bool, place: int) -> Change:
-        """A part that the packet of `side` lacks; unseen: perhaps because it lies in a hole of the capture."""
+    def _lacking(self, side: int, part: Part, kind: int, index: int, place: int) -> list[Change]:
+        """A part that the packet at `index` of `side` lacks, perhaps because the capture does."""
+        session = self._sessions[side]
+        unseen = index in session.holes or (index in session.nameless and part.name == "topic")
+        if kind == codes.UNSUBACK and part.name == "code" and part.value == 0 and session.version < 5:
+            return []  # before 5.0 it has no codes, and always means success
         default = None if unseen else left_out(part, kind)
         implied = side if default is not None and not isinstance(part.spec, BitSpec) else -1
         self.aside[UNSEEN_PARTS] += unseen
         good, bad = (default, part.value) if side == 0 else (part.value, default)
-        return Change(part.spec, good, bad, not unseen, place, part.key, implied)
+        return [Change(part.spec, good, bad, not unseen, place, part.key, implied)]
 
     def _change(self, one: Part, two: Part, sender: int, place: int) -> Change:
         """Two values of a part."""
@@ -330,7 +353,7 @@ class Verdict:
         """How often a client pings is timing; that nobody answers is not."""
         pings = [lanes.pings for lanes in self._lanes]
         unanswered = [lanes.unanswered for lanes in self._lanes]
-        self.aside[PINGS] += max(len(pings[0]), len(pings[1]))
+        self.aside[PINGS] += 0 if self._options.times else max(len(pings[0]), len(pings[1]))
         if len(pings[0]) != len(pings[1]):
             found = self._record.difference(TIMING, "PINGREQ", *[(one or [NONE])[0] for one in pings])
             found.says = f"{len(pings[0])} in GOOD, {len(pings[1])} in BAD"

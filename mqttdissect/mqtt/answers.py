@@ -201,9 +201,12 @@ class Answers:
         new = Exchange(step.frame, step.time_ns, step.cost, self._gaps(direction), self._gaps(1 - direction))
         asked = step.request
         if asked is not None:
-            begun = asked.began_frame != 0
-            new.began_frame = asked.began_frame if begun else asked.asked_frame
-            new.began_ns = asked.began_ns if begun else asked.asked_ns
+            if asked.began_frame != 0:
+                new.began_frame = asked.began_frame
+                new.began_ns = asked.began_ns
+            elif step.type != PUBREL:  # else its PUBLISH is not in the capture
+                new.began_frame = asked.asked_frame
+                new.began_ns = asked.asked_ns
         step.response = new
         waiting = self._waiting
         if waiting is NOTHING_WAITING:

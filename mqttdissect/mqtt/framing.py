@@ -21,7 +21,7 @@ from mypy_extensions import i64
 from mqttdissect.mqtt.answers import Answers, is_tied
 from mqttdissect.mqtt.connection import Connection
 from mqttdissect.mqtt.decode import undecoded
-from mqttdissect.mqtt.packet import NOT_CAPTURED, NOT_HELD, Packet
+from mqttdissect.mqtt.packet import NOT_CAPTURED, NOT_HELD, UNSEEN, Packet
 from mqttdissect.mqtt.passing import Passing
 from mqttdissect.mqtt.resync import NOT_YET, Search
 from mqttdissect.net.stream import ENDINGS, OPEN, Chunk
@@ -99,8 +99,9 @@ class Framer:
     """
 
     __slots__ = ("_answers", "_begun_ns", "_connection", "_direction", "_gap_after", "_gap_bytes", "_have", "_held",
-                 "_hole_bytes", "_hole_offset", "_last_ns", "_lost", "_moments", "_need", "_passing", "_paused_ns",
-                 "_pieces", "_reason", "_rest", "_room", "_search", "_spans", "_started", "_trimmed")  # fmt: skip
+                 "_hole_bytes", "_hole_offset", "_last_frame", "_last_ns", "_lost", "_moments", "_need", "_passing",
+                 "_paused_ns", "_pieces", "_reason", "_rest", "_room", "_search", "_spans", "_started",
+                 "_trimmed")  # fmt: skip
 
     def __init__(self, direction: i64, connection: Connection, answers: Answers, passing: Passing, room: Room) -> None:
         # In the order of use: attributes lie in memory like that.
@@ -119,7 +120,8 @@ class Framer:
         self._gap_after: i64 = 0
         self._need: i64 = 0  # bytes that the packet has in all; 0 until its Remaining Length is complete
         self._begun_ns: i64 = 0  # when its first piece came,
-        self._last_ns: i64 = 0  # and its last one
+        self._last_ns: i64 = 0  # and its last one, and with which frame
+        self._last_frame: i64 = 0
         self._paused_ns: i64 = 0  # the longest time between two of them
         self._pieces: list[bytes] = []  # of it
         self._spans: list[tuple[int, int]] = []
@@ -202,6 +204,8 @@ class Framer:
         if self._trimmed:
             self._have += size
             self._hole_bytes += size
+            self._last_ns = chunk.time_ns
+            self._last_frame = chunk.arrival
             return
         if not self._pieces:
             self._begun_ns = chunk.time_ns
@@ -209,6 +213,7 @@ class Framer:
         elif chunk.time_ns - self._last_ns > self._paused_ns:
             self._paused_ns = chunk.time_ns - self._last_ns
         self._last_ns = chunk.time_ns
+        self._last_frame = chunk.arrival
         self._spans.append((int(self._have - self._hole_bytes), int(chunk.frame)))
         self._pieces.append(data)
         self._have += size
@@ -274,12 +279,12 @@ class Framer:
         self._continue(chunk, out)
 
     def _complete(self, chunk: Chunk, out: list[Packet]) -> None:
-        """All pieces of the packet at hand are there."""
+        """All pieces of the packet at hand are there, or known to be missing."""
         data = b"".join(self._pieces)
         if self._passing.active and self._passes(data, 0, len(data), chunk, out):
             self._reset_packet()
             return
-        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
+        packet = Packet(chunk.stream, self._direction, self._last_frame, self._last_ns, data, 0)
         self._emit(packet, out, NOT_CAPTURED)
 
     def _emit(self, packet: Packet, out: list[Packet], why: str) -> None:
@@ -345,14 +350,19 @@ class Framer:
         return False
 
     def _cut_off(self, chunk: Chunk, why: str, out: list[Packet]) -> None:
-        """The packet at hand will not be completed."""
+        """The packet at hand will not be completed. It has the frame and time of its last bytes, unless it was its
+        sender who ended it then."""
+        unseen = self._hole_offset >= 0 or why in UNSEEN
         data = b"".join(self._pieces)
         if self._hole_offset == -1:
             self._hole_offset = len(data)
             self._hole_bytes = self._need - self._have if self._need else 1
         else:
             self._hole_bytes += self._need - self._have
-        packet = Packet(chunk.stream, self._direction, chunk.arrival, chunk.time_ns, data, 0)
+        frame, time_ns = chunk.arrival, chunk.time_ns
+        if unseen:
+            frame, time_ns = self._last_frame, self._last_ns
+        packet = Packet(chunk.stream, self._direction, frame, time_ns, data, 0)
         self._emit(packet, out, why)
 
     def _end(self, chunk: Chunk, out: list[Packet]) -> None:

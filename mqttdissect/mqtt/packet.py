@@ -7,7 +7,7 @@ from mypy_extensions import i64, mypyc_attr
 from mqttdissect.mqtt.clauses import Clause
 from mqttdissect.mqtt.codes import PACKET_TYPES
 from mqttdissect.mqtt.fields import GROUP, Field, FieldSpec
-from mqttdissect.net.stream import Stream
+from mqttdissect.net.stream import CAPTURE_ENDED, DROPPED, ENDINGS, Stream
 
 UNDECODED: Final = -1
 """The `type` of what stands for bytes of a stream that could not be cut into packets."""
@@ -21,6 +21,7 @@ BY_DEFAULT: Final = 3
 # Why bytes of a packet are missing, where that is not how its sender ended it (Packet.hole_why)
 NOT_CAPTURED: Final = "the capture lacks them"
 NOT_HELD: Final = "more than --max-incomplete would have waited"
+UNSEEN: Final = frozenset([NOT_CAPTURED, NOT_HELD, ENDINGS[CAPTURE_ENDED], ENDINGS[DROPPED]])
 
 
 @final

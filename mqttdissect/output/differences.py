@@ -6,10 +6,21 @@ Takes a `Result` and the packets that its differences are about (`Shown`, by the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
-from mqttdissect.comparison.difference import KINDS, NOWHERE, SIDES, TIMING, Change, Difference, Result, Value
-from mqttdissect.comparison.facts import Facts
+from mqttdissect.comparison.difference import (
+    KINDS,
+    NOWHERE,
+    SIDES,
+    TIMING,
+    UNSEEN_PARTS,
+    Change,
+    Difference,
+    Result,
+    Value,
+)
+from mqttdissect.comparison.facts import CUT, Facts
 from mqttdissect.comparison.marks import Marks, Payload, marks
 from mqttdissect.mqtt.fields import TEXT, BitSpec, FieldSpec
 from mqttdissect.mqtt.packet import Packet
@@ -115,16 +126,24 @@ class Text:
             if change.spec is APPLICATION_MESSAGE:
                 found.append(self._payload(difference, shown))
             else:
-                found.append(f"{name_of(change)}: {self._value(change, 0)} | {self._value(change, 1)}")
+                found.append(f"{name_of(change)}: {' | '.join(self._values(change))}")
         if most and len(found) > most:
             found = [*found[:most], f"… and {len(found) - most} more fields"]
         if difference.says:
             found.append(difference.says)
         return found
 
-    def _value(self, change: Change, side: int) -> str:
-        text = shortened(in_words(change.spec, (change.good, change.bad)[side], self._secrets), LONGEST_VALUE)
-        return f"{text} (default)" if change.implied == side else text
+    def _values(self, change: Change) -> list[str]:
+        """Both, so far as they show what differs."""
+        texts = [in_words(change.spec, value, self._secrets) for value in (change.good, change.bad)]
+        alike = (one == two for one, two in zip(*texts, strict=False))
+        same = sum(1 for _ in takewhile(bool, alike))
+        if CUT in texts[0][:same]:  # behind that are no characters of theirs
+            return [shortened(texts[0], LONGEST_VALUE), f"the same for {texts[0].index(CUT)} characters, then another"]
+        start = max(0, same - CONTEXT) if same > LONGEST_VALUE - CONTEXT else 0
+        shown = [f"…{text[start:]}" if start else text for text in texts]
+        shown = [shortened(text.partition(CUT)[0], LONGEST_VALUE) + "…" * (CUT in text) for text in shown]
+        return [f"{text} (default)" if change.implied == side else text for side, text in enumerate(shown)]
 
     def _payload(self, difference: Difference, shown: Shown) -> str:
         """The part of both payloads where they begin to differ in meaning."""
@@ -179,7 +198,7 @@ class Text:
         if difference.answers:
             what += f" with {', '.join(difference.answers)}"
         elif difference.count > 1 and difference.what != "connection":
-            what += f" and {difference.count - 1:,} more packets"
+            what += f" and {count(difference.count - 1, 'more packet')}"
         details = self._details(difference, shown, MOST_CHANGES)
         if not difference.changes:
             side = 0 if difference.good != NOWHERE else 1
@@ -202,9 +221,11 @@ class Text:
             one = result.timings[0]
             lines.append(f"Not counted: {timings:,} {TIMING} (--times counts them), first {one.what}: {one.says}")
         lines.append(f"Compared: {compared(result)}")
-        aside = [f"{count:,} {what}" for what, count in result.aside.most_common() if count]
+        aside = [f"{count:,} {what}" for what, count in result.aside.most_common() if count and what != UNSEEN_PARTS]
         if aside:
             lines.append(f"Set aside: {'; '.join(aside)} (--all compares them too)")
+        if result.aside[UNSEEN_PARTS]:
+            lines.append(f"Not compared: {result.aside[UNSEEN_PARTS]:,} {UNSEEN_PARTS}")
         for side, facts in zip(SIDES, result.captures, strict=True):
             if facts.left_out:
                 lines.append(f"Left out: the last {facts.left_out:,} packets of {side}, there are too many")

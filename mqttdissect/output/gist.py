@@ -46,6 +46,7 @@ REASON_SPECS: Final = frozenset([
     GRANTED_QOS, UNSUBACK_REASON, DISCONNECT_REASON, AUTH_REASON,
 ])  # fmt: skip
 REASON_STRING: Final = BY_IDENTIFIER[0x1F].value
+TOPIC_ALIAS: Final = BY_IDENTIFIER[0x23].value
 
 
 def words(value: object, longest: int = LONGEST) -> str:
@@ -130,6 +131,8 @@ class Gist:
         self._delivery(packet, out)
         if packet.topic:
             out.append(self._topic(packet.topic))
+        elif packet.version == 5:
+            out.append(unknown_alias(packet).encode())
 
     def _delivery(self, packet: Packet, out: list[bytes]) -> None:
         flags = packet.flags & 15
@@ -238,6 +241,12 @@ def delivery(packet: Packet) -> str:
     if number < 0:
         return QOS_WORDS[flags] + MARKS[flags] if flags & 9 else QOS_WORDS[flags]
     return f"{QOS_ID_WORDS[flags]}{number}{MARKS[flags]}"
+
+
+def unknown_alias(packet: Packet) -> str:
+    """Which alias stands for a topic that is not known, with two spaces before it; empty for none."""
+    alias = packet.value(TOPIC_ALIAS)
+    return f"  topic alias {alias}" if isinstance(alias, int) else ""
 
 
 def sized(size: i64, behind: bool) -> bytes:

@@ -199,7 +199,7 @@ class SideBySide:
         """Side by side."""
         half = self._half or max(cells(left.text) for left, _ in pairs)
         lines: list[str] = []
-        fits = [fitted_pair(pair, half) for pair in pairs]
+        fits = [fitted_pair(pair, self._half) for pair in pairs]
         for left, right in [pair for group in fits for pair in group]:
             mark = left.mark if left.mark != SAME else right.mark
             space = " " * max(0, half - cells(left.text))

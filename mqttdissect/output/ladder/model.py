@@ -12,12 +12,12 @@ from mypy_extensions import i64
 from mqttdissect.analysis.finding import Finding
 from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT, VERSIONS
-from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, Packet
+from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, UNSEEN, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
 from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER, PUBACK_REASON
 from mqttdissect.net.stream import ENDINGS, FINISHED, OPEN, RESET, Stream
 from mqttdissect.net.tcp import ANY_FRAME
-from mqttdissect.output.gist import Gist, delivery, gap, version_source
+from mqttdissect.output.gist import Gist, delivery, gap, unknown_alias, version_source
 from mqttdissect.output.hosts import KEEPERS
 from mqttdissect.output.ladder.deliveries import UNKNOWN, Deliveries
 from mqttdissect.output.ladder.fold import abbreviated
@@ -102,7 +102,7 @@ class Ladder:
         self._closings: list[Closing] = []  # by frame
         self._findings: list[Finding] = []  # by frame, of which those before `_found` are drawn
         self._found: i64 = 0
-        self._frame: i64 = 0  # of the last packet drawn
+        self._frame: i64 = 0  # of the packets so far, the latest
         self._steps: list[Step] = []
         self._topics: dict[str, Topic] = {}
 
@@ -123,7 +123,13 @@ class Ladder:
     def add(self, packets: list[Packet]) -> list[Step]:
         """Its packets, in order."""
         for packet in packets:
+            before = len(self._steps)
             self._packet(packet)
+            if packet.frame < self._frame:  # it was not known for what it is when it was captured
+                for step in self._steps[before:]:
+                    step.late = True
+            else:
+                self._frame = packet.frame
         return self._take()
 
     def settle(self, frame: i64 = ANY_FRAME) -> list[Step]:
@@ -177,7 +183,7 @@ class Ladder:
         self._arrow(party, packet, out, tag)
         if packet.hole_offset >= 0:
             self._note(MISSING, party, f"{size_of(int(packet.hole_bytes))} of it are missing: {packet.hole_why}")
-        if packet.notes is not None and self._malformed:
+        if packet.notes is not None and self._malformed and packet.hole_why not in UNSEEN:
             for note in packet.notes[:MOST_NOTES]:
                 self._note(ERROR, party, f"malformed at offset {note.offset}: expected {visible(note.expected)}")
         if self._found < len(self._findings):
@@ -191,9 +197,11 @@ class Ladder:
         about_width: i64 = -1
         if kind == codes.PUBLISH:
             about = delivery(packet)
-            about_width = len(about)
             if packet.topic:
                 topic = self._shown(packet.topic)
+            elif packet.version == 5:
+                about += unknown_alias(packet)
+            about_width = len(about)
         elif kind >= codes.PUBACK and kind <= codes.PUBCOMP and is_success(packet):
             about = f"id {packet.identifier}" if len(packet.data) == 4 else f"id {packet.identifier}  {SUCCESS}"
             about_width = len(about)
@@ -220,7 +228,6 @@ class Ladder:
         step.time_ns = packet.time_ns
         step.tag = 0 if tag == UNKNOWN else tag
         self._steps.append(step)
-        self._frame = packet.frame
         self.drawn += 1
 
     def _shown(self, topic: str) -> Topic:

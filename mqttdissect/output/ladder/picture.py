@@ -59,7 +59,7 @@ class Picture:
 
     def pause(self, step: Step) -> tuple[int, str]:
         """Rows and words for the time since the step before; 0 and nothing if that is not worth it. Once a step."""
-        if step.time_ns == -1:
+        if step.time_ns == -1 or step.late:
             return 0, ""
         since = step.time_ns - self._last_ns if self._last_ns != -1 else 0
         self._last_ns = step.time_ns

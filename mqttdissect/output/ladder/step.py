@@ -60,12 +60,12 @@ class Step:
     to the broker. frame, time_ns: when. frame is 0 for what has no frame of its own; time_ns is then that of the arrow
     which follows, or -1 for what belongs to the arrow before. tag: what the packets of one delivery share; 0 for none.
     topic: of a PUBLISH, which comes behind `more`. text_width, more_width: columns of both, of an arrow. stamp:
-    `time_ns` in words, for renderers that need it more than once.
+    `time_ns` in words, for renderers that need it more than once. late: packets of later frames were drawn before.
     """
 
     __slots__ = (
-        "broker", "frame", "kind", "lane", "level", "more", "more_width", "out", "stamp", "tag", "text", "text_width",
-        "time_ns", "topic",
+        "broker", "frame", "kind", "lane", "late", "level", "more", "more_width", "out", "stamp", "tag", "text",
+        "text_width", "time_ns", "topic",
     )  # fmt: skip
 
     def __init__(self, kind: i64, lane: i64, broker: i64, text: str, more: str = "") -> None:
@@ -83,6 +83,7 @@ class Step:
         self.more_width: i64 = 0
         self.tag: i64 = 0
         self.level: i64 = REMARK
+        self.late = False
 
     @property
     def about(self) -> str:

@@ -93,7 +93,7 @@ class TerminalLadder:
     # Arrows
 
     def _arrow(self, step: Step) -> None:
-        self._time_passes(step.time_ns)
+        self._time_passes(step)
         self._number_and_time(step)
         self._since_heading += 1
         name = step.text
@@ -279,7 +279,7 @@ class TerminalLadder:
     def _start(self, step: Step) -> bytes:
         """The start of a step's line, up to the first column: with number and time if it has its own."""
         if step.time_ns != -1:
-            self._time_passes(step.time_ns)
+            self._time_passes(step)
         pieces = self._pieces
         if step.time_ns == -1 or step.frame == 0 or (step.kind == NOTE and step.frame == self._last_frame):
             pieces.refresh()
@@ -294,12 +294,13 @@ class TerminalLadder:
         stamp = theme.paint(theme.frame, number.rjust(pieces.number))
         return f"{stamp}  {theme.paint(theme.time, time.rjust(pieces.time))}  ".encode()
 
-    def _time_passes(self, time_ns: i64) -> None:
-        """The pause up to now, and a heading, where they are due."""
-        since = time_ns - self._last_ns
-        if (since >= SHORTEST or since < 0) and self._last_ns != -1:
-            self._pause(rows(since), since)
-        self._last_ns = time_ns
+    def _time_passes(self, step: Step) -> None:
+        """The pause up to a step, and a heading, where they are due."""
+        if not step.late:
+            since = step.time_ns - self._last_ns
+            if (since >= SHORTEST or since < 0) and self._last_ns != -1:
+                self._pause(rows(since), since)
+            self._last_ns = step.time_ns
         if self._since_heading >= HEADING_EVERY:
             self._heading()
 
