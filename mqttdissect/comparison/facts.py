@@ -71,7 +71,9 @@ ENDS: Final = (
     "closed by the broker without DISCONNECT",
 )  # fmt: skip
 
-COLUMNS: Final = ("numbers", "frames", "times", "keys", "identifiers", "exact", "steady", "shape")  # of a session
+COLUMNS: Final = (  # of a session
+    "numbers", "frames", "times", "keys", "identifiers", "exact", "steady", "shape", "sizes",
+)  # fmt: skip
 ACKNOWLEDGEMENTS: Final = frozenset([codes.PUBACK, codes.PUBREC, codes.PUBREL, codes.PUBCOMP])
 SHORT: Final = 4  # bytes of an acknowledgement that says nothing but its packet identifier
 
@@ -151,8 +153,8 @@ class Session:
     the capture. handshake: is the beginning of the connection in it? gap_bytes: bytes of it that the capture lacks;
     undecoded_bytes: those that are no packets. holes: by index of packets that are not whole for that reason, or as the
     capture ends, the bytes of their application message on the wire, `UNKNOWN_SIZE` if nobody knows; sizes: the same of
-    large ones that are whole. nameless: indices of those whose alias was set in what the capture lacks. opened_ns: of
-    its first packet.
+    those that are whole. nameless: indices of those whose alias was set in what the capture lacks. opened_ns: of its
+    first packet.
     """
 
     def __init__(self, index: int, stream: int) -> None:
@@ -165,7 +167,6 @@ class Session:
         self.gap_bytes = 0
         self.undecoded_bytes = 0
         self.holes: dict[int, int] = {}
-        self.sizes: dict[int, int] = {}
         self.nameless: set[int] = set()
         self.version = 4
         self.opened_ns = 0
@@ -181,6 +182,7 @@ class Session:
         self.exact = array("q")  # forms of the payload; 0 where there is none
         self.steady = array("q")
         self.shape = array("q")
+        self.sizes = array("i")
         self._places: dict[int, int] | None = None  # by number, unless these are in order
 
     def __len__(self) -> int:
@@ -204,7 +206,6 @@ class Session:
             setattr(self, column, array(values.typecode, [values[index] for index in order]))
         places = {before: index for index, before in enumerate(order)}
         self.holes = {places[index]: size for index, size in self.holes.items()}
-        self.sizes = {places[index]: size for index, size in self.sizes.items()}
         self.nameless = {places[index] for index in self.nameless}
         self._places = {number: index for index, number in enumerate(self.numbers)}
 
@@ -258,6 +259,9 @@ class Facts:
         self._look_for_ends()
         for number, stream in self._open.items():
             self._ended(self._sessions[number], stream)
+        for session in self.sessions:
+            if session.end != ENDED_OPEN and session.orderly:
+                session.end = ENDED_ORDERLY
         self._open.clear()
         self._index.clear()
         self._publishes.clear()
@@ -281,13 +285,12 @@ class Facts:
         self.last_ns = max(self.last_ns, time_ns)
         if not len(session):
             session.opened_ns = time_ns
-        exact = steady = shape = 0
+        exact = steady = shape = size = 0
         kind = packet.type
         if kind == codes.PUBLISH:
             payload = packet.value(APPLICATION_MESSAGE)
             if isinstance(payload, bytes) and payload:
-                if packet.spans is not None:
-                    session.sizes[len(session)] = len(payload)
+                size = len(payload)
                 exact, steady, shape = forms(payload, time_ns)
         elif kind == codes.CONNECT:
             self._connect(session, packet)
@@ -308,6 +311,7 @@ class Facts:
         session.exact.append(exact)
         session.steady.append(steady)
         session.shape.append(shape)
+        session.sizes.append(size)
 
     def _lacks(self, session: Session, packet: Packet) -> bool:
         """May what set an alias be missing in the capture?"""
@@ -355,11 +359,12 @@ class Facts:
                 del self._open[number]
 
     def _ended(self, session: Session, stream: Stream) -> None:
+        """How its connection ended, so far as TCP shows that; packets of it may still come."""
         session.gap_bytes += stream.source.lost + stream.destination.lost
         if stream.closed_how != OPEN:
             session.end_ns = stream.closed_ns
             by_client = stream.closed_by == session.client_direction
-            session.end = ENDED_ORDERLY if session.orderly else ENDED_BY_CLIENT if by_client else ENDED_BY_BROKER
+            session.end = ENDED_BY_CLIENT if by_client else ENDED_BY_BROKER
 
     def _key(self, packet: Packet, nameless: bool) -> int:
         """The index of what the packet means, from the quickest source. nameless: its topic is not known."""

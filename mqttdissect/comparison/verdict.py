@@ -245,7 +245,7 @@ class Verdict:
     def _sizes(self, one: int, two: int) -> list[Change]:
         """The sizes of two payloads of which one at least is not whole: all that can be compared of them."""
         sizes = [
-            session.holes.get(index, session.sizes.get(index, UNKNOWN_SIZE))
+            session.holes.get(index, session.sizes[index])
             for session, index in zip(self._sessions, (one, two), strict=True)
         ]
         if sizes[0] == sizes[1] or UNKNOWN_SIZE in sizes:

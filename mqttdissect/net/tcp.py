@@ -200,6 +200,7 @@ class Reassembler:
         for stream in self._streams():
             self._finish_stream(stream, CAPTURE_ENDED, out)
         self._table = {}
+        self._first = UNKNOWN
         return out
 
     def _streams(self) -> list[Stream]:
