@@ -643,6 +643,13 @@ def test_what_differs_far_behind_in_a_text(count: int, one: str, two: str, diffe
     assert between(*map(capture, topics)).same != differ
 
 
+def test_an_ellipsis_in_a_text_is_one() -> None:
+    """And no sign that the rest was cut."""
+    values = ("wait… for alpha", "wait… for omega")
+    good, bad = (five(Event(0, C, publish("t", "x", properties=b"\x26" + text("k") + text(one)))) for one in values)
+    assert first_of(between(capture(good), capture(bad)))[1] == "User Property k: wait… for alpha | wait… for omega"
+
+
 def test_unsuback_has_no_codes_before_5() -> None:
     """That a version has what another one has not is no difference."""
     four = hello("c", Event(0, C, unsubscribe(2, "a")), Event(0, S, unsuback(2)))

@@ -11,6 +11,7 @@ Memory: about 80 bytes a packet, and `MOST_KEY_BYTES` of meanings; beyond these 
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from hashlib import blake2b
@@ -45,7 +46,7 @@ MOST_PACKETS: Final = 1_000_000
 MOST_KEY_BYTES: Final = 128 * 1024 * 1024  # of all meanings, estimated
 MOST_SESSIONS: Final = 200_000
 LONGEST: Final = 256  # characters of a text that are kept; of the rest hashes
-CUT: Final = "… "  # between these
+HASHES: Final = re.compile("… [0-9]+ [a-p]{12} 0[0-9a-f]{12}$")  # behind a text that was cut
 LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")  # for hexadecimal digits
 NO_WORDS: Final[set[str]] = set()
 MOST_PARTS: Final = 512  # of a packet; of the rest a hash
@@ -423,7 +424,7 @@ def short(value: object) -> str:
     while at > LONGEST // 2 and text[at - 1].isalnum():
         at -= 1  # no word is cut in two, unless it is a long one
     steady = masked(text[at:], NO_WORDS)
-    return f"{text[:at]}{CUT}{len(steady)} {digest(steady).translate(LETTERS)} 0{digest(text)}"
+    return f"{text[:at]}… {len(steady)} {digest(steady).translate(LETTERS)} 0{digest(text)}"
 
 
 def digest(text: str) -> str:

@@ -20,7 +20,7 @@ from mqttdissect.comparison.difference import (
     Result,
     Value,
 )
-from mqttdissect.comparison.facts import CUT, Facts
+from mqttdissect.comparison.facts import HASHES, Facts
 from mqttdissect.comparison.marks import Marks, Payload, marks
 from mqttdissect.mqtt.fields import TEXT, BitSpec, FieldSpec
 from mqttdissect.mqtt.packet import Packet
@@ -138,11 +138,12 @@ class Text:
         texts = [in_words(change.spec, value, self._secrets) for value in (change.good, change.bad)]
         alike = (one == two for one, two in zip(*texts, strict=False))
         same = sum(1 for _ in takewhile(bool, alike))
-        if CUT in texts[0][:same]:  # behind that are no characters of theirs
-            return [shortened(texts[0], LONGEST_VALUE), f"the same for {texts[0].index(CUT)} characters, then another"]
+        hashes = HASHES.search(texts[0])
+        if hashes is not None and same > hashes.start():
+            return [shortened(texts[0], LONGEST_VALUE), f"the same for {hashes.start()} characters, then another"]
         start = max(0, same - CONTEXT) if same > LONGEST_VALUE - CONTEXT else 0
         shown = [f"…{text[start:]}" if start else text for text in texts]
-        shown = [shortened(text.partition(CUT)[0], LONGEST_VALUE) + "…" * (CUT in text) for text in shown]
+        shown = [shortened(HASHES.sub("…", text), LONGEST_VALUE) for text in shown]
         return [f"{text} (default)" if change.implied == side else text for side, text in enumerate(shown)]
 
     def _payload(self, difference: Difference, shown: Shown) -> str:
