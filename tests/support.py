@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 
 from mqttdissect.capture.frame import Frame
-from mqttdissect.mqtt.packet import Packet
+from mqttdissect.mqtt.packet import UNDECODED, Packet
 from mqttdissect.pipeline import Dissector
 
 CLIENT, SERVER = (bytes([10, 0, 0, 1]), 40000), (bytes([10, 0, 0, 2]), 1883)
@@ -185,6 +185,24 @@ def dissect(capture: bytes, **options: object) -> list[Packet]:
     """The packets of a capture given whole."""
     dissector = Dissector(**options)  # type: ignore[arg-type]
     return dissector.feed(capture) + dissector.close()
+
+
+def dissected(frames: list[Frame]) -> list[Packet]:
+    """The packets of frames, in order."""
+    dissector = Dissector()
+    dissector.put_in_order()
+    packets: list[Packet] = []
+    for at in range(0, len(frames), 64):
+        packets += dissector.feed_frames(frames[at : at + 64])
+    return packets + dissector.flush()
+
+
+def whole_frames(packets: list[Packet], count: int) -> list[int]:
+    """About so many of the frames that carry whole packets, and nothing else; none with a CONNECT."""
+    spread = {frame for packet in packets if packet.spans for _, frame in packet.spans}
+    unfit = {int(packet.frame) for packet in packets if packet.type == UNDECODED or packet.name == "CONNECT"}
+    fit = sorted({int(packet.frame) for packet in packets} - spread - unfit)
+    return fit[:: max(len(fit) // count, 1)]
 
 
 def names(packets: list[Packet]) -> list[str]:

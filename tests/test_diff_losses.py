@@ -8,14 +8,11 @@ from pathlib import Path
 import pytest
 from conversations import PINGREQ, publish
 from differing import CAPTURES, Run, between, kept, written
-from support import Stream, connect, pcap
+from support import Stream, connect, dissected, pcap, whole_frames
 
 from mqttdissect import open_capture
-from mqttdissect.capture.frame import Frame
 from mqttdissect.comparison.compare import compare
 from mqttdissect.comparison.difference import ORDER, UNSEEN_PARTS, Options
-from mqttdissect.mqtt.packet import UNDECODED, Packet
-from mqttdissect.pipeline import Dissector
 
 LOST = 20  # frames of each capture, one after the other
 RECORDED = (
@@ -24,28 +21,13 @@ RECORDED = (
 )  # fmt: skip
 
 
-def dissected(frames: list[Frame]) -> list[Packet]:
-    """In order."""
-    dissector = Dissector()
-    dissector.put_in_order()
-    return dissector.feed_frames(frames) + dissector.flush()
-
-
-def fit(packets: list[Packet]) -> list[int]:
-    """Frames that carry whole packets, and nothing else; without a CONNECT."""
-    spread = {frame for packet in packets if packet.spans for _, frame in packet.spans}
-    unfit = {int(packet.frame) for packet in packets if packet.type == UNDECODED or packet.name == "CONNECT"}
-    frames = sorted({int(packet.frame) for packet in packets} - spread - unfit)
-    return frames[:: max(len(frames) // LOST, 1)]
-
-
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_lost_frame_is_all_that_differs(name: str) -> None:
     """Nothing is in another order, or has another value; nothing but what was lost, and its answer, is told."""
     frames = list(open_capture(CAPTURES / name))
     packets = dissected(frames)
     whole = kept(packets)
-    for lost in fit(packets):
+    for lost in whole_frames(packets, LOST):
         bad = kept(dissected([frame for frame in frames if frame.number != lost]))
         result = compare(whole, bad, Options(times=True))
         assert ORDER not in result.counts

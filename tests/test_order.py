@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from conversations import connack
-from support import PINGREQ, PINGRESP, Stream, connect, pcap
+from support import PINGREQ, PINGRESP, Stream, connect, dissected, pcap, whole_frames
 
 from mqttdissect import open_capture
 from mqttdissect.capture.frame import Frame
 from mqttdissect.capture.reader import CaptureReader
-from mqttdissect.mqtt.packet import UNDECODED, Packet
+from mqttdissect.mqtt.packet import Packet
 from mqttdissect.net import order, tcp
 from mqttdissect.pipeline import Dissector
 
@@ -21,27 +21,9 @@ LOST = 12  # frames of each capture, one after the other
 Told = tuple[int, int, bytes]
 
 
-def dissected(frames: list[Frame]) -> list[Packet]:
-    """In order."""
-    dissector = Dissector()
-    dissector.put_in_order()
-    packets: list[Packet] = []
-    for at in range(0, len(frames), 64):
-        packets += dissector.feed_frames(frames[at : at + 64])
-    return packets + dissector.flush()
-
-
 def told(packet: Packet) -> Told:
     """Which one it is, and when."""
     return int(packet.frame), int(packet.time_ns), packet.data
-
-
-def lose(packets: list[Packet]) -> list[int]:
-    """Frames that carry whole packets, and nothing else; without a CONNECT."""
-    spread = {frame for packet in packets if packet.spans for _, frame in packet.spans}
-    unfit = {int(packet.frame) for packet in packets if packet.type == UNDECODED or packet.name == "CONNECT"}
-    fit = sorted({int(packet.frame) for packet in packets} - spread - unfit)
-    return fit[:: max(len(fit) // LOST, 1)]
 
 
 def test_all_others_are_as_if_the_frame_had_not_been_lost(capture: Path) -> None:
@@ -49,7 +31,7 @@ def test_all_others_are_as_if_the_frame_had_not_been_lost(capture: Path) -> None
         pytest.skip("its frames are cut, so that another one that is lost widens a hole")
     frames = list(open_capture(capture))
     packets = dissected(frames)
-    for lost in lose(packets):
+    for lost in whole_frames(packets, LOST):
         rest = dissected([frame for frame in frames if frame.number != lost])
         assert list(map(told, rest)) == [told(one) for one in packets if one.frame != lost], f"without frame {lost}"
 

@@ -97,10 +97,10 @@ class KnownProperties:
 class Packet:
     """One control packet.
 
-    frame, time_ns: of the frame that completed it. begun_ns: when its first byte came; paused_ns: the longest time from
-    then on in which nothing of it came. direction: 0 or 1, as in its stream. sender: `FROM_CLIENT`, `FROM_SERVER`, or 0
-    if not known. type: 1 to 15 (0 is reserved), or `UNDECODED`. flags: the low four bits of the first byte. version:
-    the protocol level 3, 4 or 5; version_by: how that is known.
+    frame, time_ns: of the frame that completed it, or of its last bytes if its end is not captured. begun_ns: when its
+    first byte came; paused_ns: the longest time from then on in which nothing of it came. direction: 0 or 1, as in its
+    stream. sender: `FROM_CLIENT`, `FROM_SERVER`, or 0 if not known. type: 1 to 15 (0 is reserved), or `UNDECODED`.
+    flags: the low four bits of the first byte. version: the protocol level 3, 4 or 5; version_by: how that is known.
     data: its bytes. spans: (offset, frame) where it spans frames, else None. hole_offset, hole_bytes,
     hole_why: where bytes of it are missing, how many, and why; offset -1 for none. gap_bytes, gap_after: bytes of the
     stream that the capture lacks before the packet, and the frame that carried those before them. resent: TCP segments
