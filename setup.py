@@ -24,9 +24,12 @@ WRITERS = (
     "ndjson",
     "pieces",
     "summary",
+    "tables",
     "text",
     "theme",
+    "topics",
     "tree",
+    "units",
     "values",
     "writer",
 )

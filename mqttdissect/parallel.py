@@ -26,6 +26,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 WORTHWHILE = 2 * 1024 * 1024  # bytes of captures; fewer are dissected before a second process has started
@@ -59,6 +60,80 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+class Child:
+    """A process of its own that does `work`, with the pipe that it writes to, which this one reads from. others: those
+    that were started before. Raises `HelperEnded` if it cannot be started, or ends before what is to be read is there.
+    """
+
+    def __init__(self, work: Callable[[int], None], others: list[Child]) -> None:
+        try:
+            self._descriptor, writing = os.pipe()
+            self._process = start(lambda: self._work(work, writing, others))
+        except OSError as error:
+            raise HelperEnded(f"cannot start another process: {error.strerror}; --jobs 1 does without") from None
+        os.close(writing)
+        widen(self._descriptor)
+
+    def _work(self, work: Callable[[int], None], writing: int, others: list[Child]) -> None:
+        for other in others:
+            os.close(other._descriptor)
+        os.close(self._descriptor)
+        detach()
+        work(writing)
+
+    def ready(self) -> bool:
+        """Is something to be read?"""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def unpacked(self, form: struct.Struct) -> tuple[int, ...]:
+        """The next numbers."""
+        return form.unpack(self.exactly(form.size))
+
+    def exactly(self, size: int) -> bytearray:
+        """The next `size` bytes."""
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            view = view[self.read(view) :]
+        return data
+
+    def read(self, into: memoryview) -> int:
+        """How many bytes were read, at least one."""
+        size = os.readv(self._descriptor, [into])
+        if size:
+            return size
+        status = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
+        self._process = 0
+        how = f"was ended by signal {-status}" if status < 0 else "ended too early"
+        raise HelperEnded(f"a process that helped {how}; --jobs 1 does without")
+
+    def close(self) -> None:
+        """End it, wherever it is, and leave nothing behind."""
+        os.close(self._descriptor)
+        if self._process:
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+
+
+def start(work: Callable[[], None]) -> int:
+    """A process that does `work` and ends; it leaves Ctrl-C to this one."""
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = os.fork()
+        if process:
+            return process
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
 
 
 class Sink(Protocol):
@@ -158,18 +233,15 @@ class Leader:
         self._put = put
         self._queue: deque[Place | tuple[int, int]] = deque()  # a helper and its block's first frame
         self._held = 0
-        self._helpers: list[tuple[int, int]] = []  # process, pipe
+        self._children: list[Child] = []
         self._buffer = memoryview(bytearray(READ))
-        self._poll = select.poll()
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # helpers leave Ctrl-C to the leader
         try:
             for index in range(1, size):
-                self._start(Turns(index, size), work)
-        except OSError as error:
+                turns = Turns(index, size)
+                self._children.append(Child(partial(helped, work, turns), self._children))
+        except HelperEnded:
             self.close()
-            raise HelperEnded(f"cannot start another process: {error.strerror}; --jobs 1 does without") from None
-        finally:
-            signal.signal(signal.SIGINT, interrupt)
+            raise
 
     def reserve(self) -> Place:
         """Here belongs the block that is this process's own."""
@@ -201,7 +273,7 @@ class Leader:
                 head.parts = []
                 if not head.ended:
                     return
-            elif wait or self._held > MOST_HELD or self._ready(head[0]):
+            elif wait or self._held > MOST_HELD or self._children[head[0]].ready():
                 self._receive(*head)
             else:
                 return
@@ -209,74 +281,32 @@ class Leader:
 
     def close(self) -> None:
         """End the helpers that are still there, and leave none behind."""
-        for process, descriptor in self._helpers:
-            os.kill(process, signal.SIGKILL)
-            os.close(descriptor)
-            os.waitpid(process, 0)
-        self._helpers = []
-
-    def _start(self, turns: Turns, work: Callable[[Helper], None]) -> None:
-        reading, writing = os.pipe()
-        process = os.fork()
-        if not process:
-            status = 1
-            try:
-                for _, descriptor in self._helpers:
-                    os.close(descriptor)
-                os.close(reading)
-                detach()
-                work(Helper(turns, writing))
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(writing)
-        widen(reading)
-        self._helpers.append((process, reading))
-
-    def _ready(self, helper: int) -> bool:
-        """Is something to be read from a helper?"""
-        descriptor = self._helpers[helper][1]
-        self._poll.register(descriptor, select.POLLIN)
-        try:
-            return bool(self._poll.poll(0))
-        finally:
-            self._poll.unregister(descriptor)
+        for child in self._children:
+            child.close()
+        self._children = []
 
     def _receive(self, helper: int, number: int) -> None:
         """The next block of a helper, piece by piece."""
-        (found,) = self._unpacked(helper, HEAD)
+        child = self._children[helper]
+        (found,) = child.unpacked(HEAD)
         if found != number:
             raise HelperEnded("the captures have changed while they were read")
         while True:
-            (left,) = self._unpacked(helper, SIZE)
+            (left,) = child.unpacked(SIZE)
             if not left:
                 break
             while left:
-                size = self._read(helper, self._buffer[:left])
+                size = child.read(self._buffer[:left])
                 left -= size
                 self._put(self._buffer[:size])
-        packets, malformed = self._unpacked(helper, COUNTS)
+        packets, malformed = child.unpacked(COUNTS)
         self.packets += packets
         self.malformed += malformed
 
-    def _unpacked(self, helper: int, form: struct.Struct) -> tuple[int, ...]:
-        """The next numbers of a helper."""
-        have = 0
-        while have < form.size:
-            have += self._read(helper, self._buffer[have : form.size])
-        return form.unpack_from(self._buffer)
 
-    def _read(self, helper: int, into: memoryview) -> int:
-        """Bytes that were read, at least one."""
-        process, descriptor = self._helpers[helper]
-        size = os.readv(descriptor, [into])
-        if size:
-            return size
-        del self._helpers[helper]
-        os.close(descriptor)
-        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        how = f"was ended by signal {-status}" if status < 0 else "ended too early"
-        raise HelperEnded(f"a process that helped {how}; --jobs 1 does without")
+def helped(work: Callable[[Helper], None], turns: Turns, descriptor: int) -> None:
+    """What the process of a helper does."""
+    work(Helper(turns, descriptor))
 
 
 def detach() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from test_identical import COLUMNS, command
 
 from mqttdissect import files, parallel
+from mqttdissect.cli import checked, ladder
 from mqttdissect.files import Captures, Listener
 
 GENERATE = Path(__file__).parent.parent / "bench" / "generate.py"
@@ -73,7 +75,7 @@ def printed(arguments: list[str | Path], jobs: int, block: int = 2000) -> Printe
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if not child:
-            files.BLOCK = files.SMALL_BLOCK = block
+            files.BLOCK = files.SMALL_BLOCK = ladder.BLOCK = block
             os._exit(command([*map(str, arguments), "--jobs", str(jobs)], out.fileno(), err.fileno()))
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         out.seek(0)
@@ -98,16 +100,50 @@ def test_shipped_captures_are_printed_the_same(capture: Path, form: str) -> None
     assert printed(arguments, 3, 500) == printed(arguments, 1)
 
 
+@pytest.mark.parametrize("form", ["text", "svg"])
+def test_ladders_of_generated_captures_are_the_same(
+    synthetic: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a second process makes the findings; with packets that wait for them and without."""
+    arguments = ["ladder", "-T", form, synthetic]
+    for held in (checked.HELD, 40):
+        monkeypatch.setattr(checked, "HELD", held)
+        one = printed(arguments, 1)
+        assert one[0] == 0 and one[1].count(b"\n") > 500
+        assert printed(arguments, 2) == one
+
+
+def test_ladders_of_shipped_captures_are_the_same(capture: Path) -> None:
+    """In small blocks."""
+    assert printed(["ladder", capture], 2, 500) == printed(["ladder", capture], 1, 500)
+
+
+def test_findings_go_from_one_process_to_the_other() -> None:
+    """All of each."""
+    from mqttdissect.analysis.finding import Finding, of_values
+    from mqttdissect.analysis.rules import RESERVED_FLAGS
+
+    finding = Finding(RESERVED_FLAGS, 2, "broker", "what \udcff", 1 << 40, 1 << 62)
+    finding.version, finding.stream, finding.start, finding.end = 5, 7, 1, 2
+    finding.client, finding.packet, finding.stated = "c", "PUBREL", "[MQTT-2.1.3-1]"
+    finding.frames, finding.related = [3, 4], [(3, "CONNECT")]
+    copy = of_values(marshal.loads(marshal.dumps(finding.values())))
+    assert copy.values() == finding.values()
+    assert all(getattr(copy, name) == getattr(finding, name) for name in Finding.__slots__)
+
+
 def test_several_captures_and_their_damage(tmp_path: Path, synthetic: Path) -> None:
     """Merged by time or one after the other; what is said on standard error is said once."""
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(synthetic.read_bytes()[:50_000])
     for options in (["--merge"], ["--no-merge"]):
-        arguments = [*options, "-T", "json", cut, synthetic, CAPTURES / "mosquitto-5.0-lossy-link.pcap", "nowhere"]
-        one = printed(arguments, 1)
-        assert one[0] == 2
-        assert b"damaged at" in one[2]
-        assert printed(arguments, 3) == one
+        for asked in (["-T", "json"], ["ladder"]):
+            several = [cut, synthetic, CAPTURES / "mosquitto-5.0-lossy-link.pcap", "nowhere"]
+            arguments = [*asked, *options, *several]
+            one = printed(arguments, 1)
+            assert one[0] == 2
+            assert b"damaged at" in one[2]
+            assert printed(arguments, 3) == one
 
 
 def test_what_is_said_stands_where_it_does_with_one_process(tmp_path: Path, synthetic: Path) -> None:
@@ -122,8 +158,9 @@ def test_what_is_said_stands_where_it_does_with_one_process(tmp_path: Path, synt
 
 def test_limits_hold_with_several_processes(synthetic: Path, tmp_path: Path) -> None:
     """`-c` and `-w` mean the same."""
-    for arguments in (["-P", "-c", "77", synthetic], ["-P", "--max-streams", "16", synthetic]):
-        assert printed(arguments, 4) == printed(arguments, 1)
+    for asked in (["-P"], ["ladder"]):
+        for arguments in ([*asked, "-c", "77", synthetic], [*command, "--max-streams", "16", synthetic]):
+            assert printed(arguments, 4) == printed(arguments, 1)
     copies = [tmp_path / "1.pcapng", tmp_path / "3.pcapng"]
     for jobs, copy in zip((1, 3), copies, strict=True):
         assert printed(["-P", "-w", copy, synthetic], jobs)[0] == 0
@@ -162,7 +199,7 @@ def test_files_that_grow_are_read_as_they_were(tmp_path: Path, synthetic: Path) 
 @contextmanager
 def running(*arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
     """The command with two processes, in a process group of its own; it waits until its output is read."""
-    line = [sys.executable, "-m", "mqttdissect", "--jobs", "2", *map(str, arguments)]
+    line = [sys.executable, "-m", "mqttdissect", *map(str, arguments), "--jobs", "2"]
     with subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, bufsize=0
     ) as process:
@@ -195,15 +232,14 @@ def alive(process: int) -> bool:
 
 
 @pytest.mark.skipif(not LINUX, reason="looks at processes in /proc")
+@pytest.mark.parametrize("command", ["-V", "ladder"])
 class TestEnds:
     """However a run ends, no process stays behind."""
 
-    def test_helper_that_dies(self, large: Path) -> None:
+    def test_helper_that_dies(self, large: Path, command: str) -> None:
         """One line that says so, exit status 2, and no hang."""
-        with running(large) as process:
+        with running(command, large) as process:
             helper = wait_for(lambda: children(process.pid))[0]
-            assert process.stdout
-            process.stdout.readline()
             os.kill(helper, signal.SIGKILL)
             _, err = process.communicate(timeout=30)
             assert process.returncode == 2
@@ -211,16 +247,16 @@ class TestEnds:
                 "mqttdissect: a process that helped was ended by signal 9; --jobs 1 does without"
             ]
 
-    def test_leader_that_dies(self, large: Path) -> None:
+    def test_leader_that_dies(self, large: Path, command: str) -> None:
         """Its helper follows."""
-        with running(large) as process:
+        with running(command, large) as process:
             helper = wait_for(lambda: children(process.pid))[0]
             process.kill()
             wait_for(lambda: not alive(helper))
 
-    def test_reader_that_goes_away(self, large: Path) -> None:
+    def test_reader_that_goes_away(self, large: Path, command: str) -> None:
         """`| head` is success, without a word."""
-        with running(large) as process:
+        with running(command, large) as process:
             helper = wait_for(lambda: children(process.pid))[0]
             assert process.stdout
             process.stdout.readline()
@@ -231,10 +267,11 @@ class TestEnds:
             assert not alive(helper)
 
     @pytest.mark.parametrize("unbuffered", ["", "1"])
-    def test_interrupt(self, large: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_interrupt(self, large: Path, unbuffered: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-C reaches all of them: what had been read is printed whole, in order, though it breaks into a write."""
         monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
-        with running("-P", large) as process:
+        command = "-P" if command == "-V" else command
+        with running(command, large) as process:
             helper = wait_for(lambda: children(process.pid))[0]
             assert process.stdout
             first = process.stdout.readline()
@@ -243,27 +280,29 @@ class TestEnds:
             out, err = process.communicate(timeout=30)
             assert (process.returncode, err) == (0, b"")
             assert not alive(helper)
-        whole = printed(["-P", large], 1, files.BLOCK)[1]
+        whole = printed([command, large], 1, files.BLOCK if command == "-P" else ladder.BLOCK)[1]
         cut = (first + out).splitlines(True)
         assert 100 < len(cut) < whole.count(b"\n")
         assert whole.splitlines(True)[: len(cut) - 100] == cut[:-100]  # the last ones are of packets that break off
 
     @pytest.mark.parametrize("unbuffered", ["", "1"])
-    def test_output_that_does_not_block(self, large: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_output_that_does_not_block(
+        self, large: Path, unbuffered: str, command: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Nothing is lost without a word where nobody reads."""
         monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
-        line = [sys.executable, "-m", "mqttdissect", "-P", "--jobs", "2", str(large)]
+        line = [sys.executable, "-m", "mqttdissect", command, "--jobs", "2", str(large)]
         done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, timeout=60)
         os.close(reading)
         os.close(writing)
         assert done.returncode == 2
         assert done.stderr.startswith(b"mqttdissect: cannot write: ") and done.stderr.count(b"\n") == 1
 
-    def test_full_disk(self, large: Path) -> None:
+    def test_full_disk(self, large: Path, command: str) -> None:
         """Said in one line."""
-        line = [sys.executable, "-m", "mqttdissect", "-P", "--jobs", "2", str(large)]
+        line = [sys.executable, "-m", "mqttdissect", command, "--jobs", "2", str(large)]
         with open("/dev/full", "wb") as full:
             done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, timeout=60)
         assert done.returncode == 2

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
 import struct
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from support import ACK, CLIENT, CONNACK, DISCONNECT, PINGREQ, RST, SERVER, Stre
 
 from mqttdissect.output.clock import Clock
 from mqttdissect.output.ladder.fold import MOST_LINES, abbreviated, fold
-from mqttdissect.output.ladder.model import Ladder
+from mqttdissect.output.ladder.model import DRAWN_ANYWAY, Ladder
 from mqttdissect.output.ladder.parties import MOST_PARTIES, Columns
 from mqttdissect.output.ladder.pieces import Shape
 from mqttdissect.output.ladder.scale import DAY, HOUR, MILLISECOND, MINUTE, SECOND, rows, spoken
@@ -360,6 +362,29 @@ def test_findings_stand_at_their_packet(mqttdissect: Run) -> None:
     assert "✗ malformed at offset 0: expected the flags of SUBSCRIBE" in without
 
 
+def test_every_finding_is_drawn(capture: Path, mqttdissect: Run) -> None:
+    """Also those that only later traffic shows, and the end of the capture."""
+    checked = [json.loads(line) for line in mqttdissect("check", "-T", "json", capture).stdout.splitlines()]
+    found = Counter(one["rule"] for one in checked if "rule" in one and one["rule"] not in DRAWN_ANYWAY)
+    drawn = mqttdissect("ladder", "--width", "5000", capture).stdout
+    assert Counter(rule for rule in re.findall(r"[✗!·] .*\(([a-z0-9-]+)(?:, [^()]*)?\) *│", drawn)) == found
+
+
+def test_what_only_later_traffic_shows_stands_at_its_packet(mqttdissect: Run) -> None:
+    """In captures that are at rest and not too large; from a pipe it comes when it is known, with its own frame, and
+    time does not go back for it."""
+    path = CAPTURES / "amqtt-3.1.1-port-31883.pcap"
+    lines = mqttdissect("ladder", path, COLUMNS="160").stdout.splitlines()
+    at = next(index for index, line in enumerate(lines) if "delivery-above-granted" in line)
+    assert "PUBLISH" in lines[at - 1] and "◀" in lines[at - 1]
+    frame = lines[at - 1].split()[0]
+    piped = mqttdissect("ladder", "-", input=path.read_bytes(), COLUMNS="160").stdout.splitlines()
+    late = next(line for line in piped if "delivery-above-granted" in line)
+    assert late.split()[0] == frame
+    assert arrows(piped) == arrows(lines)
+    assert not with_text(piped, "┊ -")
+
+
 def test_nothing_is_said_of_what_lies_behind_the_count(mqttdissect: Run) -> None:
     """With -c N: no finding, and no end of a connection."""
     done = mqttdissect("ladder", "-c", "3", CAPTURES / "mosquitto-malformed-packets.pcapng", COLUMNS="120")
@@ -580,11 +605,11 @@ if __name__ == "__main__":
 def test_connections_that_have_ended_are_let_go_of() -> None:
     """Findings are asked for while the ladder is drawn, and so are the connections, which nobody keeps."""
     from mqttdissect.analysis.analysis import Analysis
-    from mqttdissect.cli.ladder import findings
+    from mqttdissect.cli.checked import made
 
     dissector = Dissector()
     dissector.analysis = Analysis()
     dissector.feed((CAPTURES / "mosquitto-many-clients.pcapng").read_bytes())
     dissector.close()
-    assert findings(dissector)
+    assert made(dissector.analysis)
     assert dissector.analysis.take_links() == []

@@ -1,11 +1,15 @@
 """One thing that is wrong in a capture: which rule, who, where, and what exactly."""
 
-from typing import final
+from typing import TypeAlias, final
 
 from mypy_extensions import i64
 
 from mqttdissect.analysis import rules
 from mqttdissect.analysis.rule import Rule, place
+
+Values: TypeAlias = tuple[
+    str, int, str, str, int, int, int, int, str, str, str, int, int, list[int], list[tuple[int, str]]
+]
 
 
 @final
@@ -52,5 +56,24 @@ class Finding:
         """The same, always with the standard: `MQTT 5.0 [MQTT-3.1.0-2]`."""
         return place(self.version, self.stated or rules.clause(self.rule, self.version, self.packet, self.fault))
 
+    def values(self) -> Values:
+        """All that it holds, in types that `marshal` knows: `of_values` makes the same again, in another process."""
+        return (
+            self.rule.id, int(self.severity), self.fault, self.what, int(self.frame), int(self.time_ns),
+            int(self.version), int(self.stream), self.client, self.packet, self.stated, int(self.start), int(self.end),
+            self.frames, self.related,
+        )  # fmt: skip
+
     def __repr__(self) -> str:
         return f"Finding({self.rule.id!r}, frame={self.frame}, {self.what!r})"
+
+
+def of_values(values: Values) -> Finding:
+    """What `Finding.values` was of."""
+    finding = Finding(rules.RULES[values[0]], *values[1:6])
+    finding.version, finding.stream = values[6:8]
+    finding.client, finding.packet, finding.stated = values[8:11]
+    finding.start, finding.end = values[11:13]
+    finding.frames = values[13]
+    finding.related = values[14]
+    return finding

@@ -61,7 +61,16 @@ class Talkers:
         return len(self._known)
 
     def _throw_out(self) -> None:
-        ordered = self.top(int(self.capacity))
-        keep = len(ordered) // 2
-        self.dropped = max(self.dropped, max(one.all_bytes() + int(one.error) for one in ordered[keep:]))
-        self._known = {one.name: one for one in ordered[:keep]}
+        """The half with fewer bytes; of those that have as many, the later ones."""
+        keep = len(self._known) // 2
+        least = sorted([one.all_bytes() for one in self._known.values()], reverse=True)[keep]
+        left = keep - len([0 for one in self._known.values() if one.all_bytes() > least])
+        kept: dict[str, Talker] = {}
+        for one in self._known.values():
+            size = one.all_bytes()
+            if size > least or (size == least and left > 0):
+                kept[one.name] = one
+                left -= 1 if size == least else 0
+            else:
+                self.dropped = max(self.dropped, size + int(one.error))
+        self._known = kept

@@ -14,6 +14,7 @@ from mqttdissect.cli.out import prepare
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mqttdissect.cli.checked import Findings
     from mqttdissect.cli.recorder import Recorder
     from mqttdissect.cli.session import Consumer
     from mqttdissect.files import Listener, Source
@@ -247,13 +248,14 @@ class Inputs:
             raise click.ClickException(str(error)) from None
 
     def run(
-        self, dissector: Dissector, consumer: Consumer, jobs: int = 1, holder: Holder | None = None, hosts: bool = False
-    ) -> int:
+        self, dissector: Dissector, consumer: Consumer, jobs: int = 1, holder: Holder | None = None,
+        hosts: bool = False, findings: Findings | None = None,
+    ) -> int:  # fmt: skip
         """Dissect it all, and hand the packets to `consumer` as they complete, or as `holder` lets them go.
         Returns the exit status.
 
-        jobs: processes that may share the work if `consumer` is a `Printer`; 0 for as many as make sense. hosts: does
-        it want names of hosts?
+        jobs: processes that may share the work if `consumer` is a `Printer`, or wants findings; 0 for as many as make
+        sense. hosts: does it want names of hosts? findings: where it wants to find those.
         """
         from mqttdissect.cli.session import Printer, Session
 
@@ -262,4 +264,9 @@ class Inputs:
             from mqttdissect.cli.shared import SharedSession
 
             return SharedSession(dissector, consumer, jobs, self.duration, self.recorder(), holder).run(source)
+        if findings is not None:
+            from mqttdissect.cli.checked import CheckedSession
+
+            checked = CheckedSession(dissector, consumer, findings, jobs, self.count, self.duration, self.recorder())
+            return checked.run(source)
         return Session(dissector, consumer, self.count, self.duration, self.recorder(), holder).run(source)

@@ -16,7 +16,7 @@ from mqttdissect.cli.out import put, takes_utf_8, translated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mqttdissect.analysis.finding import Finding
+    from mqttdissect.cli.checked import Findings
     from mqttdissect.mqtt.packet import Packet
     from mqttdissect.output.clock import Clock
     from mqttdissect.output.ladder.model import Ladder
@@ -40,7 +40,8 @@ class Drawing:
     """Draws into the terminal, or a text file, while the capture is read."""
 
     def __init__(
-        self, ladder: Ladder, view: TerminalLadder, clock: Clock, out: TextIO, count: int | None
+        self, ladder: Ladder, view: TerminalLadder, clock: Clock, out: TextIO, count: int | None,
+        findings: Findings,
     ) -> None:  # fmt: skip
         self.prints = out is sys.stdout
         self._ladder = ladder
@@ -49,6 +50,7 @@ class Drawing:
         self._out = out
         self._utf_8 = takes_utf_8(out)
         self._left = count  # packets that are still wanted; None for all
+        self._findings = findings
 
     def start(self) -> None:
         """Nothing yet."""
@@ -58,7 +60,7 @@ class Drawing:
         if self._clock.first_ns < 0:
             self._clock.first_ns = self._ladder.first_ns = dissector.first_ns
         ladder, draw = self._ladder, self._draw
-        draw(ladder.begin(findings(dissector)))
+        draw(ladder.begin(self._findings.take()))
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             draw(ladder.add(packets[at : at + PACKETS_AT_ONCE]))
         self._left = after(self._left, packets)
@@ -73,7 +75,7 @@ class Drawing:
     def end(self, dissector: Dissector) -> int:
         """Say so if nothing was drawn."""
         if self._left != 0:
-            self._draw(self._ladder.close())
+            self._draw(rest(self._ladder, self._findings))
         self._out.flush()
         say_if_empty(self._ladder, dissector)
         return 0
@@ -84,12 +86,15 @@ class Painting:
 
     prints = False
 
-    def __init__(self, ladder: Ladder, picture: Picture, form: str, path: str, count: int | None) -> None:
+    def __init__(
+        self, ladder: Ladder, picture: Picture, form: str, path: str, count: int | None, findings: Findings
+    ) -> None:  # fmt: skip
         self._ladder = ladder
         self._picture = picture
         self._form = form
         self._path = path
         self._left = count
+        self._findings = findings
 
     def start(self) -> None:
         """Nothing yet."""
@@ -100,7 +105,7 @@ class Painting:
         if clock.first_ns < 0:
             clock.first_ns = self._ladder.first_ns = dissector.first_ns
         ladder, keep = self._ladder, self._picture.take
-        keep(ladder.begin(findings(dissector)))
+        keep(ladder.begin(self._findings.take()))
         for at in range(0, len(packets), PACKETS_AT_ONCE):
             keep(ladder.add(packets[at : at + PACKETS_AT_ONCE]))
         self._left = after(self._left, packets)
@@ -109,7 +114,7 @@ class Painting:
     def end(self, dissector: Dissector) -> int:
         """Paint it."""
         if self._left != 0:
-            self._picture.take(self._ladder.close())
+            self._picture.take(rest(self._ladder, self._findings))
         text = painter(self._form)(self._picture)
         with opened(self._path) as out:
             out.write(text)
@@ -122,6 +127,11 @@ class Painting:
 def after(left: int | None, packets: list[Packet]) -> int | None:
     """How many packets are still wanted behind these."""
     return None if left is None else left - len(packets)
+
+
+def rest(ladder: Ladder, findings: Findings) -> list[Step]:
+    """What there is to draw behind the last packet: findings that its end has shown among them."""
+    return ladder.begin(findings.take()) + ladder.settle() + ladder.close()
 
 
 def painter(form: str) -> Callable[[Picture], str]:
@@ -147,14 +157,6 @@ def opened(path: str) -> AbstractContextManager[TextIO]:
         return open(path, "w", encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
-
-
-def findings(dissector: Dissector) -> list[Finding]:
-    """Those that were made since this was last asked. Connections that have ended are let go of."""
-    if dissector.analysis is None:
-        return []
-    dissector.analysis.take_links()
-    return dissector.analysis.take()
 
 
 def say_if_empty(ladder: Ladder, dissector: Dissector) -> None:
@@ -225,11 +227,15 @@ def refuse_inputs(path: str, inputs: Inputs) -> None:
 @click.option("-t", "--time-format", "times", type=click.Choice(TIMES), default="r", help="As in mqttdissect -P (r).")
 @click.option("--width", type=click.IntRange(60, 10_000), metavar="N", help="Columns (those of the terminal).")
 @click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour (auto).")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), metavar="N",
+    help="With more than one process, a second one looks for findings (where it pays).",
+)  # fmt: skip
 @with_inputs
 def ladder(
     inputs: Inputs, form: str | None, path: str, clients: tuple[str, ...], streams: tuple[int, ...],
     topics: tuple[str, ...], start: float | None, end: float | None, most: int, no_findings: bool, times: str,
-    width: int | None, color: str,
+    width: int | None, color: str, jobs: int | None,
 ) -> int:  # fmt: skip
     """Draw what clients and brokers said to one another, an arrow for each control packet.
 
@@ -250,7 +256,7 @@ def ladder(
     if path:
         refuse_inputs(path, inputs)
     kind = form or (form_of(path) if path else "text")
-    from mqttdissect.analysis.analysis import Analysis
+    from mqttdissect.cli.checked import Findings
     from mqttdissect.output.clock import Clock
     from mqttdissect.output.ladder.model import Ladder
     from mqttdissect.output.ladder.parties import Columns
@@ -260,14 +266,15 @@ def ladder(
     dissector = inputs.dissector()
     dissector.mqtt.glances = True
     dissector.put_in_order()
-    if not no_findings:
-        dissector.analysis = Analysis()
+    findings = Findings()
+    wanted = None if no_findings else findings
     clock = Clock(times)
     if kind != "text":
         from mqttdissect.output.ladder.picture import MOST_BROKERS, MOST_CLIENTS, Picture
 
         model = Ladder(chosen, Columns(MOST_CLIENTS, False), MOST_BROKERS, no_findings)
-        return inputs.run(dissector, Painting(model, Picture(most, clock), kind, path, inputs.count))
+        painting = Painting(model, Picture(most, clock), kind, path, inputs.count, findings)
+        return inputs.run(dissector, painting, jobs or 0, findings=wanted)
     from mqttdissect.output.ladder.pieces import Shape
     from mqttdissect.output.ladder.terminal import TerminalLadder
     from mqttdissect.output.theme import reader_width, theme_for
@@ -276,4 +283,5 @@ def ladder(
         shape = Shape(width or reader_width(out) or WIDTH)
         view = TerminalLadder(theme_for(out, color), clock, shape)
         model = Ladder(chosen, Columns(shape.lanes, True), shape.brokers, no_findings)
-        return inputs.run(dissector, Drawing(model, view, clock, out, inputs.count))
+        drawing = Drawing(model, view, clock, out, inputs.count, findings)
+        return inputs.run(dissector, drawing, jobs or 0, findings=wanted)

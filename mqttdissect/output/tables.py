@@ -25,8 +25,9 @@ WIDEST = 100_000  # columns, where lines may be of any length
 GAP = 2  # columns between two columns
 NONE = "–"
 
+COUNT = "count"
 FORMS: dict[str, Callable[[float], str]] = {
-    "count": lambda value: f"{value:,.0f}",
+    COUNT: lambda value: f"{value:,.0f}",
     "bytes": size,
     "ns": duration,
     "rate": rate,
@@ -46,7 +47,7 @@ class Column:
 
     key: str
     label: str
-    form: str = "count"
+    form: str = COUNT
     rank: int = 0
 
 
@@ -118,6 +119,8 @@ def shown(cell: Cell, form: str) -> str:
         return brief(cell, LONGEST)
     if isinstance(cell, bool):
         return "yes" if cell else "no"
+    if form == COUNT and isinstance(cell, int):
+        return f"{cell:,}"
     return FORMS[form](cell)
 
 
@@ -171,6 +174,7 @@ def to_text(table: Table, width: int, theme: Theme) -> str:
     laid = layout(table, width)
     gap = " " * GAP
     columns = [(at, laid.widths[at], table.columns[at].form == TEXT) for at in laid.keep]
+    first = laid.keep[0]
     heading = []
     for at, room, text in columns:
         label = cut(table.columns[at].label, room)
@@ -181,12 +185,15 @@ def to_text(table: Table, width: int, theme: Theme) -> str:
         parts = []
         for at, room, text in columns:
             cell = row[at]
+            if not text and cell.isascii() and len(cell) <= room:
+                parts.append(cell.rjust(room))
+                continue
             space = room - cells(cell)
             if space < 0:
                 cell = cut(cell, room)
                 space = room - cells(cell)
             cell = cell + " " * space if text else " " * space + cell
-            parts.append(theme.paint(theme.topic, cell) if text and at == laid.keep[0] else cell)
+            parts.append(theme.paint(theme.topic, cell) if text and at == first else cell)
         if laid.bar:
             parts.append(theme.paint(theme.address, laid.bar[number]))
         lines.append(gap.join(parts).rstrip())

@@ -79,9 +79,9 @@ class Deliveries:
         self._filters = filters
         self._fitting: dict[str, bool] = {}  # topics that were looked at
         self._next: i64 = 1
-        self._latest: dict[int, int] = {}  # by hash of topic and payload: time, tag and whether it was delivered
-        self._old_latest: dict[int, int] = {}
-        self._repeated: dict[int, Message] = {}  # those that were published more than once
+        self._latest: dict[object, int] = {}  # by hash of topic and payload: time, tag and whether it was delivered
+        self._old_latest: dict[object, int] = {}
+        self._repeated: dict[object, Message] = {}  # those that were published more than once
         self._exchanges: dict[int, int] = {}  # by stream, direction and identifier: tag, and `fits`
         self._old_exchanges: dict[int, int] = {}
 
@@ -102,7 +102,7 @@ class Deliveries:
             self.fits = self._fit(topic)
         stream = packet.stream
         number: i64 = stream.number if stream is not None else 0
-        key = hash(topic) >> 1 ^ hash(packet.application_message)  # not the same if one is the other
+        key: object = hash((topic, packet.application_message))  # an object, so as to be made into one once only
         again = packet.flags & 8 != 0
         time_ms = packet.time_ns // 1_000_000
         tag = self._published(key, again, time_ms) if to_broker else self._delivered(key, again, time_ms, number)
@@ -113,7 +113,7 @@ class Deliveries:
             self._exchanges[exchange(number, packet.direction, identifier)] = int(tag * 2 + (1 if self.fits else 0))
         return tag
 
-    def _published(self, key: int, again: bool, time_ms: i64) -> i64:
+    def _published(self, key: object, again: bool, time_ms: i64) -> i64:
         """The tag of a PUBLISH to the broker: a new one, unless it comes again."""
         known = self._of(key)
         if known != NEVER and again:
@@ -136,7 +136,7 @@ class Deliveries:
         self._latest[key] = int((time_ms * TAGS + tag) * 2)
         return tag
 
-    def _delivered(self, key: int, again: bool, time_ms: i64, stream: i64) -> i64:
+    def _delivered(self, key: object, again: bool, time_ms: i64, stream: i64) -> i64:
         """The tag of a PUBLISH from the broker: that of the one that it passes on."""
         known = self._of(key)
         if known == NEVER:
@@ -151,7 +151,7 @@ class Deliveries:
             self._latest[key] = int(known + 1)
         return known // 2 % TAGS
 
-    def _of(self, key: int) -> i64:
+    def _of(self, key: object) -> i64:
         """What is known of the latest publication of a topic and payload."""
         known = self._latest.get(key)
         if known is None:

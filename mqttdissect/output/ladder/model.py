@@ -435,6 +435,7 @@ class Ladder:
         if frame:
             step.frame = frame
             step.time_ns = finding.time_ns
+            step.late = frame < self._frame
         self._steps.append(step)
 
 
