@@ -4,7 +4,7 @@ from typing import Final, final
 
 from mypy_extensions import i64, mypyc_attr
 
-from mqttdissect.output.ladder.fold import abbreviated
+from mqttdissect.output.ladder.fold import abbreviated, fold
 from mqttdissect.output.text import cells
 
 # Kinds
@@ -29,9 +29,9 @@ NOBODY: Final = -1  # no column
 @final
 class Topic:
     """A topic name, harmless and not too long. raw: in UTF-8; width: columns that it takes. cut, cut_width: the same of
-    what `shorten` has made of it."""
+    what `shorten` has made of it; lines: what `fold` has."""
 
-    __slots__ = ("_cut_to", "cut", "cut_width", "raw", "text", "width")
+    __slots__ = ("_cut_to", "_folded_to", "cut", "cut_width", "lines", "raw", "text", "width")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -39,7 +39,9 @@ class Topic:
         self.width: i64 = cells(text)
         self.cut = self.raw
         self.cut_width = self.width
+        self.lines: list[tuple[bytes, i64]] = []
         self._cut_to: i64 = -1
+        self._folded_to: i64 = -1
 
     def shorten(self, room: i64) -> None:
         """Let `cut` fit into so many columns."""
@@ -48,6 +50,12 @@ class Topic:
             text = abbreviated(self.text, room)
             self.cut = text.encode()
             self.cut_width = cells(text)
+
+    def fold(self, room: i64) -> None:
+        """Let `lines` be it in lines of so many columns, each with the columns that it takes."""
+        if room != self._folded_to:
+            self._folded_to = room
+            self.lines = [(line.encode(), cells(line)) for line in fold(self.text, room, room)]
 
 
 NO_TOPIC: Final = Topic("")

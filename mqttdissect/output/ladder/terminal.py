@@ -109,6 +109,7 @@ class TerminalLadder:
         below = topic is not NO_TOPIC  # does the topic stand in the next line?
         before = b""  # what stands there before it
         further = NOTHING
+        folded = False  # does it take lines of its own, below `further`?
         if more and width + 2 <= left:
             left -= width + 2
             if below and topic.width + 2 <= left:
@@ -118,20 +119,17 @@ class TerminalLadder:
             before = f"{more}  ".encode()
             more = ""
         elif more:
-            if below:
-                more = step.about
-                width += topic.width + 2
-                below = False
-            further = self._split(more, width, room - left)
+            folded = below
+            below = False
+            further = ["", *fold(more, room - 1, room - 1)] if folded else self._split(more, width, room - left)
             more = further[0]
-            topic = NO_TOPIC
             left -= cells(more) + 2 if more else 0
         out = self._out
         self._head(step, name)
         if more:
             out.append(TWO)
             out.append(more.encode())
-            if topic is not NO_TOPIC and not below:
+            if topic is not NO_TOPIC and not below and not folded:
                 out.append(TWO)
                 out.append(topic.raw)
         way: i64 = 1 if step.out else 0
@@ -145,6 +143,10 @@ class TerminalLadder:
                 self._further(before, topic.cut, width + topic.cut_width, step.tag)
         for index in range(1, len(further)):
             self._further(b"", further[index].encode(), cells(further[index]), step.tag)
+        if folded:
+            topic.fold(room - 1)
+            for line, width in topic.lines:
+                self._further(b"", line, width, step.tag)
 
     def _number_and_time(self, step: Step) -> None:
         """The start of an arrow's line; what is wider than before moves all that follows."""
