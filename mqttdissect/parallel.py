@@ -15,6 +15,7 @@ are in a core's cache all the way.
 A pipe bounds how far a helper can get ahead, `MOST_HELD` how much the leader keeps while it waits for one.
 
 A helper ends with its part of the capture, when the leader has gone (its pipe breaks), or when the leader ends it.
+`Child` is what is below that: a process and the pipe from it, also for those that share the work in another way.
 """
 
 from __future__ import annotations

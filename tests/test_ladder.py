@@ -554,6 +554,7 @@ def test_folding() -> None:
     assert fold("one two  three four", 12, 12) == ["one two", "three four"]
     assert fold("x" * 100, 10, 8) == ["x" * 10, "x" * 8, "x" * 8, "x" * 7 + "…"]
     assert fold("room/kitchen/light", 10, 10) == ["room/", "kitchen/", "light"]
+    assert fold("0 connection accepted", 10, 22) == ["", "0 connection accepted"]
     assert fold("", 10, 10) == [""]
     assert len(fold("word " * 1000, 20, 18)) == MOST_LINES
     assert [abbreviated("sensor-0001", width) for width in (11, 8, 2, 1)] == ["sensor-0001", "sens…001", "s…", "…"]

@@ -11,7 +11,8 @@ MOST_LINES: Final = 4  # of one text
 
 def fold(text: str, first: i64, other: i64) -> list[str]:
     """`text` in lines of at most `first`, then `other` columns, broken at double spaces, at spaces, behind slashes,
-    or anywhere; what does not go into `MOST_LINES` is left out, with an ellipsis."""
+    or anywhere; the first is empty where it would break a word. What does not go into `MOST_LINES` is left out, with
+    an ellipsis."""
     lines: list[str] = []
     room = first
     while text:
@@ -30,6 +31,10 @@ def fold(text: str, first: i64, other: i64) -> list[str]:
                 at = piece.rfind("/") + 1
             if at > room // 3:
                 piece = piece[:at]
+            elif not lines and room < other:  # rather nothing here than part of a word
+                lines.append("")
+                room = other
+                continue
         lines.append(piece.rstrip())
         text = text[len(piece) :].lstrip()
         room = other

@@ -216,8 +216,7 @@ class Ladder:
             name = f"{party.short}: {name}"
             width += party.short_width + 2
         if party.broker == self._most_brokers - 1:
-            about = f"{about}  {topic.text}  ({party.broker_address})".lstrip()
-            topic = NO_TOPIC
+            about = f"{about}  ({party.broker_address})".lstrip()
             about_width = -1
         step = Step(ARROW, party.lane, party.broker, name, about)
         step.topic = topic
