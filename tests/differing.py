@@ -86,7 +86,7 @@ def base() -> list[Event]:
         Event(OTHER, S, PINGRESP),
         Event(OTHER, C, DISCONNECT),
         Event(FIVE, C, connect("five", level=5, properties=five_properties)),
-        Event(FIVE, S, connack(properties=b"\x13\x00\x3c")),
+        Event(FIVE, S, connack(properties=b"\x13\x00\x1e")),
         Event(FIVE, C, subscribe(1, ("five/+", 1), properties=b"\x0b\x07")),
         Event(FIVE, S, suback(1, 1, five=True)),
         Event(FIVE, C, publish("five/a", "warm", 1, 2, properties=user + b"\x02\x00\x00\x00\x78")),

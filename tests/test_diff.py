@@ -56,7 +56,7 @@ from mqttdissect.comparison.facts import short
 
 READER_CONNECT = connect("reader", keep_alive=30)
 FIVE_CONNECT = connect("five", level=5, properties=b"\x21\x00\x14")
-FIVE_CONNACK = connack(properties=b"\x13\x00\x3c")
+FIVE_CONNACK = connack(properties=b"\x13\x00\x1e")
 KEPT = publish("home/kept", "since yesterday", 1, 1, retain=1)
 SUBSCRIBE = subscribe(1, ("home/#", 2))
 UNSUBSCRIBE = unsubscribe(2, "home/#")
@@ -348,7 +348,7 @@ INJECTED: list[tuple[str, Change, str, str, str]] = [  # what, how, and the firs
     ),
     (
         "property of the broker",
-        other(FIVE, S, FIVE_CONNACK, connack(properties=b"\x13\x00\x3c\x24\x01")),
+        other(FIVE, S, FIVE_CONNACK, connack(properties=b"\x13\x00\x1e\x24\x01")),
         "other value",
         "CONNACK",
         "Maximum QoS: 2 exactly once (default) | 1 at least once",
@@ -358,7 +358,7 @@ INJECTED: list[tuple[str, Change, str, str, str]] = [  # what, how, and the firs
         other(FIVE, S, FIVE_CONNACK, connack(properties=b"")),
         "other value",
         "CONNACK",
-        "Server Keep Alive: 60 s | (none)",
+        "Server Keep Alive: 30 s | 60 s (default)",
     ),
     (
         "user property lost",
@@ -657,3 +657,26 @@ def test_unsuback_has_no_codes_before_5() -> None:
     new += [Event(0, C, b"\xa2\x06\x00\x02\x00\x00\x01a"), Event(0, S, b"\xb0\x04\x00\x02\x00\x00")]
     (one,) = between(capture(four), capture(new)).differences
     assert one.what == "CONNECT"
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted", "same"),
+    [
+        (b"\x11\x00\x00\x00\x78", b"\x11\x00\x00\x00\x78\x13\x00\x3c", True),
+        (b"", b"\x11\x00\x00\x00\x00", True),
+        (b"\x11\x00\x00\x00\x78", b"\x11\x00\x00\x00\x77", False),
+        (b"", b"\x13\x00\x3b", False),
+    ],
+)
+def test_a_broker_that_says_what_the_client_asked_for(asked: bytes, granted: bytes, same: bool) -> None:
+    """Session Expiry Interval and Server Keep Alive mean the same as none if they are the client's own (3.2.2.3.2 and
+    3.2.2.3.14 of MQTT 5.0); so does that of a DISCONNECT (3.14.2.2.2)."""
+    opening = Event(0, C, connect("c", level=5, properties=asked))
+    told = [
+        opening,
+        Event(0, S, connack(properties=granted)),
+        Event(0, C, b"\xe0\x07\x00\x05" + asked if asked else b"\xe0\x00"),
+    ]
+    silent = [opening, Event(0, S, connack(properties=b"")), Event(0, C, b"\xe0\x00")]
+    result = between(capture(silent), capture(told))
+    assert [one.what for one in result.differences] == ([] if same else ["CONNACK"])

@@ -27,6 +27,7 @@ from mqttdissect.mqtt.properties import BY_IDENTIFIER, PROPERTY_IDENTIFIER, TABL
 from mqttdissect.mqtt.registry import (
     APPLICATION_MESSAGE,
     CLIENT_IDENTIFIER,
+    KEEP_ALIVE,
     PACKET_IDENTIFIER,
     PASSWORD,
     PROPERTY_LENGTH,
@@ -80,6 +81,8 @@ SHORT: Final = 4  # bytes of an acknowledgement that says nothing but its packet
 
 PROPERTY: Final[dict[FieldSpec, int]] = {one.value: identifier for identifier, one in BY_IDENTIFIER.items()}
 PAIR_KEYS: Final = frozenset(one.key for one in BY_IDENTIFIER.values() if one.key is not one.value)
+SESSION_EXPIRY: Final = 0x11
+SERVER_KEEP_ALIVE: Final = 0x13
 DEFAULTS: Final[dict[tuple[int, int], int]] = {  # (packet type, property): the value that leaving it out has
     (codes.CONNECT, 0x11): 0, (codes.CONNECT, 0x21): 65535, (codes.CONNECT, 0x22): 0, (codes.CONNECT, 0x17): 1,
     (codes.CONNECT, 0x19): 0, (codes.CONNECT, 0x18): 0, (codes.CONNECT, 0x01): 0,
@@ -87,6 +90,10 @@ DEFAULTS: Final[dict[tuple[int, int], int]] = {  # (packet type, property): the 
     (codes.CONNACK, 0x28): 1, (codes.CONNACK, 0x29): 1, (codes.CONNACK, 0x2A): 1,
     (codes.PUBLISH, 0x01): 0,
 }  # fmt: skip
+AS_ASKED: Final = frozenset([  # packet type, sender, property: leaving it out means what the CONNECT said
+    (codes.CONNACK, BROKER, SESSION_EXPIRY), (codes.CONNACK, BROKER, SERVER_KEEP_ALIVE),
+    (codes.DISCONNECT, CLIENT, SESSION_EXPIRY),
+])  # fmt: skip
 HOW: Final[dict[int, int]] = {  # of properties
     0x02: EXPIRY, 0x09: RANDOM, 0x12: PRESENCE, 0x16: PRESENCE, 0x1A: WORDS, 0x08: WORDS, 0x1C: WORDS, 0x1F: WORDS,
     0x23: PRESENCE, 0x26: WORDS, 0x15: PLAIN,
@@ -155,7 +162,7 @@ class Session:
     undecoded_bytes: those that are no packets. holes: by index of packets that are not whole for that reason, or as the
     capture ends, the bytes of their application message on the wire, `UNKNOWN_SIZE` if nobody knows; sizes: the same of
     those that are whole. nameless: indices of those whose alias was set in what the capture lacks. opened_ns: of its
-    first packet.
+    first packet. asked: what its CONNECT says of `SESSION_EXPIRY`, and of the Keep Alive as `SERVER_KEEP_ALIVE`.
     """
 
     def __init__(self, index: int, stream: int) -> None:
@@ -169,6 +176,7 @@ class Session:
         self.undecoded_bytes = 0
         self.holes: dict[int, int] = {}
         self.nameless: set[int] = set()
+        self.asked: dict[int, int] = {}
         self.version = 4
         self.opened_ns = 0
         self.end = ENDED_OPEN
@@ -307,7 +315,7 @@ class Facts:
         session.numbers.append(self.packets)
         session.frames.append(packet.frame)
         session.times.append(time_ns)
-        session.keys.append(self._key(packet, unknown))
+        session.keys.append(self._key(packet, unknown, session.asked))
         session.identifiers.append(max(packet.identifier, 0))
         session.exact.append(exact)
         session.steady.append(steady)
@@ -342,6 +350,7 @@ class Facts:
         session.version = packet.version
         if not session.client_id and name is not None:
             session.client_id = short(name)
+        session.asked = asked_for(packet)
 
     def _connack(self, session: Session, packet: Packet) -> None:
         for field in packet.fields:
@@ -367,8 +376,9 @@ class Facts:
             by_client = stream.closed_by == session.client_direction
             session.end = ENDED_BY_CLIENT if by_client else ENDED_BY_BROKER
 
-    def _key(self, packet: Packet, nameless: bool) -> int:
-        """The index of what the packet means, from the quickest source. nameless: its topic is not known."""
+    def _key(self, packet: Packet, nameless: bool, asked: dict[int, int]) -> int:
+        """The index of what the packet means, from the quickest source. nameless: its topic is not known. asked: as in
+        `Session`."""
         sender = sender_of(packet)
         kind = packet.type
         if packet.notes is None:
@@ -381,9 +391,9 @@ class Facts:
                 quick = (packet.data[0], sender, packet.topic)
                 known = self._publishes.get(quick)
                 if known is None:
-                    known = self._publishes[quick] = self._intern(key_of(packet, sender))
+                    known = self._publishes[quick] = self._intern(key_of(packet, sender, asked))
                 return known
-        return self._intern(key_of(packet, sender, nameless))
+        return self._intern(key_of(packet, sender, asked, nameless))
 
     def _intern(self, key: Key) -> int:
         known = self._index.get(key)
@@ -432,8 +442,20 @@ def digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
 
 
-def key_of(packet: Packet, sender: int, nameless: bool = False) -> Key:
-    """What the packet means. nameless: its topic alias was set in what the capture lacks."""
+def asked_for(packet: Packet) -> dict[int, int]:
+    """What a CONNECT says, as `Session.asked`; nothing if it is not whole."""
+    if packet.version < 5 or is_partial(packet) or packet.notes:
+        return {}
+    asked = {SESSION_EXPIRY: 0}
+    for field in packet.fields:
+        name = SERVER_KEEP_ALIVE if field.spec is KEEP_ALIVE else PROPERTY.get(field.spec)
+        if name in (SESSION_EXPIRY, SERVER_KEEP_ALIVE) and isinstance(field.value, int):
+            asked[name] = field.value
+    return asked
+
+
+def key_of(packet: Packet, sender: int, asked: dict[int, int], nameless: bool = False) -> Key:
+    """What the packet means. nameless: its topic alias was set in what the capture lacks. asked: as in `Session`."""
     plain: list[Part] = []
     properties: list[Part] = []
     kind = packet.type
@@ -451,8 +473,8 @@ def key_of(packet: Packet, sender: int, nameless: bool = False) -> Key:
         elif spec in PAIR_KEYS:
             pair = short(field.value)
         elif spec in PROPERTY:
-            one = of_property(field, kind, will, pair)
-            if one is not None:
+            one = of_property(field, will, pair)
+            if left_out(one, kind, sender, asked) != one.value:
                 properties.append(one)
         elif spec in SAYS_NOTHING or spec.name.endswith("_len"):
             continue
@@ -513,23 +535,23 @@ def of_field(field: Field, kind: int, parts: list[Part]) -> None:
         parts.append(Part(spec.name, spec, value, PLAIN))
 
 
-def left_out(part: Part, kind: int) -> int | None:
-    """The value that a packet of this type means which lacks this part; None if it means none."""
+def left_out(part: Part, kind: int, sender: int, asked: dict[int, int]) -> int | None:
+    """The value that a packet of this type means which lacks this part; None if it means none. asked: as in `Session`."""
     identifier = PROPERTY.get(part.spec) if isinstance(part.spec, FieldSpec) else None
     if identifier is not None:
+        if (kind, sender, identifier) in AS_ASKED:
+            return asked.get(identifier)
         return DEFAULTS.get((kind, identifier))
     if part.spec.name in ZERO_SAYS_NOTHING or (part.name == "code" and kind in MAY_LEAVE_OUT_CODE):
         return 0
     return None
 
 
-def of_property(field: Field, kind: int, will: str, pair: str) -> Part | None:
-    """A property; None if it has its default value."""
+def of_property(field: Field, will: str, pair: str) -> Part:
+    """A property. will: before the names of those of a will. pair: the key of a User Property."""
     spec = field.spec
     identifier = PROPERTY[spec]
     value = field.value
-    if isinstance(value, int) and DEFAULTS.get((kind, identifier)) == value:
-        return None
     how = HOW.get(identifier, PLAIN)
     name = f"{will}{USER_PROPERTY}{pair}" if identifier == 0x26 else f"{will}{identifier:02x}"
     if spec.secret:

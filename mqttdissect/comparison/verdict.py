@@ -40,6 +40,7 @@ from mqttdissect.comparison.facts import (
     PLAIN,
     UNKNOWN_SIZE,
     Facts,
+    Key,
     Part,
     left_out,
 )
@@ -53,6 +54,7 @@ from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.fields import BitSpec
 from mqttdissect.mqtt.registry import APPLICATION_MESSAGE, CLIENT_IDENTIFIER, PACKET_IDENTIFIER, PACKET_TYPE
 
+ANSWERS: Final = ORDERED | {codes.PINGRESP}
 EXPIRY_SLACK: Final = 5  # seconds
 TIMING_CLASSES: Final = (1_000_000, 10_000_000, 100_000_000, 1_000_000_000)  # ns
 TIMING_NAMES: Final = ("less than 1 ms", "less than 10 ms", "less than 100 ms", "less than 1 s", "1 s or more")
@@ -109,7 +111,7 @@ class Verdict:
         for index in heads:
             answers = self._lanes[side].answers(index)
             lost = self._lost(1 - side)
-            if not lost and self._conversation.key(side, index).type in (*ORDERED, codes.PINGRESP):
+            if not lost and self._conversation.key(side, index).type in ANSWERS:
                 lost = self._lost(side)  # perhaps what it answers
             found = self._record.only(side, index, lost, 1 + len(answers))
             found.answers = [self._record.name(side, answer) for answer in answers]
@@ -291,20 +293,20 @@ class Verdict:
             for at in range(most):
                 place = at + 1 if most > 1 else 0
                 if at >= len(ones):
-                    found += self._lacking(0, twos[at], left.type, one, place)
+                    found += self._lacking(0, twos[at], left, one, place)
                 elif at >= len(twos):
-                    found += self._lacking(1, ones[at], left.type, two, place)
+                    found += self._lacking(1, ones[at], left, two, place)
                 elif ones[at].value != twos[at].value:
                     found.append(self._change(ones[at], twos[at], left.sender, place))
         return found
 
-    def _lacking(self, side: int, part: Part, kind: int, index: int, place: int) -> list[Change]:
+    def _lacking(self, side: int, part: Part, key: Key, index: int, place: int) -> list[Change]:
         """A part that the packet at `index` of `side` lacks, perhaps because the capture does."""
         session = self._sessions[side]
         unseen = index in session.holes or (index in session.nameless and part.name == "topic")
-        if kind == codes.UNSUBACK and part.name == "code" and part.value == 0 and session.version < 5:
+        if key.type == codes.UNSUBACK and part.name == "code" and part.value == 0 and session.version < 5:
             return []  # before 5.0 it has no codes, and always means success
-        default = None if unseen else left_out(part, kind)
+        default = None if unseen else left_out(part, key.type, key.sender, session.asked)
         implied = side if default is not None and not isinstance(part.spec, BitSpec) else -1
         self.aside[UNSEEN_PARTS] += unseen
         good, bad = (default, part.value) if side == 0 else (part.value, default)
