@@ -536,7 +536,7 @@ def of_field(field: Field, kind: int, parts: list[Part]) -> None:
 
 
 def left_out(part: Part, kind: int, sender: int, asked: dict[int, int]) -> int | None:
-    """The value that a packet of this type means which lacks this part; None if it means none. asked: as in `Session`."""
+    """What a packet of this type and sender means that lacks this part; None for nothing. asked: as in `Session`."""
     identifier = PROPERTY.get(part.spec) if isinstance(part.spec, FieldSpec) else None
     if identifier is not None:
         if (kind, sender, identifier) in AS_ASKED:
