@@ -507,6 +507,56 @@ def test_a_wrong_packet_identifier_of_another_run() -> None:
     assert (found.what, found.says) == ("PUBACK", "PUBLISH #6 of BAD has no PUBACK with packet identifier 8")
 
 
+def test_a_wrong_packet_identifier_of_qos_2() -> None:
+    """What goes on with it is the same difference."""
+    answers = [Event(0, S, ack(5, 3)), Event(0, C, ack(6, 3)), Event(0, S, ack(7, 3))]
+    good, bad = (hello("c", Event(0, C, publish("t", "x", 2, number)), *answers) for number in (3, 11))
+    (found,) = between(capture(good), capture(bad)).differences
+    assert (found.what, found.says) == ("PUBREC", "PUBLISH #6 of BAD has no PUBREC with packet identifier 11")
+
+
+@pytest.mark.parametrize("answers", [1, 2])
+@pytest.mark.parametrize(
+    ("request_of_client", "answer"),
+    [
+        (subscribe(5, ("a/#", 1)), suback(5, 1)),
+        (unsubscribe(5, "a/#"), unsuback(5)),
+        (publish("t", "x", 1, 5), ack(4, 5)),
+    ],
+    ids=["SUBSCRIBE", "UNSUBSCRIBE", "PUBLISH"],
+)
+def test_a_request_that_is_sent_twice_is_one_difference(request_of_client: bytes, answer: bytes, answers: int) -> None:
+    """Answered once or twice; the first answer is that of the first."""
+    asked, answered = Event(0, C, request_of_client), Event(0, S, answer)
+    good = hello("c", asked, answered, *sent("u", "y"))
+    bad = hello("c", asked, asked, *[answered] * answers, *sent("u", "y"))
+    (found,) = between(capture(good), capture(bad)).differences
+    assert (found.kind, found.count) == ("only in BAD", answers)
+    assert found.what in ("SUBSCRIBE", "UNSUBSCRIBE", "PUBLISH")
+
+
+def test_a_connect_that_is_sent_twice_is_one_difference() -> None:
+    """Its answer is that of the first."""
+    twice = [Event(0, C, connect("c")), *hello("c")]
+    (found,) = between(capture(hello("c")), capture(twice)).differences
+    assert (found.kind, found.what, found.count) == ("only in BAD", "CONNECT", 1)
+
+
+@pytest.mark.parametrize("gone", range(5))
+def test_one_of_several_connections_of_a_client(gone: int) -> None:
+    """By what is published, though all else is alike; whichever it is, and in which capture."""
+    words = ("alpha rises", "beta falls", "gamma waits", "delta runs", "omega ends")
+    runs = [
+        [event._replace(connection=at) for event in [*hello("gw"), *sent("t", word)]] for at, word in enumerate(words)
+    ]
+    whole = [event for run in runs for event in run]
+    less = [event for at, run in enumerate(runs) if at != gone for event in run]
+    for captures, kind in (((whole, less), "only in GOOD"), ((less, whole), "only in BAD")):
+        (found,) = between(*map(capture, captures)).differences
+        assert (found.kind, found.what) == (kind, "connection")
+        assert gone in found.connection
+
+
 def test_a_capture_that_ends_early_is_one_difference() -> None:
     """Also where deliveries are missing."""
     good = hello("c", PUBLISHED, GOT_IT, DELIVERED, TAKEN, Event(0, C, publish("u", "y")))

@@ -34,7 +34,7 @@ ASKED_BY: Final[dict[int, tuple[int, ...]]] = {  # what an answer answers
 class Lanes:
     """heads: of CLIENT and of BROKER, indices of the session's packets. following: of each packet, the next one of its
     exchange, or NONE. pings: indices of PINGREQs; unanswered: those of them that got no PINGRESP.
-    again: heads that are a message which was sent before and is not answered yet; the answer is to the first."""
+    again: heads that were sent before and are not answered yet: the first answer is to the first, another to them."""
 
     def __init__(self, session: Session, keys: list[Key], capture_end_ns: int) -> None:
         self.session = session
@@ -46,6 +46,7 @@ class Lanes:
         self._keys = keys
         self._last: dict[int, int] = {}  # the last packet of an exchange, by head, while it goes on
         self._pending: dict[tuple[int, int], int] = {}  # heads by who asked, and the packet identifier
+        self._repeated: dict[tuple[int, int], int] = {}  # the last of `again`, likewise
         self._opening = NONE  # CONNECT, or an AUTH exchange
         self._waiting: list[int] = []  # PINGREQs
         self._answered = NONE  # the latest request of the client that has an answer
@@ -92,29 +93,39 @@ class Lanes:
         asker = 1 - key.sender if key.type in FROM_THE_OTHER else key.sender
         at = (asker, self.session.identifiers[index])
         head = self._pending.get(at, NONE)
+        if head == NONE:
+            head = self._repeated.get(at, NONE)
         if head == NONE or self.key(head).type not in ASKED_BY[key.type]:
             self._head(index, key)
             return
         self._attach(head, index)
         if key.type in LAST:
-            del self._pending[at]
+            (self._pending if at in self._pending else self._repeated).pop(at)
 
     def _head(self, index: int, key: Key) -> None:
         self.heads[CLIENT if key.sender == CLIENT else BROKER].append(index)
         identifier = self.session.identifiers[index]
         if key.type in (codes.CONNECT, codes.AUTH):
-            self._opening = index
-        elif identifier and key.type in (codes.PUBLISH, codes.SUBSCRIBE, codes.UNSUBSCRIBE, codes.PUBREL):
-            waiting = self._pending.get((key.sender, identifier), NONE)
-            if waiting != NONE and self._same_message(waiting, index):
+            if self._opening != NONE and key.type == codes.CONNECT and self.key(self._opening) == key:
                 self.again.add(index)
             else:
+                self._opening = index
+        elif identifier and key.type in (codes.PUBLISH, codes.SUBSCRIBE, codes.UNSUBSCRIBE, codes.PUBREL):
+            waiting = self._pending.get((key.sender, identifier), NONE)
+            if waiting != NONE and self._same(waiting, index):
+                self.again.add(index)
+                self._repeated[key.sender, identifier] = index
+            else:
                 self._pending[key.sender, identifier] = index
+                self._repeated.pop((key.sender, identifier), None)
 
-    def _same_message(self, head: int, index: int) -> bool:
+    def _same(self, head: int, index: int) -> bool:
+        """Is the second one the first one once more, perhaps with DUP?"""
         exact = self.session.exact
         one, two = self.key(head), self.key(index)
-        return one.type == two.type == codes.PUBLISH and exact[head] == exact[index] and one.subject == two.subject
+        if one.type == two.type == codes.PUBLISH:
+            return exact[head] == exact[index] and one.subject == two.subject
+        return one.type in REQUESTS and one == two
 
     def _attach(self, head: int, index: int) -> None:
         self.following[self._last.get(head, head)] = index

@@ -12,7 +12,8 @@ Cost: linear in the connections for all that behave alike; `MOST_COMPARED` squar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from mqttdissect.comparison.alignment import aligned
@@ -70,12 +71,13 @@ class Roles:
         keys = self._captures[side].keys
         return tuple(dict.fromkeys(keys[key].type for key in session.keys if keys[key].sender == CLIENT))
 
-    def story(self, side: int, session: Session, payloads: bool = True) -> int:
-        """The course, and whatever else either side sends, but for PINGs, in any order, as one number."""
+    def story(self, side: int, session: Session, payloads: Sequence[int] = ()) -> int:
+        """The course, and whatever else either side sends, but for PINGs, in any order, as one number. payloads: a form
+        of each packet's, as the session has it; nothing to leave them out."""
         keys, whole = self._captures[side].keys, self._meanings.whole[side]
         told = [
-            (whole[key], payload if payloads else 0)
-            for key, payload in zip(session.keys, session.steady, strict=True)
+            (whole[key], payload)
+            for key, payload in zip_longest(session.keys, payloads, fillvalue=0)
             if keys[key].type not in PINGS
         ]
         return hash((self.course(side, session), tuple(sorted(told))))
@@ -114,8 +116,8 @@ def matched(captures: tuple[Facts, Facts], meanings: Meanings) -> tuple[list[Mat
 
     by_name = same_key(left, right, by_id, roles)
     take([pair for pair in by_name if plausible(roles, *pair)])
+    take(same_key(left, right, lambda side, one: (pattern(one), roles.story(side, one, one.steady)), roles))
     take(same_key(left, right, lambda side, one: (pattern(one), roles.story(side, one)), roles))
-    take(same_key(left, right, lambda side, one: (pattern(one), roles.story(side, one, payloads=False)), roles))
     take(same_key(left, right, lambda side, one: (pattern(one), roles.course(side, one)), roles))
     take(same_key(left, right, lambda side, one: roles.course(side, one), roles))
     take(same_key(left, right, lambda side, one: (pattern(one), roles.deeds(side, one)), roles))
@@ -142,18 +144,28 @@ def same_key(
     for ones, twos in groups.values():
         if len(ones) == len(twos):
             found += zip(ones, twos, strict=True)
-        elif ones and twos:
-            courses = [[roles.course(side, one) for one in group] for side, group in enumerate((ones, twos))]
-            found += filled(ones, twos, aligned(courses[0], courses[1]))
+        else:
+            found += in_order(ones, twos, roles)
     return found
 
 
-def filled(ones: list[Session], twos: list[Session], anchors: list[tuple[int, int]]) -> list[Match]:
-    """The anchors, and between them as many more in order as both sides have."""
+TELLS: Final[tuple[Callable[[Roles, int, Session], int], ...]] = (  # the most that is the same in both captures first
+    lambda roles, side, one: roles.story(side, one, one.shape),
+    lambda roles, side, one: roles.story(side, one),
+    lambda roles, side, one: roles.course(side, one),
+)
+
+
+def in_order(ones: list[Session], twos: list[Session], roles: Roles, level: int = 0) -> list[Match]:
+    """Connections of one client, of which one capture has more: those that are the same, and between them as many more
+    as both have. Numbers in payloads do not count: by chance, some are the same."""
+    if not ones or not twos or level == len(TELLS):
+        return list(zip(ones, twos, strict=False))
+    numbers = [[TELLS[level](roles, side, one) for one in group] for side, group in enumerate((ones, twos))]
     found: list[Match] = []
     i = j = 0
-    for to_i, to_j in [*anchors, (len(ones), len(twos))]:
-        found += zip(ones[i:to_i], twos[j:to_j], strict=False)
+    for to_i, to_j in [*aligned(numbers[0], numbers[1]), (len(ones), len(twos))]:
+        found += in_order(ones[i:to_i], twos[j:to_j], roles, level + 1)
         if to_i < len(ones):
             found.append((ones[to_i], twos[to_j]))
         i, j = to_i + 1, to_j + 1

@@ -11,6 +11,7 @@ from typing import Final
 
 from mqttdissect.comparison.conversation import Conversation, Pair
 from mqttdissect.comparison.difference import ONLY_BAD, ONLY_GOOD, VALUE, Change, Difference
+from mqttdissect.comparison.facts import BROKER, CLIENT
 from mqttdissect.comparison.lanes import ORDERED
 from mqttdissect.comparison.record import Record
 from mqttdissect.mqtt import codes
@@ -51,8 +52,22 @@ class Strays:
         for missing, asked in unanswered:
             others = strays.get((OTHER_SIDE[missing.kind], missing.what, self._sender(missing)))
             if others and self._identifier(others[-1]) != asked:
-                gone |= {id(missing), id(others[-1])}
-                self._merge(missing, others.pop(), asked)
+                stray = others.pop()
+                gone |= {id(missing), id(stray)}
+                for what in missing.answers:
+                    gone |= self._also(stray, what, strays)
+                self._merge(missing, stray, asked)
+
+    def _also(self, stray: Difference, what: str, strays: dict[Stray, list[Difference]]) -> set[int]:
+        """A packet of type `what` that goes on with the same wrong packet identifier, if there is one."""
+        number = self._identifier(stray)
+        for sender in (CLIENT, BROKER):
+            others = strays.get((stray.kind, what, sender), [])
+            for one in reversed(others):
+                if self._identifier(one) == number and self._packet(one) > self._packet(stray):
+                    others.remove(one)
+                    return {id(one)}
+        return set()
 
     def _lost_requests(self, strays: dict[Stray, list[Difference]], gone: set[int]) -> None:
         """A request that is missing, and its answers to nothing."""
