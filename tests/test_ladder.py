@@ -385,6 +385,30 @@ def test_what_only_later_traffic_shows_stands_at_its_packet(mqttdissect: Run) ->
     assert not with_text(piped, "┊ -")
 
 
+def test_a_connection_ends_behind_what_waits(mqttdissect: Run) -> None:
+    """Its last packet waits behind a hole while others go on, and its FIN is captured: in whatever pieces it comes."""
+    scene = Scene()
+    one, two = scene.open("one"), scene.open("two")
+    scene.keep(one.lose(0, 2).client(DISCONNECT).fin())
+    for _ in range(20):
+        scene.keep(two.client(PINGREQ))
+    raw = scene.pcap()
+    piped = mqttdissect("ladder", "--no-findings", "-", input=raw, COLUMNS="100").stdout.splitlines()
+    at = next(index for index, line in enumerate(piped) if "DISCONNECT" in line)
+    assert "… gap: 2 bytes missing" in piped[at - 1]
+    assert "└ closed by the client" in piped[at + 1]
+
+
+@pytest.mark.parametrize(("form", "width"), [("r", 11), ("e", 20), ("a", 15), ("ad", 26), ("u", 15), ("ud", 26)])
+def test_columns_begin_where_they_go_on(mqttdissect: Run, form: str, width: int) -> None:
+    """However long times are."""
+    drawn = mqttdissect(
+        "ladder", "-t", form, CAPTURES / "mosquitto-5.0-wills.pcapng", COLUMNS="120"
+    ).stdout.splitlines()
+    first = next(line for line in drawn if "CONNECT" in line)
+    assert {drawn[1].index("┌"), first.index("├")} == {7 + 2 + width + 2}
+
+
 def test_nothing_is_said_of_what_lies_behind_the_count(mqttdissect: Run) -> None:
     """With -c N: no finding, and no end of a connection."""
     done = mqttdissect("ladder", "-c", "3", CAPTURES / "mosquitto-malformed-packets.pcapng", COLUMNS="120")

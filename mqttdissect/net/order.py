@@ -43,8 +43,9 @@ class Order:
 
     @property
     def first(self) -> i64:
-        """The frame of the first that waits; greater than any if none does."""
-        return place(self._queue[self._head]) if self.waiting else ANY_FRAME
+        """The frame of the first that waits, here or behind its hole; greater than any if none does."""
+        first = self._tcp.first_waiting()
+        return min(first, place(self._queue[self._head])) if self.waiting else first
 
     def sort(self, chunks: list[Chunk], now_ns: i64) -> None:
         """Keep these, and leave in the list those whose turn it is. now_ns: the time of the frame at hand."""

@@ -86,6 +86,10 @@ class Clock:
             out.append(self._behind)
         return width
 
+    def usual_width(self) -> int:
+        """Characters of a stamp that does not count from the capture or the packet before; else 0."""
+        return 0 if self.form in ("r", "d") else len(Clock(self.form).text(1_700_000_000_000_000_000))
+
     def width(self, passing: Passing) -> int:
         """Characters of the longest stamp of packets that others write, which go by here."""
         if self.form == "d":

@@ -47,6 +47,7 @@ class TerminalLadder:
         self.clock = clock
         self.shape = shape
         self._pieces = Pieces(theme, shape)
+        self._pieces.time = max(shape.time, clock.usual_width())
         self._names: list[str] = []  # of the clients, by column
         self._brokers: list[str] = []
         self._out: list[bytes] = []
@@ -158,9 +159,14 @@ class TerminalLadder:
         self._numbers.write(step.frame, out)
         time = self.clock.write(step.time_ns, pieces.time, out)
         if pieces.stamp(self._numbers.width, time):
-            self._headed = b""
+            self._columns_move()
         pieces.refresh()
         self._last_frame = step.frame
+
+    def _columns_move(self) -> None:
+        """Frame number or time is wider than before: say once more who is who."""
+        self._headed = b""
+        self._since_heading = HEADING_EVERY
 
     def _head(self, step: Step, name: str) -> None:
         """The start of an arrow, its name and its tag."""
@@ -290,7 +296,7 @@ class TerminalLadder:
         number = str(step.frame)
         time = self.clock.text(step.time_ns)
         if pieces.stamp(len(number), len(time)):
-            self._headed = b""
+            self._columns_move()
         pieces.refresh()
         theme = self.theme
         stamp = theme.paint(theme.frame, number.rjust(pieces.number))
