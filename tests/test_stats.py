@@ -861,6 +861,17 @@ def test_a_row_that_stands_for_topics_below_says_so() -> None:
     assert re.findall(r"^(?:one|alone)\S*", shown, re.MULTILINE) == ["alone", "one/…"]
 
 
+def test_a_topic_that_begins_with_a_slash_is_known() -> None:
+    """Its first level is empty, and is not where messages without a topic are counted."""
+    stream = (
+        Stream().handshake().client(publish("", b"x", properties=b"\x23\x00\x01"), publish("/x", b"x", properties=b""))
+    )
+    shown = run("topics", "--mqtt-version", "5.0", "-", input=pcap(stream.frames)).stdout.splitlines()[2:]
+    assert [line.split("  ")[0].partition(":")[0] for line in shown] == ["(topic not known", "/x"]
+    shown = run("topics", "--depth", "1", "-", input=pcap(stream.frames)).stdout.splitlines()
+    assert "(empty)/…" in [line.split("  ")[0] for line in shown]
+
+
 def test_what_is_not_installed_is_named(tmp_path: Path) -> None:
     """Without matplotlib and plotille: one line with the extra, and an overview without plots."""
     (tmp_path / "sitecustomize.py").write_text(

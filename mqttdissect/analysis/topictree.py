@@ -18,12 +18,13 @@ class Place:
     """A level of a topic. path: the whole name up to here. topic: its own sums, where there are messages of just this
     name. messages and so on: of all topics from here on down; before: messages at an earlier time, where that was asked
     for. subscribers: of its own name, once somebody has asked for them (`count_subscribers`); -1: not known, None: it
-    has no messages of its own. below: by their names; most have none, and share `NO_PLACES`, which nothing is added to.
+    has no messages of its own. unknown: it stands for the messages whose topic is not known. below: by their names;
+    most have none, and share `NO_PLACES`, which nothing is added to.
     """
 
     __slots__ = (
         "before", "below", "bytes", "delivered", "first_ns", "last_ns", "messages", "more", "name", "path", "payload",
-        "published", "publishers", "receivers", "retained", "subscribers", "topic", "topics",
+        "published", "publishers", "receivers", "retained", "subscribers", "topic", "topics", "unknown",
     )  # fmt: skip
 
     def __init__(self, name: str, path: str) -> None:
@@ -42,6 +43,7 @@ class Place:
         self.receivers = Members()
         self.more = False  # there are publishers or receivers that were not kept
         self.subscribers: int | None = None
+        self.unknown = False
         self.first_ns = -1
         self.last_ns = -1
         self.below = NO_PLACES
@@ -74,6 +76,7 @@ class Place:
         self.last_ns = max(self.last_ns, int(topic.last_ns))
 
 
+UNKNOWN: Final = "/"  # which no level can be
 NO_PLACES: Final[dict[str, Place]] = {}
 ORDERS: Final[dict[str, Callable[[Place], tuple[object, ...]]]] = {
     "messages": lambda place: (-place.messages, place.name),
@@ -110,6 +113,12 @@ def tree(statistics: Statistics, depth: int = DEEPEST, before: Counts | None = N
         root.add(topic, publishers, receivers, earlier)
         place = root
         path = ""
+        if not name:
+            place = root.grow(UNKNOWN, "")
+            place.unknown = True
+            place.add(topic, publishers, receivers, earlier)
+            place.topic = topic
+            continue
         for level in name.split("/", DEEPEST - 1)[:depth]:
             path = f"{path}/{level}" if place is not root else level
             place = place.grow(level, path)

@@ -82,7 +82,12 @@ class TopicTree:
             self._row(other, "", table, rate or self._rate)
         hidden = root.topics - sum(place.topic is not None for place in chosen)
         if hidden > 0:
-            table.more = f"{hidden:,} topics have no row of their own, and are in the sums of those above them"
+            those = (
+                "1 topic has no row of its own, and is"
+                if hidden == 1
+                else f"{hidden:,} topics have no row of their own, and are"
+            )
+            table.more = f"{those} in the sums of what is above"
         return table
 
     def _rate(self, place: Place) -> float | None:
@@ -129,7 +134,7 @@ class TopicTree:
 
 def name_of(place: Place) -> str:
     """As it stands in the tree: with a slash where something is below, and words where there is nothing to see."""
-    if not place.path and not place.below:
+    if place.unknown:
         return UNKNOWN_TOPIC
     hidden = place.topics - (place.topic is not None)  # topics below it that have no row
     below = "/" if place.below else "/…" if hidden > 0 and place.path != OTHERS else ""
