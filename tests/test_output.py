@@ -315,6 +315,21 @@ def test_an_encoding_without_lines_gets_ones_of_ascii(mqttdissect: Run, command:
     assert plain.returncode == drawn.returncode
 
 
+@pytest.mark.parametrize("command", [["ladder"], ["topics"], ["diff"]])
+def test_escapes_are_as_wide_as_they_are(mqttdissect: Run, tmp_path: Path, command: list[str]) -> None:
+    """No line is wider than it would be with an encoding that has everything."""
+    name = "温度" * 30
+    path = tmp_path / "names.pcap"
+    path.write_bytes(pcap(Stream().handshake().client(connect(name), publish(name, b"x")).frames))
+    paths = [path, CAPTURES / "mosquitto-5.0-properties.pcapng"] if command == ["diff"] else [path]
+    done = mqttdissect(*command, *paths, COLUMNS="80", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    assert "\\u6e29" in done.stdout
+    drawn = tmp_path / "names.svg"
+    mqttdissect("ladder", "-o", drawn, path, PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert "温度" in drawn.read_text("utf-8")
+
+
 def test_programs_get_escapes(mqttdissect: Run, tmp_path: Path) -> None:
     """From which the text can be told."""
     path = tmp_path / "arrows.pcap"

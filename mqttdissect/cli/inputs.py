@@ -143,7 +143,7 @@ def with_inputs(command: Command) -> Callable[..., object]:
         inputs.max_incomplete = max_incomplete * MIB
         inputs.fragments = (max_fragment_memory * MIB, max_fragments, round(max_fragment_age * 1_000_000_000))
         inputs.version = VERSIONS.get(mqtt_version or "", 0)
-        prepare(others.get("form") in FOR_PEOPLE)
+        prepare(others.get("form") in FOR_PEOPLE, bool(others.get("path") or others.get("output")))
         return command(inputs=inputs, **others)
 
     decorated: Callable[..., object] = wrapped

@@ -38,9 +38,13 @@ def escaped(char: str) -> str:
 codecs.register_error(LOOK_ALIKES, look_alikes)
 
 
-def prepare(people: bool) -> None:
-    """Standard output is for people, or for programs."""
+def prepare(people: bool, elsewhere: bool = False) -> None:
+    """Standard output is for people, or for programs. elsewhere: what is drawn goes into a file."""
     sys.stdout.reconfigure(errors=LOOK_ALIKES if people else ESCAPES)  # type: ignore[union-attr]
+    if people and not elsewhere and not takes_utf_8(sys.stdout):
+        from mqttdissect.output.text import limit_to
+
+        limit_to(sys.stdout.encoding)
 
 
 def takes_utf_8(out: TextIO) -> bool:

@@ -22,6 +22,7 @@ MAYBE_PILED: Final = re.compile(  # more of those that are not known to take a c
     f"\U0001f000-\U0001f3fa\U0001f400-\U0001faff\U00020000-\U0003ffff]{{{MOST_MARKS + 1}}}"
 )
 NO_COLUMN: Final = re.compile("[\u1160-\u11ff\u3164\ud7b0-\ud7fb\uffa0\U0001f3fb-\U0001f3ff]")  # though letters
+ENCODING: Final = [""]  # that text is limited to; empty if it is not
 BLANK: Final = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")  # fillers, that nobody sees
 
 
@@ -62,7 +63,21 @@ def printable(text: str) -> bool:
     """Is every character plainly printable? Quicker than `str.isprintable` for ASCII."""
     if text.isascii():
         return printable_ascii(text.encode())
-    return text.isprintable() and BLANK.search(text) is None
+    return text.isprintable() and BLANK.search(text) is None and (ENCODING[0] == "" or encodable(text))
+
+
+def limit_to(encoding: str) -> None:
+    """Let every character that an encoding lacks be an escape, which is measured as such; empty for no limit."""
+    ENCODING[0] = encoding
+
+
+def encodable(text: str) -> bool:
+    """Does the encoding have all of these characters?"""
+    try:
+        text.encode(ENCODING[0])
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def printable_ascii(raw: bytes) -> bool:
