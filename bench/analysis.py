@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.runs import Runs, capture, find_command, run_once
 
-BOUNDS = {"mixed": (1.5, 100), "few-clients": (1.6, 100), "many-clients": (3.0, 250)}  # times -P, MiB
+BOUNDS = {"mixed": (1.4, 100), "few-clients": (1.5, 100), "many-clients": (3.0, 250)}  # times -P, MiB
 BASE = "-P"
 COMMANDS = {
     BASE: ["-P", "--jobs", "1"],
