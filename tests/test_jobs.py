@@ -159,7 +159,7 @@ def test_what_is_said_stands_where_it_does_with_one_process(tmp_path: Path, synt
 def test_limits_hold_with_several_processes(synthetic: Path, tmp_path: Path) -> None:
     """`-c` and `-w` mean the same."""
     for asked in (["-P"], ["ladder"]):
-        for arguments in ([*asked, "-c", "77", synthetic], [*command, "--max-streams", "16", synthetic]):
+        for arguments in ([*asked, "-c", "77", synthetic], [*asked, "--max-streams", "16", synthetic]):
             assert printed(arguments, 4) == printed(arguments, 1)
     copies = [tmp_path / "1.pcapng", tmp_path / "3.pcapng"]
     for jobs, copy in zip((1, 3), copies, strict=True):
