@@ -200,6 +200,22 @@ def test_all_receivers_and_their_acknowledgements_share_the_tag() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("flags", "tag"), [(0, " ⟨1⟩"), (2, "")])
+def test_a_handshake_that_goes_on_with_the_session_keeps_the_tag(flags: int, tag: str) -> None:
+    """On the next connection, unless that begins a session of its own."""
+    scene = Scene()
+    for release in (False, True):
+        stream = scene.open()
+        scene.keep(stream.client(connect("c", flags=flags)).server(CONNACK))
+        if not release:
+            scene.keep(stream.client(publish("t", b"a", 2, 7)).server(packet(0x50, b"\0\7")).add(0, flags=RST))
+        else:
+            scene.keep(stream.client(packet(0x62, b"\0\7")).server(packet(0x70, b"\0\7")))
+    lines = draw(scene.pcap(), 100)
+    assert f"PUBREL{tag}  id 7" in with_text(lines, "PUBREL")[0]
+    assert f"PUBCOMP{tag}  id 7" in with_text(lines, "PUBCOMP")[0]
+
+
 @pytest.mark.parametrize(("seconds", "tag"), [(59, "⟨1⟩"), (61, "PUBLISH  ")])
 def test_a_delivery_is_one_within_a_minute(seconds: int, tag: str) -> None:
     """A later one of the same topic and payload is something else."""

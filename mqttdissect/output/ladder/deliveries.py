@@ -68,7 +68,7 @@ class Message:
 
 @final
 class Deliveries:
-    """`tag(packet, to_broker)` of each packet in turn.
+    """`tag(packet, to_broker, session)` of each packet in turn. session: a number, the same on all connections of one.
 
     filters: topic filters. fits: is the packet that was last asked about a PUBLISH whose topic matches one of them, or
     an acknowledgement of such a PUBLISH?
@@ -82,20 +82,20 @@ class Deliveries:
         self._latest: dict[object, int] = {}  # by hash of topic and payload: time, tag and whether it was delivered
         self._old_latest: dict[object, int] = {}
         self._repeated: dict[object, Message] = {}  # those that were published more than once
-        self._exchanges: dict[int, int] = {}  # by stream, direction and identifier: tag, and `fits`
+        self._exchanges: dict[int, int] = {}  # by session, direction and identifier: tag, and `fits`
         self._old_exchanges: dict[int, int] = {}
 
-    def tag(self, packet: Packet, to_broker: bool) -> i64:
+    def tag(self, packet: Packet, to_broker: bool, session: i64) -> i64:
         """Its tag; `UNTAGGED` for a PUBLISH that belongs to no other; `UNKNOWN` for what belongs to no PUBLISH."""
         kind = packet.type
         self.fits = False
         if kind == PUBLISH:
-            return self._publish(packet, to_broker)
+            return self._publish(packet, to_broker, session)
         if kind < PUBACK or kind > PUBCOMP:
             return UNKNOWN
-        return self._acknowledgement(packet, kind)
+        return self._acknowledgement(packet, to_broker, session)
 
-    def _publish(self, packet: Packet, to_broker: bool) -> i64:
+    def _publish(self, packet: Packet, to_broker: bool, session: i64) -> i64:
         topic = packet.topic
         identifier = packet.identifier
         if self._filters:
@@ -110,7 +110,7 @@ class Deliveries:
             if len(self._exchanges) >= MOST_EXCHANGES:
                 self._old_exchanges = self._exchanges
                 self._exchanges = {}
-            self._exchanges[exchange(number, packet.direction, identifier)] = int(tag * 2 + (1 if self.fits else 0))
+            self._exchanges[exchange(session, to_broker, identifier)] = int(tag * 2 + (1 if self.fits else 0))
         return tag
 
     def _published(self, key: object, again: bool, time_ms: i64) -> i64:
@@ -158,13 +158,12 @@ class Deliveries:
             known = self._old_latest.get(key)
         return NEVER if known is None else known
 
-    def _acknowledgement(self, packet: Packet, kind: i64) -> i64:
+    def _acknowledgement(self, packet: Packet, to_broker: bool, session: i64) -> i64:
+        kind = packet.type
         identifier = packet.identifier
-        stream = packet.stream
-        if identifier == -1 or stream is None:
+        if identifier == -1:
             return UNKNOWN
-        direction = packet.direction if kind == PUBREL else 1 - packet.direction
-        key = exchange(stream.number, direction, identifier)
+        key = exchange(session, to_broker == (kind == PUBREL), identifier)
         known = self._exchanges.get(key)
         if known is not None:
             if kind in (PUBACK, PUBCOMP):  # the last of its exchange
@@ -188,6 +187,6 @@ class Deliveries:
         return known
 
 
-def exchange(stream: i64, direction: i64, identifier: i64) -> int:
-    """One number for the three."""
-    return int((stream * 2 + direction) * 65536 + identifier)
+def exchange(session: i64, to_broker: bool, identifier: i64) -> int:
+    """One number for the three. to_broker: was the message sent to it?"""
+    return int((session * 2 + (1 if to_broker else 0)) * 65536 + identifier)

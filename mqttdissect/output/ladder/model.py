@@ -14,7 +14,7 @@ from mqttdissect.mqtt import codes
 from mqttdissect.mqtt.codes import FROM_CLIENT, VERSIONS
 from mqttdissect.mqtt.packet import BY_CONNECT, UNDECODED, UNSEEN, Packet
 from mqttdissect.mqtt.properties import BY_IDENTIFIER
-from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER, PUBACK_REASON
+from mqttdissect.mqtt.registry import CLIENT_IDENTIFIER, CONNECT_FLAGS, CONNECT_FLAGS_5, PUBACK_REASON
 from mqttdissect.net.stream import ENDINGS, FINISHED, OPEN, RESET, Stream
 from mqttdissect.net.tcp import ANY_FRAME
 from mqttdissect.output.gist import Gist, delivery, gap, unknown_alias, version_source
@@ -47,6 +47,7 @@ from mqttdissect.output.values import number, size_of
 ASSIGNED_CLIENT_IDENTIFIER: Final = BY_IDENTIFIER[0x12].value
 TYPES: Final = [codes.PACKET_TYPES[number] for number in range(16)] + ["UNDECODED"]  # [-1]
 LEVELS: Final = (REMARK, REMARK, WARNING, ERROR)  # of findings, by severity
+CLEAN: Final = 0x02  # Clean Session, or Clean Start, in the flags of a CONNECT
 MOST_NOTES: Final = 3  # that are malformed in one packet
 DRAWN_ANYWAY: Final = frozenset(["capture-gap", "undecoded-bytes"])  # findings about what is drawn as what it is
 OTHERS: Final = "others"
@@ -96,6 +97,7 @@ class Ladder:
         self._brokers: dict[str, int] = {}
         self._others_joined = False
         self._parties: dict[int, Party] = {}  # by number of the stream, which has its own as well
+        self._sessions: dict[str, int] = {}  # `Party.session` by client identifier and broker
         self._keeper: i64 = next(KEEPERS)
         self._deliveries = Deliveries(selection.topics)
         self._gist = Gist(no_colour(), False, longest=LONGEST)
@@ -171,7 +173,7 @@ class Ladder:
         if kind == codes.CONNECT or kind == codes.CONNACK:
             self._name(party, packet)
         out = packet.direction == party.side
-        tag = self._deliveries.tag(packet, out)
+        tag = self._deliveries.tag(packet, out, party.session)
         if not party.chosen or not (self._everything or self._fits(packet)):
             return
         if not party.joined or not self._columns.holds(party):
@@ -269,6 +271,7 @@ class Ladder:
     def _turned(self, known: Party, party: Party) -> None:
         """Which side is the client was guessed, and has now been told: keep what is known."""
         party.chosen = self._selection.chooses(party, known.name)
+        party.session = known.session
         party.lane = known.lane
         party.left = known.left
         party.resent = known.resent
@@ -289,12 +292,24 @@ class Ladder:
             return
         name = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
         party.chosen = self._selection.chooses(party, name)
+        if packet.type == codes.CONNECT:
+            self._goes_on(party, packet, name)
         if name[:LONGEST_NAME] == party.name:
             return
         party.rename(name)
         if party.joined and self._columns.holds(party) and party.lane != self._columns.others:
             self._columns.renamed(party)
             self._steps.append(Step(RENAME, party.lane, party.broker, party.label))
+
+    def _goes_on(self, party: Party, packet: Packet, name: str) -> None:
+        """Handshakes of QoS 2 go on with the session: is it the one of an earlier connection?"""
+        key = f"{name[:LONGEST_NAME]}\n{party.broker_address}"
+        flags = packet.value(CONNECT_FLAGS_5 if packet.version >= 5 else CONNECT_FLAGS)
+        if isinstance(flags, int) and flags & CLEAN == 0:
+            party.session = self._sessions.get(key, party.session)
+        if len(self._sessions) >= MOST_PARTIES:
+            self._sessions.clear()
+        self._sessions[key] = int(party.session)
 
     def _join(self, party: Party, stream: Stream, packet: Packet) -> None:
         """Its first packet that is drawn: a column for it, and for its broker."""

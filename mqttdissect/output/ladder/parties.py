@@ -22,7 +22,8 @@ MOST_PARTIES: Final = 8192  # that are remembered; the names of others are forgo
 
 @final
 class Party:
-    """The client of a connection. number: of the TCP stream. side: direction of what it sends; sure: a packet told.
+    """The client of a connection. number: of the TCP stream; session: of the first one of its session. side: direction
+    of what it sends; sure: a packet told.
 
     broker: column of the other end. lane: its own column, `NOBODY` before its first packet that is shown. joined: has
     its column begun? left: was its end shown? resent: TCP segments sent again so far, by direction. chosen: do the
@@ -42,6 +43,7 @@ class Party:
         "name",
         "number",
         "resent",
+        "session",
         "short",
         "short_width",
         "side",
@@ -50,6 +52,7 @@ class Party:
 
     def __init__(self, stream: Stream, packet: Packet) -> None:
         self.number = stream.number
+        self.session = stream.number
         self.sure = packet.sender != 0
         self.side = client_side(packet, stream)
         self.address = endpoint(stream.flow, self.side == 0)
