@@ -99,14 +99,13 @@ class CheckedSession(Session):
 
     def _hand_on(self, packets: list[Packet]) -> None:
         self._gather()
-        if self._room >= 0:
-            self._held += packets
-            self._room -= sum([len(packet.data) for packet in packets])
-            if self._room >= 0 and len(self._held) < (HELD if self._left is None else min(HELD, self._left)):
-                return
-            self._room = -1
-            packets, self._held = self._held, []
-        super()._hand_on(packets)
+        if self._room < 0:
+            super()._hand_on(packets)
+            return
+        self._held += packets
+        self._room -= sum([len(packet.data) for packet in packets])
+        if self._room < 0 or len(self._held) >= (HELD if self._left is None else min(HELD, self._left)):
+            self._let_go()
 
     def _let_go(self) -> None:
         """Hand on what is held."""
@@ -151,7 +150,7 @@ class CheckedSession(Session):
                     for _ in dissector.batches(frames):
                         send(made(analysis), pipe)
             except CaptureError:
-                pass
+                pass  # the other one says so
             for _ in dissector.last_batches():
                 send(made(analysis), pipe)
             send(made(analysis), pipe)

@@ -209,18 +209,18 @@ class TerminalLadder:
         """What follows the name of an arrow that is too long for its line: in this line, and in those below. width: of
         `more`; used: columns that are taken already."""
         room = self._pieces.room - 4
-        if ", " not in more:  # a PUBLISH: its topic, which comes last, goes below, with what does not fit either
+        if ", " not in more:  # its last part, such as a filter, goes below, with what does not fit either
             at: i64 = max(more.rfind("  "), 0)
             before = more[:at]
-            topic = more[at:].lstrip()
+            last = more[at:].lstrip()
             start = cells(before)
-            end = width - start - (len(more) - at - len(topic))
+            end = width - start - (len(more) - at - len(last))
             if used + 2 + start <= room:
-                return [before, topic if end < room else abbreviated(topic, room - 1)]
+                return [before, last if end < room else abbreviated(last, room - 1)]
             if start + LEAST_TOPIC < room:
                 if end > room - start - 3:
-                    topic = abbreviated(topic, room - start - 3)
-                return ["", f"{before}  {topic}"]
+                    last = abbreviated(last, room - start - 3)
+                return ["", f"{before}  {last}"]
         if room - used - 2 < room // 3:
             return ["", *fold(more, room - 1, room - 1)]
         return fold(more, room - used - 2, room - 1)
